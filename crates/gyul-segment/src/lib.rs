@@ -1,0 +1,6 @@
+//! What does this definition mean? Text to tree and back, names resolved, types checked, the reference evaluator.
+//!
+//! Knows nothing of storage and engines: a [`tree::Library`] is evaluated by the reference evaluator here
+//! (slow, obvious, the judge) and by `gyul-timeline` (fast, judged).
+
+pub mod tree;

@@ -136,11 +136,7 @@ impl Decimal {
 
     /// The mantissa at a given scale; `None` if that would lose digits or overflow.
     pub fn at_scale(self, scale: u8) -> Option<i64> {
-        if scale >= self.scale {
-            self.mantissa.checked_mul(*POW10.get((scale - self.scale) as usize)?)
-        } else {
-            None
-        }
+        if scale >= self.scale { self.mantissa.checked_mul(*POW10.get((scale - self.scale) as usize)?) } else { None }
     }
 }
 
@@ -187,7 +183,8 @@ mod tests {
 
     #[test]
     fn reads_what_people_and_programs_write() {
-        let ok = |t: &str, want: &str| assert_eq!(Decimal::parse(t).map(|d| d.to_string()).as_deref(), Some(want), "{t}");
+        let ok =
+            |t: &str, want: &str| assert_eq!(Decimal::parse(t).map(|d| d.to_string()).as_deref(), Some(want), "{t}");
         ok("0", "0");
         ok("-0.00", "0");
         ok("12.50", "12.5");

@@ -4,6 +4,7 @@
 //! Knows nothing of files, serialization, segments or policy. Everything here is a plain value.
 
 mod batch;
+mod columns;
 mod decimal;
 mod event;
 mod occasion;
@@ -12,6 +13,7 @@ mod value;
 mod zone;
 
 pub use batch::{Column, StreamBatch, TextColumn};
+pub use columns::{Bucket, Codes, ColumnData, ColumnInfo, ColumnKind, Ints, Snapshot, Stream, StreamInfo};
 pub use decimal::{DIGITS_MAX, Decimal, POW10, SCALE_MAX};
 pub use event::{Event, Timeline, names};
 pub use occasion::{Occasion, Occasions};

@@ -55,8 +55,13 @@ impl fmt::Display for Duration {
             Duration::Months(m) if m % 12 == 0 && m != 0 => write!(f, "{}y", m / 12),
             Duration::Months(m) => write!(f, "{m}mo"),
             Duration::Exact(us) => {
-                let units =
-                    [(MICROS_WEEK, "w"), (MICROS_DAY, "d"), (MICROS_HOUR, "h"), (MICROS_MINUTE, "min"), (MICROS_SECOND, "s")];
+                let units = [
+                    (MICROS_WEEK, "w"),
+                    (MICROS_DAY, "d"),
+                    (MICROS_HOUR, "h"),
+                    (MICROS_MINUTE, "min"),
+                    (MICROS_SECOND, "s"),
+                ];
                 for (size, unit) in units {
                     // Weeks only where nobody would say days: 7d stays 7d.
                     if us % size == 0 && us != 0 && unit != "w" {

@@ -131,7 +131,10 @@ pub enum Kind {
     Ago(Duration),
     /// The last microsecond of the period `back` periods before the one that holds T ([`Zone::end_of`]).
     /// `today` is the window `(EndOf{Day,1}, Now]`, `previous month` is `(EndOf{Month,2}, EndOf{Month,1}]`.
-    EndOf { period: Period, back: i32 },
+    EndOf {
+        period: Period,
+        back: i32,
+    },
     /// The local date of T.
     Today,
     /// The value of the trait's latest `identify` event at or before T that carries the trait.
@@ -144,10 +147,16 @@ pub enum Kind {
     Measure(usize),
     InSegment(usize),
     /// The customer's class of the partition is the one with this index (`classes.len()` = otherwise).
-    InClass { partition: usize, class: usize },
+    InClass {
+        partition: usize,
+        class: usize,
+    },
     Rank(Box<Rank>),
     /// In the sample: `sample_position(customer, salt) < percent * 10_000`.
-    Sample { percent: Decimal, salt: String },
+    Sample {
+        percent: Decimal,
+        salt: String,
+    },
 
     // ---- one event, inside `Agg::value` and `EventSelect::filter` only
     /// A property of the event.
@@ -188,7 +197,11 @@ pub enum Kind {
     /// The text is this code or begins with it and `-`: `KR-11-680` is within `KR-11` is within `KR`.
     Within(Box<Expr>, String),
     /// A date (`Today`, `LocalDate`) lies at most `days` days from an occurrence of the occasion.
-    NearOccasion { date: Box<Expr>, occasion: String, days: i32 },
+    NearOccasion {
+        date: Box<Expr>,
+        occasion: String,
+        days: i32,
+    },
 }
 
 /// A compiled regular expression with its source.

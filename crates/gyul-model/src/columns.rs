@@ -158,6 +158,22 @@ impl Stream {
     }
 }
 
+impl Bucket {
+    /// The index of a customer.
+    pub fn find(&self, customer: &str) -> Option<usize> {
+        let (mut lo, mut hi) = (0, self.customers.len());
+        while lo < hi {
+            let mid = (lo + hi) / 2;
+            match self.customers.get(mid).unwrap_or("").cmp(customer) {
+                std::cmp::Ordering::Equal => return Some(mid),
+                std::cmp::Ordering::Less => lo = mid + 1,
+                std::cmp::Ordering::Greater => hi = mid,
+            }
+        }
+        None
+    }
+}
+
 impl ColumnInfo {
     /// The value in a row, as the outside world sees it.
     pub fn value(&self, data: &ColumnData, i: usize) -> Option<Value> {
@@ -194,18 +210,7 @@ impl Snapshot {
 
     /// Where a customer is: `(bucket, index)`.
     pub fn find(&self, customer: &str) -> Option<(usize, usize)> {
-        self.buckets.iter().enumerate().find_map(|(b, bucket)| {
-            let (mut lo, mut hi) = (0, bucket.customers.len());
-            while lo < hi {
-                let mid = (lo + hi) / 2;
-                match bucket.customers.get(mid).unwrap_or("").cmp(customer) {
-                    std::cmp::Ordering::Equal => return Some((b, mid)),
-                    std::cmp::Ordering::Less => lo = mid + 1,
-                    std::cmp::Ordering::Greater => hi = mid,
-                }
-            }
-            None
-        })
+        self.buckets.iter().enumerate().find_map(|(b, bucket)| Some((b, bucket.find(customer)?)))
     }
 
     /// One customer's timeline in its plain form: for explanations, exports and the reference evaluator.

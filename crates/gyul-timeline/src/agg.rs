@@ -1,0 +1,314 @@
+//! Aggregates: a fold over the picked events of a window, for every row of a block.
+
+use crate::block::Block;
+use crate::column::{Col, UNKNOWN, key_real, real_key};
+use crate::events::Slices;
+use crate::plan::*;
+use gyul_model::{Instant, POW10, Period, Zone};
+use gyul_segment::tree::AggOp;
+use std::rc::Rc;
+
+/// Running sums over the picked events of a block: a window's sum is a difference of two of them.
+pub struct Prefix {
+    /// Wraps around; a difference is right as long as itself fits, which `safe` vouches for.
+    sum: Vec<i64>,
+    /// Number of known values so far; empty if all are known.
+    known: Vec<u32>,
+    safe: bool,
+}
+
+/// One event of a window, as the folds see it.
+#[derive(Clone, Copy)]
+struct Seen {
+    ts: i64,
+    seq: u32,
+    key: i64,
+}
+
+impl Block<'_> {
+    pub(crate) fn agg(&mut self, agg: &AggNode, ty: Ty) -> Col {
+        let simple = agg.last.is_none() || agg.sources.len() <= 1;
+        match agg.op {
+            AggOp::Count if simple => self.count(agg),
+            AggOp::FirstAt | AggOp::LastAt if simple => self.edge_at(agg),
+            AggOp::First | AggOp::Last if agg.sources.len() == 1 => self.edge_value(agg, ty),
+            AggOp::Sum | AggOp::Avg if simple => match self.sums(agg, ty) {
+                Some(c) => c,
+                None => self.fold(agg, ty),
+            },
+            _ => self.fold(agg, ty),
+        }
+    }
+
+    fn count(&mut self, agg: &AggNode) -> Col {
+        let n = self.len();
+        let most = agg.last.map_or(usize::MAX, |n| n as usize);
+        let mut out = vec![0_i64; n];
+        for source in &agg.sources {
+            let slices = self.slices(source, &agg.bounds);
+            for (r, out) in out.iter_mut().enumerate() {
+                let (lo, hi) = slices.get(r);
+                *out += (hi - lo).min(most) as i64;
+            }
+        }
+        Col::Int(out)
+    }
+
+    fn edge_at(&mut self, agg: &AggNode) -> Col {
+        let n = self.len();
+        let most = agg.last.map_or(usize::MAX, |n| n as usize);
+        let first = agg.op == AggOp::FirstAt;
+        let mut out = vec![UNKNOWN; n];
+        for source in &agg.sources {
+            let slices = self.slices(source, &agg.bounds);
+            let ts = &self.bucket.streams[source.stream as usize].ts;
+            for (r, out) in out.iter_mut().enumerate() {
+                let (lo, hi) = slices.get(r);
+                if lo < hi {
+                    let k = if first { lo.max(hi.saturating_sub(most)) } else { hi - 1 };
+                    let t = ts[slices.first + slices.event(k)];
+                    *out = match *out {
+                        UNKNOWN => t,
+                        old if first => old.min(t),
+                        old => old.max(t),
+                    };
+                }
+            }
+        }
+        Col::Int(out)
+    }
+
+    fn edge_value(&mut self, agg: &AggNode, ty: Ty) -> Col {
+        let source = &agg.sources[0];
+        let Some(value) = source.value else { return Col::OneInt(UNKNOWN) };
+        let most = agg.last.map_or(usize::MAX, |n| n as usize);
+        let slices = self.slices(source, &agg.bounds);
+        let values = self.col(value);
+        let key = |r| {
+            let (lo, hi) = slices.get(r);
+            if lo == hi {
+                return UNKNOWN;
+            }
+            let k = if agg.op == AggOp::First { lo.max(hi.saturating_sub(most)) } else { hi - 1 };
+            values.key_at(slices.event(k))
+        };
+        from_keys((0..self.len()).map(key), ty)
+    }
+
+    /// Sums and averages of exact numbers by differences of running sums; `None` if that could go wrong.
+    fn sums(&mut self, agg: &AggNode, ty: Ty) -> Option<Col> {
+        let n = self.len();
+        let most = agg.last.map_or(usize::MAX, |n| n as usize);
+        let mut sum = vec![0_i64; n];
+        let mut known = vec![0_i64; n];
+        let mut scale = 0;
+        for source in &agg.sources {
+            let value = source.value?;
+            match self.plan.nodes[value as usize].ty {
+                Ty::Exact { scale: s, .. } => scale = s,
+                Ty::Nothing => continue,
+                _ => return None,
+            }
+            let slices = self.slices(source, &agg.bounds);
+            let prefix = self.prefix(source, value, &slices);
+            if !prefix.safe || agg.sources.len() > 8 {
+                return None;
+            }
+            for r in 0..n {
+                let (lo, hi) = slices.get(r);
+                let lo = lo.max(hi.saturating_sub(most));
+                sum[r] += prefix.sum[hi].wrapping_sub(prefix.sum[lo]);
+                known[r] += match &prefix.known[..] {
+                    [] => (hi - lo) as i64,
+                    k => i64::from(k[hi] - k[lo]),
+                };
+            }
+        }
+        if agg.op == AggOp::Sum {
+            return Some(Col::Int(sum));
+        }
+        debug_assert!(matches!(ty, Ty::Quotient { .. }));
+        Some(Col::Real(sum.iter().zip(&known).map(|(s, k)| mean(*s, *k, scale)).collect()))
+    }
+
+    fn prefix(&mut self, source: &Source, value: NodeId, slices: &Slices) -> Rc<Prefix> {
+        if let Some(p) = self.prefixes.get(source) {
+            return p.clone();
+        }
+        let values = self.col(value);
+        let n = slices.picked.as_ref().map_or_else(|| self.events(source.stream).len(), |p| p.index.len());
+        let mut sum = Vec::with_capacity(n + 1);
+        let (mut total, mut most, mut unknowns) = (0_i64, 0_u64, 0);
+        sum.push(0);
+        for k in 0..n {
+            let x = values.int_at(slices.event(k));
+            let (x, u) = if x == UNKNOWN { (0, 1) } else { (x, 0) };
+            total = total.wrapping_add(x);
+            most = most.max(x.unsigned_abs());
+            unknowns += u;
+            sum.push(total);
+        }
+        let mut known = vec![];
+        if unknowns > 0 {
+            known.push(0_u32);
+            for k in 0..n {
+                let known_so_far = known[k] + u32::from(values.int_at(slices.event(k)) != UNKNOWN);
+                known.push(known_so_far);
+            }
+        }
+        // No window of this block can hold more than n events. Eight streams may be added up.
+        let safe = most.checked_mul(8 * n as u64 + 1).is_some_and(|m| m < i64::MAX as u64);
+        let prefix = Rc::new(Prefix { sum, known, safe });
+        self.prefixes.insert(source.clone(), prefix.clone());
+        prefix
+    }
+
+    /// Any aggregate, event by event.
+    fn fold(&mut self, agg: &AggNode, ty: Ty) -> Col {
+        let n = self.len();
+        let most = agg.last.map_or(usize::MAX, |n| n as usize);
+        let mut inputs = vec![];
+        let mut scale = 0;
+        for source in &agg.sources {
+            let slices = self.slices(source, &agg.bounds);
+            let values = source.value.map(|v| {
+                if let Ty::Exact { scale: s, .. } = self.plan.nodes[v as usize].ty {
+                    scale = s;
+                }
+                self.col(v)
+            });
+            inputs.push((slices, values, &self.bucket.streams[source.stream as usize]));
+        }
+        let zone = self.zone();
+        let mut seen: Vec<Seen> = vec![];
+        let mut keys = Vec::with_capacity(n);
+        for r in 0..n {
+            seen.clear();
+            for (slices, values, stream) in &inputs {
+                let (lo, hi) = slices.get(r);
+                for k in lo.max(hi.saturating_sub(most))..hi {
+                    let e = slices.event(k);
+                    let i = slices.first + e;
+                    let key = values.as_ref().map_or(0, |v| v.key_at(e));
+                    seen.push(Seen { ts: stream.ts[i], seq: stream.seq[i], key });
+                }
+            }
+            if inputs.len() > 1 {
+                seen.sort_unstable_by_key(|s| (s.ts, s.seq));
+            }
+            let from = seen.len().saturating_sub(most);
+            let window = &mut seen[from..];
+            let real = agg.sources.iter().any(|s| {
+                s.value.is_some_and(|v| matches!(self.plan.nodes[v as usize].ty, Ty::Quotient { .. }))
+            });
+            keys.push(fold_one(agg.op, window, Instant(self.instant(r)), zone, scale, real));
+        }
+        from_keys(keys.into_iter(), ty)
+    }
+}
+
+/// The nearest double of `sum / 10^scale / n`; NaN of nothing.
+fn mean(sum: i64, n: i64, scale: u8) -> f64 {
+    if n == 0 {
+        return f64::NAN;
+    }
+    sum as f64 / (i128::from(n) * i128::from(POW10[scale.min(18) as usize])) as f64
+}
+
+/// The key of the aggregate's value. `window` may be reordered.
+fn fold_one(op: AggOp, window: &mut [Seen], t: Instant, zone: &Zone, scale: u8, real: bool) -> i64 {
+    let known = |w: &[Seen]| w.iter().filter(|s| s.key != UNKNOWN).map(|s| s.key).collect::<Vec<i64>>();
+    let int = |n: usize| n as i64;
+    match op {
+        AggOp::Count => int(window.len()),
+        AggOp::FirstAt => window.first().map_or(UNKNOWN, |s| s.ts),
+        AggOp::LastAt => window.last().map_or(UNKNOWN, |s| s.ts),
+        AggOp::First => window.first().map_or(UNKNOWN, |s| s.key),
+        AggOp::Last => window.last().map_or(UNKNOWN, |s| s.key),
+        AggOp::Sum if real => real_key(known(window).into_iter().map(key_real).sum::<f64>()),
+        AggOp::Avg if real => {
+            let v = known(window);
+            real_key(v.iter().map(|k| key_real(*k)).sum::<f64>() / v.len() as f64)
+        }
+        AggOp::Sum => {
+            let sum: i128 = known(window).into_iter().map(i128::from).sum();
+            i64::try_from(sum).unwrap_or(UNKNOWN)
+        }
+        AggOp::Avg => {
+            let v = known(window);
+            let sum: i128 = v.iter().map(|k| i128::from(*k)).sum();
+            let n = v.len() as i128 * i128::from(POW10[scale.min(18) as usize]);
+            real_key(sum as f64 / n as f64)
+        }
+        AggOp::Min => known(window).into_iter().min().unwrap_or(UNKNOWN),
+        AggOp::Max => known(window).into_iter().max().unwrap_or(UNKNOWN),
+        AggOp::Distinct => {
+            let mut v = known(window);
+            v.sort_unstable();
+            v.dedup();
+            int(v.len())
+        }
+        AggOp::Mode => mode(window),
+        AggOp::LongestGap => window.windows(2).map(|w| w[1].ts - w[0].ts).max().unwrap_or(UNKNOWN),
+        AggOp::AverageGap => match window {
+            [first, .., last] => real_key((last.ts - first.ts) as f64 / (window.len() - 1) as f64),
+            _ => UNKNOWN,
+        },
+        AggOp::Days => {
+            let mut days: Vec<i32> = window.iter().map(|s| zone.date(Instant(s.ts)).0).collect();
+            days.dedup();
+            int(days.len())
+        }
+        AggOp::Streak(period) => streak(window, period, t, zone),
+    }
+}
+
+/// The most frequent known value; of several the one seen latest.
+fn mode(window: &mut [Seen]) -> i64 {
+    let mut latest: Vec<(i64, usize, usize)> = vec![];
+    let mut ordered: Vec<(i64, usize)> =
+        window.iter().enumerate().filter(|(_, s)| s.key != UNKNOWN).map(|(i, s)| (s.key, i)).collect();
+    ordered.sort_unstable();
+    for (key, i) in ordered {
+        match latest.last_mut() {
+            Some((k, count, at)) if *k == key => {
+                *count += 1;
+                *at = i;
+            }
+            _ => latest.push((key, 1, i)),
+        }
+    }
+    latest.into_iter().max_by_key(|(_, count, at)| (*count, *at)).map_or(UNKNOWN, |(k, ..)| k)
+}
+
+fn streak(window: &[Seen], period: Period, t: Instant, zone: &Zone) -> i64 {
+    let start_of = |ts: i64| zone.date(Instant(ts)).period_start(period, 0);
+    let mut expected = start_of(t.0);
+    let mut run = 0;
+    for s in window.iter().rev() {
+        let p = start_of(s.ts);
+        if p > expected {
+            continue;
+        }
+        if run == 0 && p < expected {
+            // The period of T may still be empty.
+            expected = expected.period_start(period, 1);
+        }
+        if p != expected {
+            break;
+        }
+        run += 1;
+        expected = expected.period_start(period, 1);
+    }
+    run
+}
+
+/// A column of a type from keys, [`Col::key_at`] backwards.
+fn from_keys(keys: impl Iterator<Item = i64>, ty: Ty) -> Col {
+    match ty {
+        Ty::Quotient { .. } => Col::Real(keys.map(key_real).collect()),
+        Ty::Text(_) | Ty::List(_) => Col::Code(keys.map(|k| if k == UNKNOWN { 0 } else { k as u32 }).collect()),
+        Ty::Bool | Ty::Flag => Col::Bool(keys.map(|k| if k == UNKNOWN { 2 } else { k as u8 }).collect()),
+        _ => Col::Int(keys.collect()),
+    }
+}

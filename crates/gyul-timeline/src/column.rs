@@ -1,0 +1,313 @@
+//! Columns of values and the operators on them, a whole column at a time.
+
+use gyul_model::{Date, POW10};
+use gyul_segment::tree::{Arith, Cmp};
+
+/// The unknown exact number, instant or date.
+pub const UNKNOWN: i64 = i64::MIN;
+
+/// A value for each row (or event) of a block, or one value for all of them.
+#[derive(Clone, Debug)]
+pub enum Col {
+    /// Conditions (0, 1) and flags (0, 1, 2 = unknown).
+    Bool(Vec<u8>),
+    Int(Vec<i64>),
+    Real(Vec<f64>),
+    Code(Vec<u32>),
+    OneBool(u8),
+    OneInt(i64),
+    OneReal(f64),
+    OneCode(u32),
+}
+
+impl Col {
+    pub fn bool_at(&self, i: usize) -> u8 {
+        match self {
+            Col::Bool(v) => v[i],
+            Col::OneBool(b) => *b,
+            _ => 0,
+        }
+    }
+
+    pub fn int_at(&self, i: usize) -> i64 {
+        match self {
+            Col::Int(v) => v[i],
+            Col::OneInt(x) => *x,
+            _ => UNKNOWN,
+        }
+    }
+
+    pub fn real_at(&self, i: usize) -> f64 {
+        match self {
+            Col::Real(v) => v[i],
+            Col::OneReal(x) => *x,
+            _ => f64::NAN,
+        }
+    }
+
+    pub fn code_at(&self, i: usize) -> u32 {
+        match self {
+            Col::Code(v) => v[i],
+            Col::OneCode(x) => *x,
+            _ => 0,
+        }
+    }
+
+    /// A number that is equal for equal values and `UNKNOWN` for the unknown; in the order of the values for numbers.
+    pub fn key_at(&self, i: usize) -> i64 {
+        match self {
+            Col::Int(_) | Col::OneInt(_) => self.int_at(i),
+            Col::Real(_) | Col::OneReal(_) => real_key(self.real_at(i)),
+            Col::Code(_) | Col::OneCode(_) => match self.code_at(i) {
+                0 => UNKNOWN,
+                c => c.into(),
+            },
+            Col::Bool(_) | Col::OneBool(_) => match self.bool_at(i) {
+                2 => UNKNOWN,
+                b => b.into(),
+            },
+        }
+    }
+
+    pub fn all_false(&self) -> bool {
+        match self {
+            Col::Bool(v) => v.iter().all(|b| *b == 0),
+            Col::OneBool(b) => *b == 0,
+            _ => true,
+        }
+    }
+}
+
+/// Doubles as integers in the same order; `UNKNOWN` for NaN.
+pub fn real_key(x: f64) -> i64 {
+    if x.is_nan() {
+        return UNKNOWN;
+    }
+    let bits = (x + 0.0).to_bits() as i64;
+    if bits < 0 { i64::MIN.wrapping_sub(bits) } else { bits }
+}
+
+/// The double of a key.
+pub fn key_real(key: i64) -> f64 {
+    if key == UNKNOWN {
+        return f64::NAN;
+    }
+    f64::from_bits(if key < 0 { i64::MIN.wrapping_sub(key) } else { key } as u64)
+}
+
+enum Side<'a, T> {
+    Many(&'a [T]),
+    One(T),
+}
+
+fn zip<T: Copy, U>(a: Side<T>, b: Side<T>, f: impl Fn(T, T) -> U) -> Result<Vec<U>, U> {
+    match (a, b) {
+        (Side::Many(a), Side::Many(b)) => Ok(a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect()),
+        (Side::Many(a), Side::One(b)) => Ok(a.iter().map(|a| f(*a, b)).collect()),
+        (Side::One(a), Side::Many(b)) => Ok(b.iter().map(|b| f(a, *b)).collect()),
+        (Side::One(a), Side::One(b)) => Err(f(a, b)),
+    }
+}
+
+fn ints(c: &Col) -> Option<Side<'_, i64>> {
+    match c {
+        Col::Int(v) => Some(Side::Many(v)),
+        Col::OneInt(x) => Some(Side::One(*x)),
+        _ => None,
+    }
+}
+
+fn reals(c: &Col) -> Option<Side<'_, f64>> {
+    match c {
+        Col::Real(v) => Some(Side::Many(v)),
+        Col::OneReal(x) => Some(Side::One(*x)),
+        _ => None,
+    }
+}
+
+fn codes(c: &Col) -> Option<Side<'_, u32>> {
+    match c {
+        Col::Code(v) => Some(Side::Many(v)),
+        Col::OneCode(x) => Some(Side::One(*x)),
+        _ => None,
+    }
+}
+
+fn bools(r: Result<Vec<u8>, u8>) -> Col {
+    r.map_or_else(Col::OneBool, Col::Bool)
+}
+
+/// Compares; false where a side is unknown.
+pub fn cmp(op: Cmp, a: &Col, b: &Col) -> Col {
+    if let (Some(a), Some(b)) = (ints(a), ints(b)) {
+        let known = |a: i64, b: i64| u8::from(a != UNKNOWN) & u8::from(b != UNKNOWN);
+        return bools(match op {
+            Cmp::Eq => zip(a, b, |a, b| u8::from(a == b) & known(a, b)),
+            Cmp::Ne => zip(a, b, |a, b| u8::from(a != b) & known(a, b)),
+            Cmp::Lt => zip(a, b, |a, b| u8::from(a < b) & known(a, b)),
+            Cmp::Le => zip(a, b, |a, b| u8::from(a <= b) & known(a, b)),
+            Cmp::Gt => zip(a, b, |a, b| u8::from(a > b) & known(a, b)),
+            Cmp::Ge => zip(a, b, |a, b| u8::from(a >= b) & known(a, b)),
+        });
+    }
+    if let (Some(a), Some(b)) = (reals(a), reals(b)) {
+        return bools(match op {
+            Cmp::Eq => zip(a, b, |a, b| u8::from(a == b)),
+            // NaN is unlike everything, but an unknown makes the comparison false.
+            Cmp::Ne => zip(a, b, |a: f64, b: f64| u8::from(a < b || a > b)),
+            Cmp::Lt => zip(a, b, |a, b| u8::from(a < b)),
+            Cmp::Le => zip(a, b, |a, b| u8::from(a <= b)),
+            Cmp::Gt => zip(a, b, |a, b| u8::from(a > b)),
+            Cmp::Ge => zip(a, b, |a, b| u8::from(a >= b)),
+        });
+    }
+    if let (Some(a), Some(b)) = (codes(a), codes(b)) {
+        let equal = op == Cmp::Eq;
+        return bools(zip(a, b, |a, b| u8::from((a == b) == equal) & u8::from(a != 0) & u8::from(b != 0)));
+    }
+    Col::OneBool(0)
+}
+
+/// Exact arithmetic is checked: what does not fit is unknown. A division of integers gives a double.
+pub fn arith(op: Arith, a: &Col, b: &Col) -> Col {
+    if let (Some(a), Some(b)) = (ints(a), ints(b)) {
+        let lift = |f: fn(i64, i64) -> Option<i64>| {
+            move |a: i64, b: i64| {
+                if a == UNKNOWN || b == UNKNOWN { UNKNOWN } else { f(a, b).unwrap_or(UNKNOWN) }
+            }
+        };
+        let exact = match op {
+            Arith::Add => zip(a, b, lift(i64::checked_add)),
+            Arith::Sub => zip(a, b, lift(i64::checked_sub)),
+            Arith::Mul => zip(a, b, lift(i64::checked_mul)),
+            Arith::Div => {
+                let quotient = |a: i64, b: i64| {
+                    if a == UNKNOWN || b == UNKNOWN || b == 0 { f64::NAN } else { a as f64 / b as f64 }
+                };
+                return zip(a, b, quotient).map_or_else(Col::OneReal, Col::Real);
+            }
+        };
+        return exact.map_or_else(Col::OneInt, Col::Int);
+    }
+    if let (Some(a), Some(b)) = (reals(a), reals(b)) {
+        let finite = |x: f64| if x.is_finite() { x } else { f64::NAN };
+        let r = match op {
+            Arith::Add => zip(a, b, |a, b| finite(a + b)),
+            Arith::Sub => zip(a, b, |a, b| finite(a - b)),
+            Arith::Mul => zip(a, b, |a, b| finite(a * b)),
+            Arith::Div => zip(a, b, |a, b| finite(a / b)),
+        };
+        return r.map_or_else(Col::OneReal, Col::Real);
+    }
+    Col::OneInt(UNKNOWN)
+}
+
+pub fn is_known(a: &Col) -> Col {
+    match a {
+        Col::Bool(v) => Col::Bool(v.iter().map(|b| u8::from(*b != 2)).collect()),
+        Col::Int(v) => Col::Bool(v.iter().map(|x| u8::from(*x != UNKNOWN)).collect()),
+        Col::Real(v) => Col::Bool(v.iter().map(|x| u8::from(!x.is_nan())).collect()),
+        Col::Code(v) => Col::Bool(v.iter().map(|x| u8::from(*x != 0)).collect()),
+        Col::OneBool(b) => Col::OneBool(u8::from(*b != 2)),
+        Col::OneInt(x) => Col::OneBool(u8::from(*x != UNKNOWN)),
+        Col::OneReal(x) => Col::OneBool(u8::from(!x.is_nan())),
+        Col::OneCode(x) => Col::OneBool(u8::from(*x != 0)),
+    }
+}
+
+pub fn map_bool(a: &Col, f: impl Fn(u8) -> u8) -> Col {
+    match a {
+        Col::Bool(v) => Col::Bool(v.iter().map(|b| f(*b)).collect()),
+        Col::OneBool(b) => Col::OneBool(f(*b)),
+        _ => Col::OneBool(0),
+    }
+}
+
+/// Maps known integers; the unknown stays unknown.
+pub fn map_int(a: &Col, f: impl Fn(i64) -> i64) -> Col {
+    let f = |x: i64| if x == UNKNOWN { UNKNOWN } else { f(x) };
+    match a {
+        Col::Int(v) => Col::Int(v.iter().map(|x| f(*x)).collect()),
+        Col::OneInt(x) => Col::OneInt(f(*x)),
+        _ => Col::OneInt(UNKNOWN),
+    }
+}
+
+/// A condition on known integers; false for the unknown.
+pub fn test_int(a: &Col, f: impl Fn(i64) -> bool) -> Col {
+    let f = |x: i64| u8::from(x != UNKNOWN && f(x));
+    match a {
+        Col::Int(v) => Col::Bool(v.iter().map(|x| f(*x)).collect()),
+        Col::OneInt(x) => Col::OneBool(f(*x)),
+        _ => Col::OneBool(0),
+    }
+}
+
+pub fn map_code<U>(a: &Col, f: impl Fn(u32) -> U, many: fn(Vec<U>) -> Col, one: fn(U) -> Col) -> Col {
+    match a {
+        Col::Code(v) => many(v.iter().map(|c| f(*c)).collect()),
+        Col::OneCode(c) => one(f(*c)),
+        _ => one(f(0)),
+    }
+}
+
+pub fn rescale(a: &Col, by: u8) -> Col {
+    let p = POW10[by.min(18) as usize];
+    map_int(a, |x| x.checked_mul(p).unwrap_or(UNKNOWN))
+}
+
+pub fn to_real(a: &Col, scale: u8) -> Col {
+    let p = POW10[scale.min(18) as usize] as f64;
+    let f = |x: i64| if x == UNKNOWN { f64::NAN } else { x as f64 / p };
+    match a {
+        Col::Int(v) => Col::Real(v.iter().map(|x| f(*x)).collect()),
+        Col::OneInt(x) => Col::OneReal(f(*x)),
+        _ => Col::OneReal(f64::NAN),
+    }
+}
+
+/// Whether dates are within `days` of one of `dates` (ascending).
+pub fn near_occasion(a: &Col, dates: &[Date], days: i32) -> Col {
+    test_int(a, |x| {
+        let i = dates.partition_point(|d| i64::from(d.0) < x - i64::from(days));
+        dates.get(i).is_some_and(|d| i64::from(d.0) <= x + i64::from(days))
+    })
+}
+
+/// Folds conditions of one length into the first.
+pub fn fold_bool(into: &mut Col, other: &Col, and: bool) {
+    match (&mut *into, other) {
+        (Col::Bool(a), Col::Bool(b)) if and => a.iter_mut().zip(b).for_each(|(a, b)| *a &= b),
+        (Col::Bool(a), Col::Bool(b)) => a.iter_mut().zip(b).for_each(|(a, b)| *a |= b),
+        (Col::OneBool(a), _) if (*a == 0) == and => {}
+        (Col::OneBool(_), b) => *into = b.clone(),
+        (_, Col::OneBool(b)) if (*b == 0) == and => *into = other.clone(),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_doubles_keep_their_order() {
+        let sorted = [f64::MIN, -2.5, -1e-300, 0.0, 1e-300, 1.0, f64::MAX];
+        let keys: Vec<i64> = sorted.iter().map(|x| real_key(*x)).collect();
+        assert!(keys.windows(2).all(|w| w[0] < w[1]));
+        assert!(keys.iter().zip(sorted).all(|(k, x)| key_real(*k) == x));
+        assert_eq!(real_key(-0.0), real_key(0.0));
+        assert_eq!(real_key(f64::NAN), UNKNOWN);
+    }
+
+    #[test]
+    fn unknown_makes_comparisons_false() {
+        for op in [Cmp::Eq, Cmp::Ne, Cmp::Lt, Cmp::Le, Cmp::Gt, Cmp::Ge] {
+            let unknown = |c: Col| matches!(c, Col::OneBool(0));
+            assert!(unknown(cmp(op, &Col::OneInt(UNKNOWN), &Col::OneInt(1))));
+            assert!(unknown(cmp(op, &Col::OneInt(UNKNOWN), &Col::OneInt(UNKNOWN))));
+            assert!(unknown(cmp(op, &Col::OneReal(f64::NAN), &Col::OneReal(1.0))));
+            assert!(unknown(cmp(op, &Col::OneCode(0), &Col::OneCode(3))));
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Who is in, since when, why, until when? The fast evaluator: a library compiled once, run over columnar timelines.
+//!
+//! One function answers everything: the value of a plan's nodes for *rows*, a row being `(customer, instant)`.
+//! A batch run has a row for each customer at one instant; history has a row for each instant at which a customer's
+//! answer could change; a refresh has rows for the customers that new events touched. The reference evaluator of
+//! `gyul-segment` judges it on random histories (tests/).
+//!
+//! Knows nothing of files, network and channels, and never asks what time it is.
+
+mod agg;
+mod answers;
+mod block;
+mod column;
+mod compile;
+mod evaluate;
+mod events;
+mod pattern;
+mod plan;
+mod rank;
+
+pub use answers::{Answers, Bits};
+pub use evaluate::{State, Timelines, ValueColumn};
+pub use plan::{NodeId, Plan, Ty};

@@ -26,6 +26,8 @@ pub struct Block<'a> {
     pub rows: Rows,
     /// What ranks compare with; empty for those of later layers.
     pub thresholds: &'a [Thresholds],
+    /// The same over time, for rows of different instants; empty in a batch run.
+    pub rank_steps: &'a [Option<crate::rank_history::RankSteps>],
     values: Vec<Option<Arc<Col>>>,
     pub(crate) picked: FxHashMap<(u32, Option<NodeId>), Rc<crate::events::Picked>>,
     pub(crate) positions: FxHashMap<(u32, Option<NodeId>, bool), Rc<Vec<u32>>>,
@@ -41,6 +43,7 @@ impl<'a> Block<'a> {
             customers,
             rows,
             thresholds: &[],
+            rank_steps: &[],
             values: vec![None; plan.nodes.len()],
             picked: FxHashMap::default(),
             positions: FxHashMap::default(),
@@ -152,10 +155,13 @@ impl<'a> Block<'a> {
             Op::Pattern(p) => self.pattern(p),
             Op::Rank(r) => {
                 let rank = &plan.ranks[*r as usize];
-                let Some(thresholds) = self.thresholds.get(*r as usize) else { return Col::OneBool(0) };
                 let x = self.col(rank.x);
                 let among = rank.among.map(|a| self.col(a));
                 let n = self.len();
+                if let Some(Some(steps)) = self.rank_steps.get(*r as usize) {
+                    return steps.apply(n, &x, among.as_deref(), |row| self.instant(row));
+                }
+                let Some(thresholds) = self.thresholds.get(*r as usize) else { return Col::OneBool(0) };
                 thresholds.apply(n, &x, among.as_deref())
             }
             Op::Sample { below, salt } => {

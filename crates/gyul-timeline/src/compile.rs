@@ -10,15 +10,7 @@ impl Plan {
     /// Compiles every segment, partition and measure of the library for data with these streams.
     /// Never fails: what the data does not have is unknown everywhere.
     pub fn compile(library: &Library, streams: &[StreamInfo]) -> Plan {
-        let mut c = Compiler {
-            plan: Plan { zone: Some(library.zone.clone()), ..Plan::default() },
-            library,
-            streams,
-            seen: FxHashMap::default(),
-            dict_ids: FxHashMap::default(),
-            memo: FxHashMap::default(),
-            domain: Domain::Rows,
-        };
+        let mut c = Compiler::new(library, streams);
         for i in 0..library.segments.len() {
             let node = c.named(Named::Segment(i));
             c.plan.segments.push(node);
@@ -33,12 +25,22 @@ impl Plan {
         }
         c.plan
     }
+
+    /// Compiles one segment or class alone, as the plan's only segment.
+    pub fn compile_one(library: &Library, streams: &[StreamInfo], what: Named) -> Plan {
+        let mut c = Compiler::new(library, streams);
+        let node = c.named(what);
+        c.plan.segments.push(node);
+        c.plan
+    }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Named {
+/// One definition of a library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Named {
     Segment(usize),
     Measure(usize),
+    /// Partition and class; the class after the last is `otherwise`.
     Class(usize, usize),
 }
 
@@ -53,7 +55,19 @@ struct Compiler<'a> {
     domain: Domain,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(library: &'a Library, streams: &'a [StreamInfo]) -> Compiler<'a> {
+        Compiler {
+            plan: Plan { zone: Some(library.zone.clone()), ..Plan::default() },
+            library,
+            streams,
+            seen: FxHashMap::default(),
+            dict_ids: FxHashMap::default(),
+            memo: FxHashMap::default(),
+            domain: Domain::Rows,
+        }
+    }
+
     fn named(&mut self, what: Named) -> NodeId {
         if let Some(&id) = self.memo.get(&what) {
             return id;

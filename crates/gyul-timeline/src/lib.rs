@@ -10,14 +10,19 @@
 mod agg;
 mod answers;
 mod block;
+mod changes;
 mod column;
 mod compile;
 mod evaluate;
 mod events;
+mod history;
 mod pattern;
 mod plan;
 mod rank;
+mod rank_history;
 
 pub use answers::{Answers, Bits};
+pub use compile::Named;
 pub use evaluate::{State, Timelines, ValueColumn};
+pub use history::{Change, History, NoHistory};
 pub use plan::{NodeId, Plan, Ty};

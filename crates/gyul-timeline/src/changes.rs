@@ -1,0 +1,321 @@
+//! The instants at which a node's value could change, customer by customer.
+//!
+//! Between two neighbouring ones the value is constant, but for comparisons with a quantity that grows with time
+//! (`since(order) > 2 * average_gap(order)`): those are listed as `flips`, to be found by bisection.
+
+use crate::block::Block;
+use crate::column::UNKNOWN;
+use crate::compile::operands;
+use crate::plan::*;
+use gyul_model::{Date, Duration, Instant, MICROS_HOUR, Period, Zone};
+use gyul_segment::tree::{AggOp, Direction};
+
+/// When an event that lies at `ts` crosses an end of a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shift {
+    /// The smallest T with `T - D >= ts`.
+    Ago(Duration),
+    /// The same and a microsecond later: for comparisons, which may be strict.
+    AgoStrict(Duration),
+    /// The smallest T with `EndOf(T) >= ts`.
+    EndOf(Period, i32),
+    /// The starts of the next two periods: a streak goes on or breaks.
+    NextStarts(Period),
+}
+
+/// Where to look for changes of a node.
+#[derive(Debug, Default)]
+pub struct Recipe {
+    events: Vec<(Source, Vec<Shift>)>,
+    /// Traits: any event of this stream.
+    traits: Option<u32>,
+    /// Row nodes of type `Date`: birthdays.
+    births: Vec<NodeId>,
+    /// The same instants for everybody.
+    pub everywhere: Vec<i64>,
+    /// Comparisons that can flip between the instants.
+    pub flips: Vec<NodeId>,
+    /// Some event condition looks at later events: rows must be evaluated one by one.
+    pub row_by_row: bool,
+    pub ranks: Vec<u32>,
+}
+
+/// Whether a row node's value moves with the clock, not in steps.
+pub fn flows(plan: &Plan, id: NodeId) -> bool {
+    let node = &plan.nodes[id as usize];
+    match &node.op {
+        Op::Now | Op::Ago(_) => true,
+        Op::Arith(..) | Op::ToReal { .. } | Op::Rescale { .. } => {
+            let mut any = false;
+            operands(&node.op, &mut |o| any |= flows(plan, o));
+            any
+        }
+        _ => false,
+    }
+}
+
+impl Recipe {
+    /// `from` and `to` limit the instants that are the same for everybody.
+    pub fn of(plan: &Plan, root: NodeId, zone: &Zone, from: Instant, to: Instant) -> Recipe {
+        let mut recipe = Recipe::default();
+        let mut seen = vec![false; plan.nodes.len()];
+        recipe.visit(plan, root, zone, (from, to), &mut seen);
+        recipe.everywhere.extend(zone.transitions(from, to).map(|t| t.0));
+        recipe.everywhere.sort_unstable();
+        recipe.everywhere.dedup();
+        recipe
+    }
+
+    fn visit(&mut self, plan: &Plan, id: NodeId, zone: &Zone, range: (Instant, Instant), seen: &mut [bool]) {
+        if std::mem::replace(&mut seen[id as usize], true) {
+            return;
+        }
+        let node = &plan.nodes[id as usize];
+        match &node.op {
+            Op::Agg(agg) => {
+                let mut shifts = self.bounds(plan, &agg.bounds, zone, range, seen);
+                if let AggOp::Streak(period) = agg.op {
+                    shifts.push(Shift::NextStarts(period));
+                }
+                agg.sources.iter().for_each(|s| self.source(plan, s, &shifts));
+            }
+            Op::Pattern(p) => {
+                let shifts = self.bounds(plan, &p.bounds, zone, range, seen);
+                for s in &p.steps {
+                    s.sources.iter().for_each(|x| self.source(plan, x, &shifts));
+                    s.without.iter().for_each(|x| self.source(plan, x, &[]));
+                }
+            }
+            Op::Trait { stream, .. } => self.traits = Some(*stream),
+            Op::AgeOn { birth, .. } => {
+                self.births.push(*birth);
+                self.visit(plan, *birth, zone, range, seen);
+            }
+            Op::NearOccasion { arg, occasion, days } if matches!(plan.nodes[*arg as usize].op, Op::Today) => {
+                for d in plan.occasions[*occasion as usize].iter() {
+                    for edge in [d.0.saturating_sub(*days), d.0.saturating_add(*days).saturating_add(1)] {
+                        self.everywhere.push(zone.midnight(Date(edge)).0);
+                    }
+                }
+            }
+            Op::Today | Op::EndOf { .. } => {
+                let (first, last) = (zone.date(range.0).0, zone.date(range.1).0);
+                self.everywhere.extend((first..=last.min(first.saturating_add(40_000))).map(|d| zone.midnight(Date(d)).0));
+            }
+            Op::Cmp(_, a, b) if flows(plan, *a) || flows(plan, *b) => {
+                if !(self.known_crossing(plan, *a, *b) || self.known_crossing(plan, *b, *a)) {
+                    self.flips.push(id);
+                }
+                self.visit(plan, *a, zone, range, seen);
+                self.visit(plan, *b, zone, range, seen);
+            }
+            Op::Rank(r) => {
+                self.ranks.push(*r);
+                let rank = &plan.ranks[*r as usize];
+                for o in [Some(rank.x), rank.among].into_iter().flatten() {
+                    self.visit(plan, o, zone, range, seen);
+                }
+            }
+            op => operands(op, &mut |o| self.visit(plan, o, zone, range, seen)),
+        }
+    }
+
+    /// `last(order.ts) <= now - 30d`: the crossing is at the event's instant plus the duration.
+    fn known_crossing(&mut self, plan: &Plan, event: NodeId, clock: NodeId) -> bool {
+        let shift = match plan.nodes[clock as usize].op {
+            Op::Ago(d) => Shift::AgoStrict(d),
+            Op::Now => Shift::AgoStrict(Duration::Exact(0)),
+            _ => return false,
+        };
+        match &plan.nodes[event as usize].op {
+            Op::Agg(agg) if matches!(agg.op, AggOp::FirstAt | AggOp::LastAt) => {
+                agg.sources.iter().for_each(|s| self.source(plan, s, &[shift]));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn bounds(
+        &mut self,
+        plan: &Plan,
+        bounds: &Bounds,
+        zone: &Zone,
+        range: (Instant, Instant),
+        seen: &mut [bool],
+    ) -> Vec<Shift> {
+        let mut shifts = vec![];
+        for id in [bounds.after, bounds.until].into_iter().flatten() {
+            match plan.nodes[id as usize].op {
+                Op::Ago(d) => shifts.push(Shift::Ago(d)),
+                Op::EndOf { period, back } => shifts.push(Shift::EndOf(period, back)),
+                Op::Now | Op::Int(_) | Op::Nothing => {}
+                _ => self.visit(plan, id, zone, range, seen),
+            }
+        }
+        shifts
+    }
+
+    fn source(&mut self, plan: &Plan, source: &Source, shifts: &[Shift]) {
+        let mut plain = Source { value: None, ..source.clone() };
+        if let Some(filter) = source.filter {
+            if plan.nodes[filter as usize].needs_now {
+                plain.filter = None;
+                self.row_by_row = true;
+                self.neighbours(plan, filter);
+            }
+        }
+        if let Some(value) = source.value.filter(|v| plan.nodes[*v as usize].needs_now) {
+            self.row_by_row = true;
+            self.neighbours(plan, value);
+        }
+        match self.events.iter_mut().find(|(s, _)| *s == plain) {
+            Some((_, known)) => shifts.iter().for_each(|s| {
+                if !known.contains(s) {
+                    known.push(*s);
+                }
+            }),
+            None => self.events.push((plain, shifts.to_vec())),
+        }
+    }
+
+    /// An event condition that looks ahead changes when such a neighbour comes into sight.
+    fn neighbours(&mut self, plan: &Plan, id: NodeId) {
+        let op = &plan.nodes[id as usize].op;
+        if let Op::Near { direction: Direction::After, sources, .. } = op {
+            sources.iter().for_each(|s| self.source(plan, s, &[]));
+        }
+        operands(op, &mut |o| self.neighbours(plan, o));
+    }
+
+    /// Looks in the places of another recipe too.
+    pub fn merge(&mut self, other: Recipe) {
+        for (source, shifts) in other.events {
+            match self.events.iter_mut().find(|(s, _)| *s == source) {
+                Some((_, known)) => known.extend(shifts),
+                None => self.events.push((source, shifts)),
+            }
+        }
+        self.traits = self.traits.or(other.traits);
+        self.births.extend(other.births);
+        self.everywhere.extend(other.everywhere);
+        self.flips.extend(other.flips);
+        self.row_by_row |= other.row_by_row;
+        self.ranks.extend(other.ranks);
+    }
+
+    /// For each customer of the block the instants in `(from, to]` at which something could change, ascending.
+    /// The block's rows do not matter.
+    pub fn instants(&self, block: &mut Block, from: Instant, to: Instant) -> Vec<Vec<i64>> {
+        let bucket = block.bucket;
+        let zone = block.zone();
+        let customers = block.customers.clone();
+        let start = customers.start;
+        let everywhere = self.everywhere.iter().copied().filter(|t| *t > from.0 && *t <= to.0);
+        let everywhere: Vec<i64> = everywhere.collect();
+        let mut out: Vec<Vec<i64>> = customers
+            .clone()
+            .map(|c| {
+                let mut v = everywhere.clone();
+                v.push(bucket.exists_from[c]);
+                v
+            })
+            .collect();
+        for (source, shifts) in &self.events {
+            let picked = block.picked(source);
+            let stream = &bucket.streams[source.stream as usize];
+            let first = block.events(source.stream).start;
+            for c in customers.clone() {
+                let rows = stream.rows(c);
+                let (lo, hi) = match &picked {
+                    Some(p) => (p.rank[rows.start - first] as usize, p.rank[rows.end - first] as usize),
+                    None => (rows.start - first, rows.end - first),
+                };
+                let list = &mut out[c - start];
+                for k in lo..hi {
+                    let ts = stream.ts[first + picked.as_ref().map_or(k, |p| p.index[k] as usize)];
+                    list.push(ts);
+                    shifts.iter().for_each(|s| s.instants(ts, zone, list));
+                }
+            }
+        }
+        if let Some(stream) = self.traits {
+            let stream = &bucket.streams[stream as usize];
+            for c in customers.clone() {
+                out[c - start].extend_from_slice(&stream.ts[stream.rows(c)]);
+            }
+        }
+        for id in &self.births {
+            // Whatever birth dates were ever set: birthdays of each of them.
+            let Op::DateOfText { arg, dates } = &block.plan.nodes[*id as usize].op else { continue };
+            let Op::Trait { stream, column } = block.plan.nodes[*arg as usize].op else { continue };
+            let table = block.plan.dates[*dates as usize].clone();
+            let stream = &bucket.streams[stream as usize];
+            let gyul_model::ColumnData::Codes(codes) = &stream.columns[column as usize] else { continue };
+            let years = zone.date(from).ymd().0..=zone.date(to).ymd().0;
+            for c in customers.clone() {
+                for i in stream.rows(c) {
+                    let born = table.get(codes.get(i) as usize).copied().unwrap_or(UNKNOWN);
+                    if born == UNKNOWN {
+                        continue;
+                    }
+                    let born = Date(born as i32);
+                    out[c - start].extend(years.clone().filter_map(|y| {
+                        let age = i64::from(y) - i64::from(born.ymd().0);
+                        Some(zone.midnight(born.birthday(age)?).0)
+                    }));
+                }
+            }
+        }
+        for list in &mut out {
+            list.retain(|t| *t > from.0 && *t <= to.0);
+            list.sort_unstable();
+            list.dedup();
+        }
+        out
+    }
+}
+
+impl Shift {
+    fn instants(self, ts: i64, zone: &Zone, out: &mut Vec<i64>) {
+        match self {
+            Shift::Ago(Duration::Exact(us)) => out.push(ts.saturating_add(us)),
+            Shift::AgoStrict(Duration::Exact(us)) => {
+                out.extend([ts.saturating_add(us), ts.saturating_add(us).saturating_add(1)]);
+            }
+            Shift::Ago(Duration::Months(m)) | Shift::AgoStrict(Duration::Months(m)) => months(ts, m, zone, out),
+            Shift::EndOf(period, back) => {
+                out.push(zone.midnight(zone.date(Instant(ts)).period_start(period, -back)).0);
+            }
+            Shift::NextStarts(period) => {
+                let date = zone.date(Instant(ts));
+                out.extend([1, 2].map(|n| zone.midnight(date.period_start(period, -n)).0));
+            }
+        }
+    }
+}
+
+/// Where `T - m months` can cross `ts`: going back clamps to the month's last day, so from the last day of a month
+/// several days lead to it, each beginning anew at midnight; where no day leads to it, the next month's first does.
+fn months(ts: i64, m: i32, zone: &Zone, out: &mut Vec<i64>) {
+    let t = Instant(ts);
+    let date = zone.date(t);
+    let tod = zone.time_of_day(t);
+    let later = zone.date(zone.plus_months(t, m));
+    let next_month = later.period_start(Period::Month, -1);
+    for d in later.0..next_month.0 {
+        let d = Date(d);
+        out.push(zone.midnight(d).0);
+        for near in [0, -MICROS_HOUR, MICROS_HOUR] {
+            // The hours beside it matter only where the clocks change.
+            let at = zone.at(d, tod + near).0;
+            out.extend([at, at + 1]);
+        }
+        let is_last_day = Date(date.0 + 1).ymd().2 == 1;
+        if !is_last_day {
+            break;
+        }
+    }
+    out.push(zone.midnight(Date(later.0 + 1)).0);
+    out.push(zone.midnight(next_month).0);
+}

@@ -28,6 +28,8 @@ pub struct Timelines {
     pub(crate) youngest: Vec<i64>,
     /// Customers whose timeline has moved to a later bucket.
     pub(crate) moved: Bits,
+    /// Codes by text of the columns that fresh events wrote to.
+    pub(crate) codes: FxHashMap<(usize, usize), FxHashMap<String, u32>>,
 }
 
 /// What a run leaves behind, so that a refresh need only look at what changed.
@@ -106,7 +108,7 @@ impl Timelines {
             .collect();
         let youngest =
             data.buckets.iter().map(|b| b.exists_from.iter().copied().max().unwrap_or(i64::MIN)).collect();
-        Timelines { data, latest, bases, youngest, moved: Bits::none(base) }
+        Timelines { data, latest, bases, youngest, moved: Bits::none(base), codes: FxHashMap::default() }
     }
 
     pub fn data(&self) -> &Snapshot {
@@ -137,7 +139,7 @@ impl Timelines {
         })
     }
 
-    fn tasks(&self, buckets: Range<usize>) -> Vec<(usize, Range<usize>)> {
+    pub(crate) fn tasks(&self, buckets: Range<usize>) -> Vec<(usize, Range<usize>)> {
         let mut tasks = vec![];
         for b in buckets {
             let n = self.data.buckets[b].customers.len();
@@ -201,8 +203,13 @@ impl Timelines {
         thresholds
     }
 
+    /// Runs the layer that needs no ranks.
+    pub(crate) fn first_layer(&self, plan: &Plan, at: Instant, blocks: &mut [BlockState]) {
+        self.layer(plan, at, blocks, 0, &plan.frontier(), &plan.roots(), &[]);
+    }
+
     #[allow(clippy::too_many_arguments)]
-    pub(crate) fn layer(
+    fn layer(
         &self,
         plan: &Plan,
         at: Instant,

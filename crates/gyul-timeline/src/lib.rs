@@ -20,9 +20,11 @@ mod pattern;
 mod plan;
 mod rank;
 mod rank_history;
+mod refresh;
 
 pub use answers::{Answers, Bits};
 pub use compile::Named;
 pub use evaluate::{State, Timelines, ValueColumn};
 pub use history::{Change, History, NoHistory};
 pub use plan::{NodeId, Plan, Ty};
+pub use refresh::Applied;

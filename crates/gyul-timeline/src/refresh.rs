@@ -1,0 +1,253 @@
+//! Fresh events: the timelines they touch move into a bucket of their own, and only those are evaluated again.
+
+use crate::evaluate::{State, Timelines};
+use crate::plan::Plan;
+use gyul_model::{
+    Bucket, Codes, ColumnData, ColumnInfo, ColumnKind, Event, Instant, Ints, POW10, Stream, StreamInfo, TextColumn, Value,
+};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What taking in fresh events did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Customers whose timeline changed.
+    pub touched: usize,
+    /// A new event name, property or text came up: plans compiled before do not know it and must be compiled anew.
+    pub schema_changed: bool,
+}
+
+impl Timelines {
+    /// Takes in fresh events, in any order. Values of another kind than their property's are left out.
+    pub fn apply(&mut self, fresh: &[(String, Event)]) -> Applied {
+        let before: Vec<StreamInfo> = self.data.streams.clone();
+        for (_, e) in fresh {
+            self.learn(e);
+        }
+        let mut by_customer: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+        fresh.iter().for_each(|(c, e)| by_customer.entry(c).or_default().push(e));
+        let places: Vec<(Option<usize>, &str, Vec<&Event>)> =
+            by_customer.into_iter().map(|(c, events)| (self.number_of(c), c, events)).collect();
+        let bucket = self.overlay(&places);
+        for number in places.iter().filter_map(|p| p.0) {
+            self.moved.set(number);
+        }
+        let touched = places.len();
+        self.bases.push(self.numbers());
+        let words = self.moved.words.len() + touched.div_ceil(64);
+        self.moved.words.resize(words, 0);
+        self.latest.push(bucket.streams.iter().map(|s| s.ts.iter().copied().max().unwrap_or(i64::MIN)).collect());
+        self.youngest.push(bucket.exists_from.iter().copied().max().unwrap_or(i64::MIN));
+        self.data.buckets.push(bucket);
+        Applied { touched, schema_changed: before != self.data.streams }
+    }
+
+    /// Brings a state of the same instant up to date after [`Timelines::apply`]: evaluates the customers that moved,
+    /// finds the thresholds of ranks anew, and what depends on them. The plan must know the schema.
+    pub fn refresh(&self, plan: &Plan, state: State) -> State {
+        let State { answers, mut blocks, .. } = state;
+        let at = answers.at;
+        for b in &mut blocks {
+            let base = (self.bases[b.bucket] + b.customers.start) / 64;
+            b.population.iter_mut().zip(&self.moved.words[base..]).for_each(|(p, m)| *p &= !m);
+            let population = &b.population;
+            b.roots.iter_mut().for_each(|r| r.iter_mut().zip(population).for_each(|(r, p)| *r &= p));
+            b.saved.retain(|id, _| plan.nodes[*id as usize].layer == 0);
+        }
+        let known = blocks.iter().map(|b| b.bucket + 1).max().unwrap_or(0);
+        let mut new: Vec<_> = self
+            .tasks(known..self.data.buckets.len())
+            .into_iter()
+            .map(|(b, customers)| self.fresh(plan, b, customers, at))
+            .collect();
+        self.first_layer(plan, at, &mut new);
+        blocks.append(&mut new);
+        let thresholds = self.passes(plan, at, &mut blocks, 1);
+        let answers = self.collect(plan, at, &blocks);
+        State { answers, blocks, thresholds }
+    }
+
+    /// Makes room for an event's name, properties and texts.
+    fn learn(&mut self, e: &Event) {
+        let s = self.data.streams.iter().position(|s| s.name == e.name).unwrap_or_else(|| {
+            let info = StreamInfo { name: e.name.clone(), columns: vec![] };
+            for (b, bucket) in self.data.buckets.iter_mut().enumerate() {
+                bucket.streams.push(Stream::empty(bucket.customers.len(), &info));
+                self.latest[b].push(i64::MIN);
+            }
+            self.data.streams.push(info);
+            self.data.streams.len() - 1
+        });
+        for (name, value) in &e.props {
+            let columns = &self.data.streams[s].columns;
+            match columns.iter().position(|c| c.name == *name) {
+                None => self.add_column(s, name, value),
+                Some(c) => self.widen(s, c, value),
+            }
+        }
+    }
+
+    fn add_column(&mut self, s: usize, name: &str, value: &Value) {
+        let kind = match value {
+            Value::Bool(_) => ColumnKind::Bool,
+            Value::Num(d) => ColumnKind::Num { scale: d.scale() },
+            Value::Instant(_) => ColumnKind::Instant,
+            Value::Text(_) => ColumnKind::Text(Arc::default()),
+            Value::List(_) => ColumnKind::List(Arc::default()),
+        };
+        for bucket in &mut self.data.buckets {
+            let n = bucket.streams[s].ts.len();
+            bucket.streams[s].columns.push(match kind {
+                ColumnKind::Bool => ColumnData::Bool(vec![2; n]),
+                ColumnKind::Num { .. } => ColumnData::Num(Ints::I8(vec![i8::MIN; n])),
+                ColumnKind::Instant => ColumnData::Instant(vec![i64::MIN; n]),
+                ColumnKind::Text(_) | ColumnKind::List(_) => ColumnData::Codes(Codes::U8(vec![0; n])),
+            });
+        }
+        self.data.streams[s].columns.push(ColumnInfo { name: name.to_string(), kind });
+        let c = self.data.streams[s].columns.len() - 1;
+        self.widen(s, c, value);
+    }
+
+    /// A new text joins the dictionary; a number with more places moves the whole column to its scale.
+    fn widen(&mut self, s: usize, c: usize, value: &Value) {
+        match (&mut self.data.streams[s].columns[c].kind, value) {
+            (ColumnKind::Text(dict), Value::Text(_)) | (ColumnKind::List(dict), Value::List(_)) => {
+                let codes = self.codes.entry((s, c)).or_insert_with(|| index(dict));
+                let text = stored_text(value);
+                if !codes.contains_key(&text) {
+                    Arc::make_mut(dict).push(Some(&text));
+                    codes.insert(text, dict.len() as u32);
+                }
+            }
+            (ColumnKind::Num { scale }, Value::Num(d)) if d.scale() > *scale => {
+                let factor = POW10[(d.scale() - *scale) as usize];
+                *scale = d.scale();
+                for bucket in &mut self.data.buckets {
+                    let ColumnData::Num(ints) = &bucket.streams[s].columns[c] else { continue };
+                    let rescaled = |i| match ints.get(i) {
+                        i64::MIN => i64::MIN,
+                        m => m.checked_mul(factor).unwrap_or(i64::MIN),
+                    };
+                    let values: Vec<i64> = (0..bucket.streams[s].ts.len()).map(rescaled).collect();
+                    bucket.streams[s].columns[c] = ColumnData::Num(Ints::pack(&values));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The whole timelines of some customers, with their fresh events, as a bucket.
+    fn overlay(&self, places: &[(Option<usize>, &str, Vec<&Event>)]) -> Bucket {
+        let mut bucket = Bucket::default();
+        for (number, id, events) in places {
+            bucket.customers.push(Some(id));
+            let fresh = events.iter().map(|e| e.ts.0).filter(|t| *t > Instant::ALWAYS.0).min();
+            let old = number.map(|n| self.place(n)).map(|(b, c)| self.data.buckets[b].exists_from[c]);
+            bucket.exists_from.push(match (old.filter(|t| *t > Instant::ALWAYS.0), fresh) {
+                (Some(a), Some(b)) => a.min(b),
+                (a, b) => a.or(b).unwrap_or(Instant::ALWAYS.0),
+            });
+        }
+        let places: Vec<(Option<(usize, usize)>, &[&Event])> =
+            places.iter().map(|(n, _, e)| (n.map(|n| self.place(n)), e.as_slice())).collect();
+        bucket.streams = (0..self.data.streams.len()).map(|s| self.overlay_stream(s, &places)).collect();
+        bucket
+    }
+
+    fn overlay_stream(&self, s: usize, places: &[(Option<(usize, usize)>, &[&Event])]) -> Stream {
+        let info = &self.data.streams[s];
+        let mut out = Stream { offsets: vec![0], ..Stream::default() };
+        // Where each row comes from: an old row of a bucket, or a fresh event.
+        let mut rows: Vec<Row> = vec![];
+        for (place, events) in places {
+            let from = rows.len();
+            if let Some((b, c)) = place {
+                let stream = &self.data.buckets[*b].streams[s];
+                rows.extend(stream.rows(*c).map(|i| Row {
+                    ts: stream.ts[i],
+                    seq: stream.seq[i],
+                    from: From::Old(*b as u32, i as u32),
+                }));
+            }
+            let fresh = events.iter().filter(|e| e.name == info.name);
+            let old = rows.len();
+            rows.extend(fresh.map(|e| Row { ts: e.ts.0, seq: e.seq as u32, from: From::Fresh(e) }));
+            if rows.len() > old {
+                rows[from..].sort_by_key(|r| (r.ts, r.seq));
+            }
+            out.offsets.push(rows.len() as u32);
+        }
+        out.ts = rows.iter().map(|r| r.ts).collect();
+        out.seq = rows.iter().map(|r| r.seq).collect();
+        out.columns = (0..info.columns.len()).map(|c| self.overlay_column(s, c, &rows)).collect();
+        out
+    }
+
+    fn overlay_column(&self, s: usize, c: usize, rows: &[Row]) -> ColumnData {
+        let info = &self.data.streams[s].columns[c];
+        let old = |b: u32| &self.data.buckets[b as usize].streams[s].columns[c];
+        let each = |old_value: &dyn Fn(&ColumnData, usize) -> i64, fresh: &dyn Fn(&Value) -> Option<i64>, unknown: i64| {
+            let value = |r: &Row| match &r.from {
+                From::Old(b, i) => old_value(old(*b), *i as usize),
+                From::Fresh(e) => e.prop(&info.name).and_then(fresh).unwrap_or(unknown),
+            };
+            rows.iter().map(value).collect::<Vec<i64>>()
+        };
+        match &info.kind {
+            ColumnKind::Bool => {
+                let old = |d: &ColumnData, i: usize| if let ColumnData::Bool(v) = d { v[i].into() } else { 2 };
+                let fresh = |v: &Value| if let Value::Bool(b) = v { Some((*b).into()) } else { None };
+                ColumnData::Bool(each(&old, &fresh, 2).into_iter().map(|x| x as u8).collect())
+            }
+            ColumnKind::Num { scale } => {
+                let old = |d: &ColumnData, i: usize| if let ColumnData::Num(v) = d { v.get(i) } else { i64::MIN };
+                let fresh = |v: &Value| if let Value::Num(d) = v { d.at_scale(*scale) } else { None };
+                ColumnData::Num(Ints::pack(&each(&old, &fresh, i64::MIN)))
+            }
+            ColumnKind::Instant => {
+                let old = |d: &ColumnData, i: usize| if let ColumnData::Instant(v) = d { v[i] } else { i64::MIN };
+                let fresh = |v: &Value| if let Value::Instant(t) = v { Some(t.0) } else { None };
+                ColumnData::Instant(each(&old, &fresh, i64::MIN))
+            }
+            ColumnKind::Text(_) | ColumnKind::List(_) => {
+                let list = matches!(info.kind, ColumnKind::List(_));
+                let codes = self.codes.get(&(s, c));
+                let old = |d: &ColumnData, i: usize| if let ColumnData::Codes(v) = d { v.get(i).into() } else { 0 };
+                let fresh = |v: &Value| match v {
+                    Value::Text(_) | Value::List(_) if list == matches!(v, Value::List(_)) => {
+                        codes?.get(&stored_text(v)).map(|c| i64::from(*c))
+                    }
+                    _ => None,
+                };
+                let all: Vec<u32> = each(&old, &fresh, 0).into_iter().map(|c| c as u32).collect();
+                ColumnData::Codes(Codes::pack(&all))
+            }
+        }
+    }
+}
+
+struct Row<'a> {
+    ts: i64,
+    seq: u32,
+    from: From<'a>,
+}
+
+enum From<'a> {
+    Old(u32, u32),
+    Fresh(&'a Event),
+}
+
+fn stored_text(v: &Value) -> String {
+    match v {
+        Value::Text(t) => t.clone(),
+        Value::List(l) => l.join("\u{1f}"),
+        _ => String::new(),
+    }
+}
+
+/// Codes by text.
+fn index(dict: &TextColumn) -> FxHashMap<String, u32> {
+    (0..dict.len()).filter_map(|i| Some((dict.get(i)?.to_string(), i as u32 + 1))).collect()
+}

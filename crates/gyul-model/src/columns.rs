@@ -317,7 +317,8 @@ mod build {
             let mut bucket = Bucket::default();
             for t in share.iter() {
                 bucket.customers.push(Some(&t.customer));
-                bucket.exists_from.push(t.exists_from().unwrap_or(Instant::ALWAYS).0);
+                // Of whom nothing is known at all does not exist yet.
+                bucket.exists_from.push(t.exists_from().map_or(i64::MAX, |t| t.0));
             }
             for info in &out.streams {
                 bucket.streams.push(stream(share, info, &schema[info.name.as_str()]));

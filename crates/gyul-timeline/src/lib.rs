@@ -16,6 +16,7 @@ mod compile;
 mod evaluate;
 mod events;
 mod history;
+mod next;
 mod pattern;
 mod plan;
 mod rank;

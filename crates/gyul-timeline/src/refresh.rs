@@ -145,7 +145,7 @@ impl Timelines {
             bucket.customers.push(Some(id));
             let fresh = events.iter().map(|e| e.ts.0).filter(|t| *t > Instant::ALWAYS.0).min();
             let old = number.map(|n| self.place(n)).map(|(b, c)| self.data.buckets[b].exists_from[c]);
-            bucket.exists_from.push(match (old.filter(|t| *t > Instant::ALWAYS.0), fresh) {
+            bucket.exists_from.push(match (old.filter(|t| *t > Instant::ALWAYS.0 && *t < i64::MAX), fresh) {
                 (Some(a), Some(b)) => a.min(b),
                 (a, b) => a.or(b).unwrap_or(Instant::ALWAYS.0),
             });

@@ -1,0 +1,72 @@
+//! Until when: the next instant at which the clock alone changes a customer's answer.
+
+use crate::block::{Block, Rows};
+use crate::changes::Recipe;
+use crate::evaluate::{State, Timelines};
+use crate::plan::Plan;
+use gyul_model::{Bucket, Codes, ColumnData, Ints, Instant, Stream};
+
+impl Timelines {
+    /// If nothing happens after `state`'s instant: when does the customer first enter or leave the plan's first segment,
+    /// at the latest at `horizon`? Thresholds of ranks are taken as they are. `None`: not before the horizon.
+    /// `plan` is of one definition ([`Plan::compile_one`]) and `state` a run of it.
+    pub fn next_change(&self, plan: &Plan, state: &State, customer: usize, horizon: Instant) -> Option<(Instant, bool)> {
+        let at = state.answers.at;
+        let root = *plan.segments.first()?;
+        let (b, c) = self.place(customer);
+        let alone = cut(&self.data.buckets[b], c, at.0);
+        let latest: Vec<i64> = alone.streams.iter().map(|s| s.ts.iter().copied().max().unwrap_or(i64::MIN)).collect();
+        let zone = plan.zone.clone().unwrap_or_else(gyul_model::Zone::seoul);
+        let recipe = Recipe::of(plan, root, &zone, at, horizon);
+        let block = |rows: Rows| {
+            let mut block = Block::new(plan, &alone, &latest, 0..1, rows);
+            block.thresholds = &state.thresholds;
+            block
+        };
+        let verdict = |t: i64| block(Rows::Each(t)).col(root).bool_at(0) == 1;
+        let before = verdict(at.0);
+        let mut instants = recipe.instants(&mut block(Rows::Each(at.0)), at, horizon).swap_remove(0);
+        instants.push(horizon.0);
+        let mut lo = at.0;
+        for t in instants {
+            // Between the listed instants only growing quantities change, and each but once.
+            let end = t - 1;
+            if !recipe.flips.is_empty() && end > lo && verdict(end) != before {
+                let (mut a, mut z) = (lo, end);
+                while z - a > 1 {
+                    let mid = a + (z - a) / 2;
+                    if verdict(mid) == before { a = mid } else { z = mid }
+                }
+                return Some((Instant(z), !before));
+            }
+            if verdict(t) != before {
+                return Some((Instant(t), !before));
+            }
+            lo = t;
+        }
+        None
+    }
+}
+
+/// One customer with what had happened by `at`.
+fn cut(bucket: &Bucket, customer: usize, at: i64) -> Bucket {
+    let mut out = Bucket { exists_from: vec![bucket.exists_from[customer]], ..Bucket::default() };
+    out.customers.push(bucket.customers.get(customer));
+    for s in &bucket.streams {
+        let own = s.rows(customer);
+        let rows = own.start..own.start + s.ts[own.clone()].partition_point(|t| *t <= at);
+        let column = |c: &ColumnData| match c {
+            ColumnData::Bool(v) => ColumnData::Bool(v[rows.clone()].to_vec()),
+            ColumnData::Instant(v) => ColumnData::Instant(v[rows.clone()].to_vec()),
+            ColumnData::Num(v) => ColumnData::Num(Ints::I64(rows.clone().map(|i| v.get(i)).collect())),
+            ColumnData::Codes(v) => ColumnData::Codes(Codes::U32(rows.clone().map(|i| v.get(i)).collect())),
+        };
+        out.streams.push(Stream {
+            offsets: vec![0, rows.len() as u32],
+            ts: s.ts[rows.clone()].to_vec(),
+            seq: s.seq[rows.clone()].to_vec(),
+            columns: s.columns.iter().map(column).collect(),
+        });
+    }
+    out
+}

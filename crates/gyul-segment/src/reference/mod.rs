@@ -4,6 +4,10 @@ mod fold;
 mod number;
 mod pattern;
 mod rank;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod trees;
 
 pub use number::Number;
 pub use rank::Threshold;
@@ -322,15 +326,15 @@ fn compare(cmp: Cmp, a: &Val, b: &Val) -> bool {
 fn arith(op: Arith, a: Val, b: Val) -> Option<Val> {
     use Val::{Dur, Instant, Num};
     match (op, a, b) {
-        (Arith::Add, Num(a), Num(b)) => a.add(b).map(Num),
-        (Arith::Add, Dur(a), Dur(b)) => a.add(b).map(Dur),
-        (Arith::Sub, Num(a), Num(b)) => a.sub(b).map(Num),
-        (Arith::Sub, Dur(a), Dur(b)) => a.sub(b).map(Dur),
+        (Arith::Add, Num(a), Num(b)) => a.plus(b).map(Num),
+        (Arith::Add, Dur(a), Dur(b)) => a.plus(b).map(Dur),
+        (Arith::Sub, Num(a), Num(b)) => a.minus(b).map(Num),
+        (Arith::Sub, Dur(a), Dur(b)) => a.minus(b).map(Dur),
         (Arith::Sub, Instant(a), Instant(b)) => Some(Dur(Number::whole(a.checked_sub(b)?))),
-        (Arith::Mul, Num(a), Num(b)) => a.mul(b).map(Num),
-        (Arith::Mul, Num(a), Dur(b)) | (Arith::Mul, Dur(a), Num(b)) => a.mul(b).map(Dur),
-        (Arith::Div, Num(a), Num(b)) | (Arith::Div, Dur(a), Dur(b)) => a.div(b).map(Num),
-        (Arith::Div, Dur(a), Num(b)) => a.div(b).map(Dur),
+        (Arith::Mul, Num(a), Num(b)) => a.times(b).map(Num),
+        (Arith::Mul, Num(a), Dur(b)) | (Arith::Mul, Dur(a), Num(b)) => a.times(b).map(Dur),
+        (Arith::Div, Num(a), Num(b)) | (Arith::Div, Dur(a), Dur(b)) => a.over(b).map(Num),
+        (Arith::Div, Dur(a), Num(b)) => a.over(b).map(Dur),
         _ => None,
     }
 }

@@ -41,21 +41,21 @@ impl Number {
         }
     }
 
-    pub fn add(self, other: Number) -> Option<Number> {
+    pub fn plus(self, other: Number) -> Option<Number> {
         match aligned(self, other) {
             Some((a, b, scale)) => Number::exact(a.checked_add(b)?, scale),
             None => Number::quotient(self.to_f64() + other.to_f64()),
         }
     }
 
-    pub fn sub(self, other: Number) -> Option<Number> {
+    pub fn minus(self, other: Number) -> Option<Number> {
         match aligned(self, other) {
             Some((a, b, scale)) => Number::exact(a.checked_sub(b)?, scale),
             None => Number::quotient(self.to_f64() - other.to_f64()),
         }
     }
 
-    pub fn mul(self, other: Number) -> Option<Number> {
+    pub fn times(self, other: Number) -> Option<Number> {
         match (self, other) {
             (Number::Exact { mantissa: a, scale: s }, Number::Exact { mantissa: b, scale: t }) => {
                 Number::exact(a.checked_mul(b)?, s + t)
@@ -65,7 +65,7 @@ impl Number {
     }
 
     /// Always a quotient; `None` by zero.
-    pub fn div(self, other: Number) -> Option<Number> {
+    pub fn over(self, other: Number) -> Option<Number> {
         match aligned(self, other) {
             Some((_, 0, _)) => None,
             Some((a, b, _)) => Number::quotient(nearest(a, b)),
@@ -143,28 +143,28 @@ mod tests {
 
     #[test]
     fn exact_numbers_stay_exact() {
-        assert_eq!(n("0.1").add(n("0.2")), Some(n("0.3")));
-        assert_eq!(n("12.5").mul(n("0.08")), Some(n("1")));
-        assert_eq!(n("1").sub(n("1.01")), Some(n("-0.01")));
+        assert_eq!(n("0.1").plus(n("0.2")), Some(n("0.3")));
+        assert_eq!(n("12.5").times(n("0.08")), Some(n("1")));
+        assert_eq!(n("1").minus(n("1.01")), Some(n("-0.01")));
         assert_ne!(n("0.3"), n("0.300000001"));
     }
 
     #[test]
     fn beyond_64_bits_is_unknown() {
         let max = Number::whole(i64::MAX);
-        assert_eq!(max.add(Number::whole(1)), None);
-        assert_eq!(max.mul(n("2")), None);
-        assert_eq!(Number::whole(i64::MIN).sub(Number::whole(1)), None);
-        assert_eq!(max.mul(n("1")), Some(max));
+        assert_eq!(max.plus(Number::whole(1)), None);
+        assert_eq!(max.times(n("2")), None);
+        assert_eq!(Number::whole(i64::MIN).minus(Number::whole(1)), None);
+        assert_eq!(max.times(n("1")), Some(max));
     }
 
     #[test]
     fn a_division_gives_the_nearest_double() {
-        assert_eq!(n("1").div(n("3")).unwrap().to_f64(), 1.0 / 3.0);
-        assert_eq!(n("0.3").div(n("0.1")).unwrap().to_f64(), 3.0);
-        assert_eq!(n("-7").div(n("2")).unwrap().to_f64(), -3.5);
-        assert_eq!(n("5").div(n("0")), None);
-        assert_eq!(Number::Quotient(1.0).div(n("0")), None);
+        assert_eq!(n("1").over(n("3")).unwrap().to_f64(), 1.0 / 3.0);
+        assert_eq!(n("0.3").over(n("0.1")).unwrap().to_f64(), 3.0);
+        assert_eq!(n("-7").over(n("2")).unwrap().to_f64(), -3.5);
+        assert_eq!(n("5").over(n("0")), None);
+        assert_eq!(Number::Quotient(1.0).over(n("0")), None);
         // 2^53 + 1 is no double: ties go to even, anything above goes up.
         assert_eq!(nearest((1 << 53) + 1, 1), 9_007_199_254_740_992.0);
         assert_eq!(nearest(((1 << 53) + 1) * 10 + 1, 10), 9_007_199_254_740_994.0);
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_quotient_compares_by_nearest_doubles() {
         assert_eq!(Number::Quotient(0.1), n("0.1"));
-        assert_eq!(n("1").div(n("3")).unwrap().mul(n("3")), Some(n("1")));
+        assert_eq!(n("1").over(n("3")).unwrap().times(n("3")), Some(n("1")));
         assert_eq!(Number::Quotient(0.5).order(n("0.49")), Ordering::Greater);
     }
 }

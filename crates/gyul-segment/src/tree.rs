@@ -139,7 +139,8 @@ pub enum Kind {
     Today,
     /// The value of the trait's latest `identify` event at or before T that carries the trait.
     Trait(String),
-    /// Completed years at T from trait `birth_date` (text `YYYY-MM-DD`); if that is unknown or no date, trait `age`.
+    /// Completed years at T from trait `birth_date` (text `YYYY-MM-DD`); if that is unknown, no date or later than T,
+    /// trait `age`.
     Age,
     Agg(Box<Agg>),
     /// How many steps of the pattern were reached, 0 to `steps.len()`.
@@ -179,7 +180,8 @@ pub enum Kind {
     Not(Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
-    /// Both sides number, duration, instant, date, text or bool. Text compares by `=` and `!=` only.
+    /// Both sides number, duration, instant, date, text or bool. Text and bool compare by `=` and `!=` only.
+    /// Sides of different types: false.
     Cmp(Cmp, Box<Expr>, Box<Expr>),
     /// `Num±Num`, `Dur±Dur`, `Instant-Instant`, `Num*Num`, `Num*Dur`, `Num/Num`, `Dur/Dur`, `Dur/Num`.
     Arith(Arith, Box<Expr>, Box<Expr>),
@@ -270,9 +272,9 @@ pub struct Agg {
 pub enum AggOp {
     /// Number of events, 0 of nothing.
     Count,
-    /// Of the known values, exact; 0 of nothing.
+    /// Of the known values, exact (of quotients: of their doubles in the order of the events); 0 of nothing.
     Sum,
-    /// Sum ÷ number of the known values, a quotient; unknown of nothing.
+    /// Sum ÷ number of the known values, a quotient (one rounding); unknown of nothing.
     Avg,
     /// Of the known numbers, durations or instants; unknown of nothing.
     Min,
@@ -322,7 +324,7 @@ pub struct Pattern {
     pub steps: Vec<Step>,
     /// Microseconds from the first to the last step reached, inclusive.
     pub within: Option<i64>,
-    /// A property with the same known value in every step.
+    /// A property with the same known value in every step (`without` does not look at it).
     pub by: Option<String>,
     /// All steps lie in it.
     pub window: Window,

@@ -5,3 +5,4 @@
 //! a function that it is given.
 
 pub mod random;
+pub mod shop;

@@ -48,7 +48,7 @@ def main():
     kept["value"] = kept.Quantity.astype(int) * (kept.UnitPrice.astype(float) * 1000).round().astype("int64")
     kept["ts"] = pd.to_datetime(kept.InvoiceDate)
     back = kept.InvoiceNo.str.startswith("C")
-    group = lambda d: d.groupby(["CustomerID", "InvoiceNo"]).agg(at=("ts", "min"), total=("value", "sum"), times=("ts", "nunique"), lines=("value", "size")).reset_index()
+    group = lambda d: d.groupby(["CustomerID", "InvoiceNo"]).agg(ts=("ts", "min"), total=("value", "sum"), times=("ts", "nunique"), lines=("value", "size")).reset_index()
     orders, refunds = group(kept[~back]), group(kept[back])
     end = kept["ts"].max()
     json.dump({

@@ -159,6 +159,45 @@ impl Stream {
 }
 
 impl Bucket {
+    fn known_before(&self, seq: u64) -> Bucket {
+        let n = self.customers.len();
+        let mut out = Bucket { customers: self.customers.clone(), exists_from: vec![i64::MAX; n], streams: vec![] };
+        for s in &self.streams {
+            let kept = |c: usize| s.rows(c).filter(|i| u64::from(s.seq[*i]) < seq);
+            let mut offsets = vec![0];
+            let mut rows: Vec<usize> = vec![];
+            for c in 0..n {
+                rows.extend(kept(c));
+                offsets.push(rows.len() as u32);
+                for i in kept(c) {
+                    // The first dated event; of undated ones alone, always.
+                    let (from, ts) = (&mut out.exists_from[c], s.ts[i]);
+                    let (undated, was_undated) = (ts == Instant::ALWAYS.0, *from == Instant::ALWAYS.0);
+                    *from = match (undated, was_undated) {
+                        (true, _) if *from != i64::MAX => *from,
+                        (false, true) => ts,
+                        _ => ts.min(*from),
+                    };
+                }
+            }
+            let column = |c: &ColumnData| match c {
+                ColumnData::Bool(v) => ColumnData::Bool(rows.iter().map(|i| v[*i]).collect()),
+                ColumnData::Instant(v) => ColumnData::Instant(rows.iter().map(|i| v[*i]).collect()),
+                ColumnData::Num(v) => ColumnData::Num(Ints::pack(&rows.iter().map(|i| v.get(*i)).collect::<Vec<_>>())),
+                ColumnData::Codes(v) => {
+                    ColumnData::Codes(Codes::pack(&rows.iter().map(|i| v.get(*i)).collect::<Vec<_>>()))
+                }
+            };
+            out.streams.push(Stream {
+                offsets,
+                ts: rows.iter().map(|i| s.ts[*i]).collect(),
+                seq: rows.iter().map(|i| s.seq[*i]).collect(),
+                columns: s.columns.iter().map(column).collect(),
+            });
+        }
+        out
+    }
+
     /// The index of a customer.
     pub fn find(&self, customer: &str) -> Option<usize> {
         let (mut lo, mut hi) = (0, self.customers.len());
@@ -235,6 +274,12 @@ impl Snapshot {
     /// The first `seq` that was not yet known at `at`: what `known at` leaves out.
     pub fn seq_known_at(&self, at: Instant) -> u64 {
         self.arrivals.iter().find(|(_, t)| *t > at).map_or(u64::MAX, |(seq, _)| *seq)
+    }
+
+    /// What was known before the log reached this position: events that arrived later are left out.
+    pub fn known_before(&self, seq: u64) -> Snapshot {
+        let buckets = self.buckets.iter().map(|b| b.known_before(seq)).collect();
+        Snapshot { streams: self.streams.clone(), buckets, arrivals: self.arrivals.clone() }
     }
 
     /// Builds a snapshot from plain timelines, for tests and small data. Each property's kind is that of its first

@@ -104,6 +104,7 @@ impl Recipe {
             }
             Op::Cmp(_, a, b) if flows(plan, *a) || flows(plan, *b) => {
                 if !(self.known_crossing(plan, *a, *b) || self.known_crossing(plan, *b, *a)) {
+                    self.flips.extend(plan.poles.get(&id).into_iter().flatten());
                     self.flips.push(id);
                 }
                 self.visit(plan, *a, zone, range, seen);

@@ -1,5 +1,6 @@
 //! Library and schema to plan: names become streams and columns, texts become codes, equal nodes become one.
 
+use crate::changes::flows;
 use crate::plan::*;
 use gyul_model::{ColumnInfo, ColumnKind, Date, Decimal, POW10, StreamInfo, TextColumn, names};
 use gyul_segment::tree::{self, AggOp, Arith, Cmp, EventSelect, Expr, Kind, Library, Names};
@@ -48,7 +49,7 @@ struct Compiler<'a> {
     plan: Plan,
     library: &'a Library,
     streams: &'a [StreamInfo],
-    seen: FxHashMap<(Op, Domain), NodeId>,
+    seen: FxHashMap<(Op, Ty, Domain), NodeId>,
     dict_ids: FxHashMap<*const TextColumn, u32>,
     memo: FxHashMap<Named, NodeId>,
     /// The domain of the expression under work.
@@ -104,7 +105,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn add(&mut self, op: Op, ty: Ty) -> NodeId {
-        let key = (op, self.domain);
+        let key = (op, ty, self.domain);
         if let Some(&id) = self.seen.get(&key) {
             return id;
         }
@@ -431,7 +432,11 @@ impl<'a> Compiler<'a> {
                 let common = self.common_value(&mut sources, op);
                 match (op, common) {
                     (AggOp::Distinct, _) => Ty::Exact { scale: 0, dur: false },
-                    (AggOp::Sum, Ty::Nothing) => Ty::Exact { scale: 0, dur: false },
+                    (AggOp::Sum, Ty::Nothing) => {
+                        // The sum of nothing is 0, of durations 0 of a duration.
+                        let dur = agg.value.as_ref().is_some_and(|v| v.ty == tree::Type::Dur);
+                        Ty::Exact { scale: 0, dur }
+                    }
                     (AggOp::Avg, Ty::Exact { dur, .. } | Ty::Quotient { dur }) => Ty::Quotient { dur },
                     (_, ty) => ty,
                 }
@@ -605,7 +610,44 @@ impl<'a> Compiler<'a> {
     }
 
     fn cmp(&mut self, cmp: Cmp, a: NodeId, b: NodeId) -> NodeId {
+        let id = self.compared(cmp, a, b);
+        if matches!(self.node(id).op, Op::Cmp(..)) {
+            let mut poles = vec![];
+            self.poles(a, &mut poles);
+            self.poles(b, &mut poles);
+            if !poles.is_empty() {
+                self.plan.poles.insert(id, poles);
+            }
+        }
+        id
+    }
+
+    /// Divisions by a quantity that grows: where it passes zero the quotient jumps.
+    fn poles(&mut self, id: NodeId, out: &mut Vec<NodeId>) {
+        if !flows(&self.plan, id) {
+            return;
+        }
+        if let Op::Arith(Arith::Div, _, below) = self.node(id).op {
+            if flows(&self.plan, below) {
+                let ty = self.ty(below);
+                let zero = if let Ty::Quotient { .. } = ty { Op::Real(0) } else { Op::Int(0) };
+                let zero = self.add(zero, ty);
+                out.extend([Cmp::Ge, Cmp::Gt].map(|c| self.add(Op::Cmp(c, below, zero), Ty::Bool)));
+            }
+        }
+        let mut inner = vec![];
+        operands(&self.node(id).op, &mut |o| inner.push(o));
+        inner.into_iter().for_each(|o| self.poles(o, out));
+    }
+
+    fn compared(&mut self, cmp: Cmp, a: NodeId, b: NodeId) -> NodeId {
         let equality = matches!(cmp, Cmp::Eq | Cmp::Ne);
+        if equality && (flows(&self.plan, a) || flows(&self.plan, b)) {
+            // A quantity that grows is equal for an instant only; each of the two sides flips just once.
+            let (le, ge) = if cmp == Cmp::Eq { (Cmp::Le, Cmp::Ge) } else { (Cmp::Lt, Cmp::Gt) };
+            let both = vec![self.cmp(le, a, b), self.cmp(ge, a, b)];
+            return if cmp == Cmp::Eq { self.all(both) } else { self.any(both) };
+        }
         match (self.ty(a), self.ty(b)) {
             (Ty::Exact { scale: s, dur: d }, Ty::Exact { scale: t, dur: e }) if d == e => {
                 let scale = s.max(t);

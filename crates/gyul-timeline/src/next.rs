@@ -3,7 +3,7 @@
 use crate::block::{Block, Rows};
 use crate::changes::Recipe;
 use crate::evaluate::{State, Timelines};
-use crate::plan::Plan;
+use crate::plan::{NodeId, Plan};
 use gyul_model::{Bucket, Codes, ColumnData, Ints, Instant, Stream};
 
 impl Timelines {
@@ -23,30 +23,38 @@ impl Timelines {
             block.thresholds = &state.thresholds;
             block
         };
-        let verdict = |t: i64| block(Rows::Each(t)).col(root).bool_at(0) == 1;
-        let before = verdict(at.0);
+        let value = |id: NodeId, t: i64| block(Rows::Each(t)).col(id).bool_at(0) == 1;
         let mut instants = recipe.instants(&mut block(Rows::Each(at.0)), at, horizon).swap_remove(0);
-        instants.push(horizon.0);
-        let mut lo = at.0;
-        for t in instants {
-            // Between the listed instants only growing quantities change, and each but once.
-            let end = t - 1;
-            if !recipe.flips.is_empty() && end > lo && verdict(end) != before {
-                let (mut a, mut z) = (lo, end);
-                while z - a > 1 {
-                    let mid = a + (z - a) / 2;
-                    if verdict(mid) == before { a = mid } else { z = mid }
-                }
-                return Some((Instant(z), !before));
-            }
-            if verdict(t) != before {
-                return Some((Instant(t), !before));
-            }
-            lo = t;
+        instants.insert(0, at.0);
+        for flip in &recipe.flips {
+            // Between the listed instants a growing quantity flips a comparison at most once.
+            let ends = instants.iter().skip(1).map(|t| t - 1).chain([horizon.0]);
+            let found: Vec<i64> = instants
+                .iter()
+                .zip(ends)
+                .filter_map(|(&from, to)| {
+                    let before = value(*flip, from);
+                    if to <= from || value(*flip, to) == before {
+                        return None;
+                    }
+                    let (mut lo, mut hi) = (from, to);
+                    while hi - lo > 1 {
+                        let mid = lo + (hi - lo) / 2;
+                        if value(*flip, mid) == before { lo = mid } else { hi = mid }
+                    }
+                    Some(hi)
+                })
+                .collect();
+            instants.extend(found);
+            instants.sort_unstable();
+            instants.dedup();
         }
-        None
+        let before = value(root, at.0);
+        let change = instants.into_iter().skip(1).find(|t| value(root, *t) != before)?;
+        Some((Instant(change), !before))
     }
 }
+
 
 /// One customer with what had happened by `at`.
 fn cut(bucket: &Bucket, customer: usize, at: i64) -> Bucket {

@@ -213,5 +213,7 @@ pub struct Plan {
     /// For each partition the exclusive condition of each class, the last one being `otherwise`.
     pub partitions: Vec<Vec<NodeId>>,
     pub measures: Vec<NodeId>,
+    /// Comparisons with a quotient by a growing quantity, each with conditions that flip where the divisor passes zero.
+    pub poles: std::collections::BTreeMap<NodeId, Vec<NodeId>>,
     pub zone: Option<gyul_model::Zone>,
 }

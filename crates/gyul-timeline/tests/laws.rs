@@ -4,7 +4,7 @@
 
 use gyul_model::{Event, Instant, Snapshot, Timeline, Zone};
 use gyul_segment::reference::Reference;
-use gyul_segment::tree::Library;
+use gyul_segment::tree::{Expr, Kind, Library};
 use gyul_sim::random::{Rng, instant, library, timelines};
 use gyul_timeline::{Answers, Named, Plan, Timelines};
 
@@ -42,11 +42,11 @@ fn compare(fast: &Timelines, answers: &Answers, case: &Case, known_before: Optio
             assert_eq!(
                 answers.segments[s].has(number),
                 reference.member(s, c),
-                "{what}: {} in {} at {}\n{:#?}\n{timeline:#?}",
+                "{what}: {} in {} at {}\n{:?}\n{timeline:#?}",
                 timeline.customer,
                 segment.id,
                 case.at,
-                segment.when,
+                culprit(fast, case, known_before, c, number, &segment.when).kind,
             );
         }
         for (p, partition) in case.library.partitions.iter().enumerate() {
@@ -54,6 +54,32 @@ fn compare(fast: &Timelines, answers: &Answers, case: &Case, known_before: Optio
             let (class, second) = (classes.next(), classes.next());
             assert_eq!((class, second), (reference.class(p, c), None), "{what}: class of {}", timeline.customer);
         }
+    }
+}
+
+/// The smallest condition within a condition on which the evaluators disagree.
+fn culprit(fast: &Timelines, case: &Case, known: Option<u64>, c: usize, number: usize, whole: &Expr) -> Expr {
+    let differs = |e: &Expr| {
+        let mut library = case.library.clone();
+        let last = library.segments.len();
+        library.segments.push(library.segments[0].clone());
+        library.segments[last].when = e.clone();
+        let plan = Plan::compile_one(&library, &fast.data().streams, Named::Segment(last));
+        let reference = Reference::new(&library, &case.timelines, case.at, known);
+        fast.evaluate(&plan, case.at).segments[0].has(number) != reference.member(last, c)
+    };
+    let children: Vec<&Expr> = match &whole.kind {
+        Kind::And(list) | Kind::Or(list) => list.iter().collect(),
+        Kind::Not(a) => vec![a],
+        Kind::Rank(r) => r.among.iter().collect(),
+        Kind::Measure(i) => vec![&case.library.measures[*i].expr],
+        Kind::InSegment(i) => vec![&case.library.segments[*i].when],
+        Kind::InClass { partition, .. } => case.library.partitions[*partition].classes.iter().map(|k| &k.when).collect(),
+        _ => vec![],
+    };
+    match children.into_iter().find(|e| differs(e)) {
+        Some(e) => culprit(fast, case, known, c, number, e),
+        None => whole.clone(),
     }
 }
 
@@ -91,7 +117,7 @@ fn history_equals_batch_at_every_instant() {
                 assert_eq!(
                     history.at(t),
                     batch.segments[0],
-                    "seed {seed}, segment {s} at {t}\n{:#?}\n{:#?}",
+                    "seed {seed}, segment {s} at {t}\n{:?}\n{:#?}",
                     case.library.segments[s].when,
                     case.timelines
                 );
@@ -118,7 +144,7 @@ fn fresh_events_in_any_order_and_number_lead_to_the_same_state() {
             }
         }
         for i in (1..fresh.len()).rev() {
-            fresh.swap(i, rng.below(i as u64 + 1) as usize);
+            fresh.swap(i, rng.below(i + 1));
         }
         let mut fast = Timelines::new(Snapshot::from_timelines(&base, 2));
         let mut plan = Plan::compile(&case.library, &fast.data().streams);
@@ -134,4 +160,49 @@ fn fresh_events_in_any_order_and_number_lead_to_the_same_state() {
         compare(&fast, &state.answers, &case, None, &format!("seed {seed}"));
         assert_eq!(fast.evaluate(&plan, case.at), state.answers, "seed {seed}: refresh is a batch run");
     });
+}
+
+#[test]
+fn known_at_leaves_out_what_arrived_later() {
+    for_seeds(300, |seed| {
+        let case = case(seed, zone_of(seed));
+        let bound = Rng::new(seed ^ 77).below(60) as u64;
+        let snapshot = Snapshot::from_timelines(&case.timelines, 2).known_before(bound);
+        let fast = Timelines::new(snapshot);
+        let plan = Plan::compile(&case.library, &fast.data().streams);
+        let answers = fast.evaluate(&plan, case.at);
+        compare(&fast, &answers, &case, Some(bound), &format!("seed {seed} known before {bound}"));
+    });
+}
+
+#[test]
+fn the_next_change_is_the_first_one_that_history_sees_without_further_events() {
+    let mut changes = 0;
+    for seed in 0..300 {
+        let mut case = case(seed, zone_of(seed));
+        for t in &mut case.timelines {
+            t.events.retain(|e| e.ts <= case.at);
+        }
+        let fast = Timelines::new(Snapshot::from_timelines(&case.timelines, 1));
+        let horizon = Instant(case.at.0 + 400 * gyul_model::MICROS_DAY);
+        for s in 0..case.library.segments.len() {
+            let plan = Plan::compile_one(&case.library, &fast.data().streams, Named::Segment(s));
+            if !plan.ranks.is_empty() {
+                continue;
+            }
+            let Ok(history) = fast.history(&plan, case.at, horizon) else { continue };
+            let state = fast.run(&plan, case.at);
+            for t in &case.timelines {
+                let Some(number) = fast.number_of(&t.customer) else { continue };
+                if !state.answers.population.has(number) {
+                    continue;
+                }
+                let want = history.changes.iter().find(|c| c.customer == number).map(|c| (c.at, c.entered));
+                let got = fast.next_change(&plan, &state, number, horizon);
+                assert_eq!(got, want, "seed {seed}, segment {s}, {}", t.customer);
+                changes += usize::from(want.is_some());
+            }
+        }
+    }
+    assert!(changes > 50, "only {changes} changes");
 }

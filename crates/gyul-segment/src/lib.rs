@@ -3,5 +3,6 @@
 //! Knows nothing of storage and engines: a [`tree::Library`] is evaluated by the reference evaluator here
 //! (slow, obvious, the judge) and by `gyul-timeline` (fast, judged).
 
+pub mod explain;
 pub mod reference;
 pub mod tree;

@@ -7,7 +7,7 @@ mod rank;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod trees;
+pub(crate) mod trees;
 
 pub use number::Number;
 pub use rank::Threshold;
@@ -41,6 +41,15 @@ pub struct Reference<'a> {
     /// For each rank asked for so far, everybody's `x` (`None` outside the rank's population).
     /// The address stands for the rank: `'a` keeps it in place as long as this lives.
     ranks: RefCell<HashMap<*const Rank, Everybody>>,
+    /// Answers ranks instead of the timelines at hand.
+    outside: Option<&'a dyn Ranks>,
+}
+
+/// Knows the ranks of a population that is not at hand, as the fast evaluator does.
+pub trait Ranks {
+    /// The answer of a rank of the library for a customer with this value of `x`, who belongs to the rank's population,
+    /// and what the value was compared with.
+    fn rank(&self, rank: &Rank, x: &Val) -> (Option<Val>, Option<Threshold>);
 }
 
 /// Each customer's value, by index.
@@ -75,7 +84,12 @@ impl<'a> Reference<'a> {
                 events: events.into_iter().filter(|e| e.ts <= at).collect(),
             }
         });
-        Reference { lib, at, customers: customers.collect(), ranks: RefCell::default() }
+        Reference { lib, at, customers: customers.collect(), ranks: RefCell::default(), outside: None }
+    }
+
+    /// Ranks are answered by somebody who knows everybody; the timelines need only be those asked about.
+    pub fn with_ranks(self, ranks: &'a dyn Ranks) -> Self {
+        Reference { outside: Some(ranks), ..self }
     }
 
     pub fn library(&self) -> &'a Library {

@@ -18,6 +18,13 @@ pub enum Threshold {
 
 impl<'a> Reference<'a> {
     pub(super) fn rank(&self, rank: &'a Rank, customer: usize) -> Option<Val> {
+        if let Some(ranks) = self.outside {
+            let outside = match rank.kind {
+                RankKind::Quintile | RankKind::Percentile => None,
+                _ => Some(Val::Bool(false)),
+            };
+            return self.own_value(rank, customer).map_or(outside, |x| ranks.rank(rank, &x).0);
+        }
         let everybody = self.everybody(rank);
         let all: Vec<Number> = everybody.iter().flatten().copied().collect();
         let (n, x) = (all.len(), everybody[customer]);
@@ -41,6 +48,11 @@ impl<'a> Reference<'a> {
 
     /// The customer's own value in a rank, and what it is compared with. `None` outside the rank's population.
     pub fn threshold(&self, rank: &'a Rank, customer: usize) -> Option<(Val, Threshold)> {
+        if let Some(ranks) = self.outside {
+            let x = self.own_value(rank, customer)?;
+            let threshold = ranks.rank(rank, &x).1?;
+            return Some((x, threshold));
+        }
         let everybody = self.everybody(rank);
         let all: Vec<Number> = everybody.iter().flatten().copied().collect();
         let x = everybody[customer]?;
@@ -64,18 +76,22 @@ impl<'a> Reference<'a> {
         Some((own, threshold))
     }
 
+    /// The value of `x`; `None` outside the rank's population.
+    fn own_value(&self, rank: &'a Rank, customer: usize) -> Option<Val> {
+        let inside = self.exists(customer) && rank.among.as_ref().is_none_or(|a| self.truth(a, customer));
+        let x = self.value(&rank.x, customer).filter(|_| inside)?;
+        matches!(x, Val::Num(_) | Val::Dur(_) | Val::Instant(_)).then_some(x)
+    }
+
     fn everybody(&self, rank: &'a Rank) -> Rc<Vec<Option<Number>>> {
         let key = std::ptr::from_ref(rank);
         if let Some(known) = self.ranks.borrow().get(&key) {
             return known.clone();
         }
-        let value = |c: usize| {
-            let inside = self.exists(c) && rank.among.as_ref().is_none_or(|a| self.truth(a, c));
-            match self.value(&rank.x, c).filter(|_| inside)? {
-                Val::Num(n) | Val::Dur(n) => Some(n),
-                Val::Instant(t) => Some(Number::whole(t)),
-                _ => None,
-            }
+        let value = |c: usize| match self.own_value(rank, c)? {
+            Val::Num(n) | Val::Dur(n) => Some(n),
+            Val::Instant(t) => Some(Number::whole(t)),
+            _ => None,
         };
         let values: Rc<Vec<_>> = Rc::new((0..self.len()).map(value).collect());
         self.ranks.borrow_mut().insert(key, values.clone());

@@ -221,7 +221,7 @@ fn ties_come_into_a_rank_together() {
 }
 
 /// How far `view -> cart -> order` gets, with the limits that `change` sets.
-fn reached(events: &[(&str, &str, &[(&str, Value)])], change: impl Fn(&mut Pattern)) -> Option<Val> {
+fn reached(events: &[Seen], change: impl Fn(&mut Pattern)) -> Option<Val> {
     let step = |name: &str| Step { select: of(name), within: None, without: vec![] };
     let steps = vec![step("view"), step("cart"), step("order")];
     let mut p = Pattern { steps, within: None, by: None, window: Window::default() };
@@ -233,12 +233,11 @@ fn reached(events: &[(&str, &str, &[(&str, Value)])], change: impl Fn(&mut Patte
 fn sequences_with_their_limits() {
     let day = |d: u32| format!("2026-03-{d:02}T00:00:00Z");
     let days: Vec<String> = (0..15).map(day).collect();
-    let p1: &[(&str, Value)] = &[("p", Value::text("1"))];
-    let p2: &[(&str, Value)] = &[("p", Value::text("2"))];
-    let seen = |d: usize, name: &'static str, props: &'static [(&'static str, Value)]| (name, d, props);
-    let run = |list: &[(&'static str, usize, &[(&str, Value)])], change: &dyn Fn(&mut Pattern)| {
-        let events: Vec<(&str, &str, &[(&str, Value)])> =
-            list.iter().map(|(name, d, props)| (*name, days[*d].as_str(), *props)).collect();
+    let p1: Props = &[("p", Value::text("1"))];
+    let p2: Props = &[("p", Value::text("2"))];
+    let seen = |d: usize, name: &'static str, props: Props<'static>| (name, d, props);
+    let run = |list: &[(&'static str, usize, Props)], change: &dyn Fn(&mut Pattern)| {
+        let events: Vec<Seen> = list.iter().map(|(name, d, props)| (*name, days[*d].as_str(), *props)).collect();
         reached(&events, change)
     };
     let plain = [seen(1, "view", &[]), seen(3, "cart", &[]), seen(5, "order", &[])];

@@ -65,9 +65,13 @@ pub fn measured(mut lib: Library, expr: Expr) -> Library {
     lib
 }
 
-/// One customer; each event is `(name, RFC 3339, props)` in order of arrival.
-pub fn timeline(customer: &str, events: &[(&str, &str, &[(&str, Value)])]) -> Timeline {
-    let event = |(i, (name, ts, props)): (usize, &(&str, &str, &[(&str, Value)]))| Event {
+pub type Props<'x> = &'x [(&'x str, Value)];
+/// Name, RFC 3339 or `always`, properties.
+pub type Seen<'x> = (&'x str, &'x str, Props<'x>);
+
+/// One customer with events in order of arrival.
+pub fn timeline(customer: &str, events: &[Seen]) -> Timeline {
+    let event = |(i, (name, ts, props)): (usize, &Seen)| Event {
         ts: if *ts == "always" { Instant::ALWAYS } else { at(ts) },
         seq: i as u64,
         name: name.to_string(),

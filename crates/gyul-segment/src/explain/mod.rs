@@ -1,0 +1,268 @@
+//! Why is a customer in a segment, or not? The conditions with their verdicts, values and the events behind them.
+
+mod words;
+
+pub use words::{Lang, render};
+
+use crate::reference::{Reference, Threshold, Val};
+use crate::tree::{Expr, Kind, Measure, Names, Span, Words};
+use gyul_model::{Event, Instant, Value};
+
+/// The most events shown for one condition.
+pub const EVENTS_MAX: usize = 5;
+/// How deep segments within segments are unfolded.
+const DEPTH_MAX: usize = 12;
+
+/// What is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Segment(usize),
+    /// Partition and class; the class after the last is `otherwise`.
+    Class(usize, usize),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Why {
+    pub customer: String,
+    pub at: Instant,
+    /// The segment's id, or `partition/class`.
+    pub id: String,
+    pub verdict: bool,
+    /// False: the customer was not known at the instant, so belongs to nothing.
+    pub exists: bool,
+    /// One for a segment. For a class those of the earlier classes, which must not hold, and its own.
+    pub conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// As written in the definition.
+    pub source: String,
+    pub span: Span,
+    pub verdict: bool,
+    pub shape: Shape,
+    pub parts: Vec<Condition>,
+    /// In plain words, where the form is a common one.
+    pub says: Words,
+    /// What was compared: source text and value.
+    pub operands: Vec<(String, Option<Val>)>,
+    /// The latest of the events behind it, at most [`EVENTS_MAX`].
+    pub events: Vec<Evidence>,
+    /// How many there are in all.
+    pub events_total: usize,
+    /// For a rank: the customer's value and what it is compared with; `None` outside the rank's population.
+    pub rank: Option<(Val, Threshold)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    All,
+    Any,
+    Not,
+    Single,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    pub ts: Instant,
+    pub name: String,
+    /// Only those that the condition looks at.
+    pub props: Vec<(String, Value)>,
+}
+
+/// Explains one verdict. `reference` answers ranks itself, or asks ([`Reference::with_ranks`]).
+pub fn why<'a>(reference: &Reference<'a>, what: What, customer: usize) -> Why {
+    let lib = reference.library();
+    let walk = Walk { reference, customer };
+    let (id, verdict, conditions) = match what {
+        What::Segment(i) => {
+            let s = &lib.segments[i];
+            let condition = walk.condition(&s.when, &s.source, 0);
+            (s.id.clone(), reference.member(i, customer), vec![condition])
+        }
+        What::Class(p, k) => {
+            let partition = &lib.partitions[p];
+            let id = partition.classes.get(k).map_or(&partition.otherwise.id, |c| &c.id);
+            let asked = partition.classes.iter().take(k + 1);
+            let conditions = asked.map(|c| walk.condition(&c.when, &c.source, 0)).collect();
+            (format!("{}/{id}", partition.id), reference.class(p, customer) == Some(k), conditions)
+        }
+    };
+    Why {
+        customer: reference.customer_id(customer).to_string(),
+        at: reference.at(),
+        id,
+        verdict,
+        exists: reference.exists(customer),
+        conditions,
+    }
+}
+
+struct Walk<'r, 'a> {
+    reference: &'r Reference<'a>,
+    customer: usize,
+}
+
+/// The text that a span means; the whole if the span does not fit.
+fn excerpt(source: &str, span: Span) -> String {
+    let range = span.start as usize..span.end as usize;
+    source.get(range).filter(|t| !t.is_empty()).unwrap_or(source).trim().to_string()
+}
+
+impl<'a> Walk<'_, 'a> {
+    fn condition(&self, e: &'a Expr, source: &'a str, depth: usize) -> Condition {
+        let lib = self.reference.library();
+        let verdict = self.reference.truth(e, self.customer);
+        let mut c = Condition {
+            source: excerpt(source, e.span),
+            span: e.span,
+            verdict,
+            shape: Shape::Single,
+            parts: vec![],
+            says: Words::default(),
+            operands: vec![],
+            events: vec![],
+            events_total: 0,
+            rank: None,
+        };
+        let parts = |list: &'a [Expr]| list.iter().map(|e| self.condition(e, source, depth + 1)).collect();
+        match &e.kind {
+            _ if depth > DEPTH_MAX => {}
+            Kind::And(list) => (c.shape, c.parts) = (Shape::All, parts(list)),
+            Kind::Or(list) => (c.shape, c.parts) = (Shape::Any, parts(list)),
+            Kind::Not(a) => (c.shape, c.parts) = (Shape::Not, vec![self.condition(a, source, depth + 1)]),
+            Kind::InSegment(i) => {
+                let s = &lib.segments[*i];
+                (c.shape, c.parts) = (Shape::All, vec![self.condition(&s.when, &s.source, depth + 1)]);
+            }
+            Kind::InClass { partition, .. } => {
+                let p = &lib.partitions[*partition];
+                let actual = self.reference.class(*partition, self.customer);
+                let id = actual.map(|k| p.classes.get(k).map_or(&p.otherwise.id, |c| &c.id));
+                c.operands.push((p.id.clone(), id.map(|id| Val::Text(id.clone()))));
+            }
+            _ => self.leaf(e, source, &mut c),
+        }
+        c
+    }
+
+    fn leaf(&self, e: &'a Expr, source: &'a str, c: &mut Condition) {
+        match &e.kind {
+            Kind::Rank(rank) => {
+                c.rank = self.reference.threshold(rank, self.customer);
+                let x = self.reference.value(&rank.x, self.customer);
+                c.operands.push((self.name_of(&rank.x, source), x));
+            }
+            _ => {
+                for part in children(e) {
+                    c.operands.push((self.name_of(part, source), self.reference.value(part, self.customer)));
+                }
+                if let Some(rank) = children(e).into_iter().find_map(rank_of) {
+                    c.rank = self.reference.threshold(rank, self.customer);
+                }
+            }
+        }
+        let (mut found, mut props) = (vec![], vec![]);
+        self.evidence(e, &mut found, &mut props);
+        found.sort_by_key(|e| (e.ts, e.seq));
+        found.dedup_by_key(|e| (e.ts, e.seq));
+        c.events_total = found.len();
+        let latest = &found[found.len().saturating_sub(EVENTS_MAX)..];
+        c.events = latest.iter().map(|e| evidence_of(e, &props)).collect();
+        c.says = words::condition(self.reference, self.customer, e, c.rank.as_ref());
+    }
+
+    /// A measure is called by its id, everything else as written.
+    fn name_of(&self, e: &Expr, source: &str) -> String {
+        match &e.kind {
+            Kind::Measure(i) => self.reference.library().measures[*i].id.clone(),
+            _ => excerpt(source, e.span),
+        }
+    }
+
+    /// The events that an expression's value rests on, and the properties that it looks at.
+    fn evidence(&self, e: &'a Expr, found: &mut Vec<&'a Event>, props: &mut Vec<&'a str>) {
+        let customer = self.customer;
+        match &e.kind {
+            Kind::Trait(name) => {
+                found.extend(self.reference.trait_event(name, customer));
+                props.push(name);
+            }
+            Kind::Age => {
+                for name in [gyul_model::names::BIRTH_DATE, "age"] {
+                    found.extend(self.reference.trait_event(name, customer));
+                    props.push(name);
+                }
+            }
+            Kind::Agg(agg) => {
+                let events = self.reference.events(&agg.select, &agg.window, customer);
+                let last = agg.last.map_or(events.len(), |n| (n as usize).min(events.len()));
+                found.extend(&events[events.len() - last..]);
+                agg.value.iter().chain(&agg.select.filter).for_each(|e| looked_at(e, props));
+            }
+            Kind::Pattern(p) => {
+                for step in &p.steps {
+                    found.extend(self.reference.events(&step.select, &p.window, customer));
+                    step.select.filter.iter().for_each(|e| looked_at(e, props));
+                }
+                props.extend(p.by.as_deref());
+            }
+            Kind::Measure(i) => {
+                let m: &'a Measure = &self.reference.library().measures[*i];
+                self.evidence(&m.expr, found, props);
+            }
+            Kind::Rank(rank) => self.evidence(&rank.x, found, props),
+            _ => children(e).into_iter().for_each(|e| self.evidence(e, found, props)),
+        }
+    }
+}
+
+fn evidence_of(e: &Event, props: &[&str]) -> Evidence {
+    let shown = e.props.iter().filter(|(n, _)| props.contains(&n.as_str())).cloned().collect();
+    Evidence { ts: e.ts, name: e.name.clone(), props: shown }
+}
+
+fn rank_of(e: &Expr) -> Option<&crate::tree::Rank> {
+    match &e.kind {
+        Kind::Rank(rank) => Some(rank),
+        _ => None,
+    }
+}
+
+/// The properties that an event-level expression reads.
+fn looked_at<'a>(e: &'a Expr, props: &mut Vec<&'a str>) {
+    if let Kind::Prop(name) = &e.kind {
+        props.push(name);
+    }
+    children(e).into_iter().for_each(|e| looked_at(e, props));
+}
+
+/// The operands of an operator.
+fn children(e: &Expr) -> Vec<&Expr> {
+    match &e.kind {
+        Kind::And(list) | Kind::Or(list) => list.iter().collect(),
+        Kind::Cmp(_, a, b) | Kind::Arith(_, a, b) => vec![a, b],
+        Kind::Not(a)
+        | Kind::IsKnown(a)
+        | Kind::InText(a, _)
+        | Kind::InNum(a, _)
+        | Kind::Contains(a, _)
+        | Kind::StartsWith(a, _)
+        | Kind::EndsWith(a, _)
+        | Kind::Matches(a, _)
+        | Kind::Within(a, _)
+        | Kind::NearOccasion { date: a, .. } => vec![a],
+        _ => vec![],
+    }
+}
+
+/// The one name that a select asks for.
+fn one_name(names: &Names) -> Option<&str> {
+    match names {
+        Names::Of(list) => list.first().map(String::as_str).filter(|_| list.len() == 1),
+        Names::Any => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,19 @@
 //! The reference workload on Gyul, driven line by line like its peers (see bench/README.md).
 //!
 //! ```text
-//! gyul-bench --data DIR --defs bench/workload.yaml [--thousand FILE] [--at RFC3339]
+//! gyul-bench --data DIR [--defs bench/workload.yaml] [--thousand FILE] [--at RFC3339] [--threads N]
 //! ```
-//! Reads a command a line and answers each with a line of JSON: `single`, `s01` … `s24`, `thousand`, `thou K`, `thou1 I`.
+//! Reads a command a line and answers each with a line of JSON: `single`, `s01` … `s24`, `thousand`, `thou K`, `thou1 I`,
+//! `delta`, `run`, `fork` and `refresh`, `history ID`. Without `--defs` it runs the segments of [`by_hand`].
 
+mod by_hand;
 mod load;
 mod meter;
 mod read;
 
-use gyul_model::Instant;
-use gyul_segment::tree::{Expr, Kind, Library, Segment, Span, Type};
-use gyul_timeline::{Answers, Bits, Plan, Timelines};
+use gyul_model::{Event, Instant};
+use gyul_segment::tree::Library;
+use gyul_timeline::{Answers, Bits, Named, Plan, State, Timelines};
 use read::Fallible;
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
@@ -38,6 +40,7 @@ fn run() -> Fallible<()> {
             "--defs" => defs = Some(PathBuf::from(value)),
             "--thousand" => thousand = Some(PathBuf::from(value)),
             "--at" => at = value,
+            "--from" if value == "native" => {}
             "--threads" => rayon::ThreadPoolBuilder::new().num_threads(value.parse()?).build_global()?,
             _ => {
                 return Err(
@@ -47,10 +50,9 @@ fn run() -> Fallible<()> {
         }
     }
     let data = data.ok_or("--data DIR is missing: the folder that generator.py wrote")?;
-    let defs = defs.ok_or("--defs FILE is missing: bench/workload.yaml")?;
     let at = Instant::parse_rfc3339(&at).ok_or("--at is no RFC 3339 instant")?;
 
-    let (engine, cost) = meter::measured(|| Engine::open(&data, &defs, thousand.as_deref(), at));
+    let (engine, cost) = meter::measured(|| Engine::open(&data, defs.as_deref(), thousand.as_deref(), at));
     let mut engine = engine?;
     let about = json!({ "customers": engine.customers(), "events": engine.events() });
     say("load", Ok(about), cost);
@@ -83,22 +85,34 @@ fn say(id: &str, answer: Fallible<Value>, mut cost: serde_json::Map<String, Valu
 
 struct Engine {
     data: Timelines,
+    folder: PathBuf,
     library: Library,
     thousand: Option<Library>,
     at: Instant,
     /// `customer id mod MODULUS` by customer number.
     marks: Vec<u32>,
+    /// Later events, read when they are first needed.
+    later: Option<Vec<(String, Event)>>,
+    /// What `run` leaves behind.
+    run: Option<(Plan, State)>,
+    /// A copy that `refresh` spoils.
+    fork: Option<Fork>,
+}
+
+struct Fork {
+    data: Timelines,
+    plan: Plan,
+    state: State,
 }
 
 impl Engine {
-    fn open(data: &Path, defs: &Path, thousand: Option<&Path>, at: Instant) -> Fallible<Engine> {
-        let library = load_library(defs)?;
+    fn open(data: &Path, defs: Option<&Path>, thousand: Option<&Path>, at: Instant) -> Fallible<Engine> {
+        let library = defs.map_or_else(|| Ok(by_hand::library()), load_library)?;
         let thousand = thousand.map(load_library).transpose()?;
+        let folder = data.to_path_buf();
         let data = Timelines::new(load::snapshot(data)?);
-        let marks = (0..data.numbers())
-            .map(|n| data.customer_id(n).parse::<u64>().map_or(0, |id| (id % MODULUS) as u32))
-            .collect();
-        Ok(Engine { data, library, thousand, at, marks })
+        let marks = marks(&data);
+        Ok(Engine { data, folder, library, thousand, at, marks, later: None, run: None, fork: None })
     }
 
     fn customers(&self) -> usize {
@@ -112,7 +126,8 @@ impl Engine {
     }
 
     fn answer(&mut self, command: &str) -> Fallible<Value> {
-        let (word, number) = command.split_once(' ').unwrap_or((command, "0"));
+        let mut words = command.split(' ');
+        let (word, arg) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         match word {
             "single" => Ok(self.sums(&self.evaluate(&self.library).segments)),
             "thousand" => {
@@ -121,47 +136,90 @@ impl Engine {
                 Ok(hundreds.flat_map(|(n, c)| [n, c]).collect())
             }
             "thou" => {
-                let from: usize = number.parse::<usize>()? * 100;
-                let library = some(self.thousand()?, |i| (from..from + 100).contains(&i));
-                let answers = self.evaluate(&library);
-                let (n, c) = self.total(&answers.segments);
+                let from = arg.parse::<usize>()? * 100;
+                let mut library = self.thousand()?.clone();
+                library.segments = library.segments.drain(..).skip(from).take(100).collect();
+                let (n, c) = self.total(&self.evaluate(&library).segments);
                 Ok(json!([n, c]))
             }
-            "thou1" => {
-                let one: usize = number.parse()?;
-                let answers = self.evaluate(&some(self.thousand()?, |i| i == one));
-                Ok(self.sums(answers.segments.get(one).into_iter()))
+            "thou1" => self.one(self.thousand()?, arg.parse()?),
+            "run" => {
+                let plan = self.plan(&self.library);
+                let state = self.data.run(&plan, self.at);
+                let answer = self.sums(&state.answers.segments);
+                self.run = Some((plan, state));
+                Ok(answer)
             }
-            id => {
-                let segments = &self.library.segments;
-                let one = segments
-                    .iter()
-                    .position(|s| s.id == id)
-                    .ok_or_else(|| format!("no command and no segment {id}"))?;
-                let needed = closure(segments, one);
-                let answers = self.evaluate(&some(&self.library, |i| needed[i]));
-                Ok(self.sums([&answers.segments[one]]))
+            "delta" => {
+                let later = load::delta(&self.folder)?;
+                let applied = self.data.apply(&later);
+                self.marks = marks(&self.data);
+                self.run = None;
+                Ok(json!({ "touched": applied.touched, "schema_changed": applied.schema_changed }))
             }
+            "fork" => {
+                if self.later.is_none() {
+                    self.later = Some(load::delta(&self.folder)?);
+                }
+                let plan = self.plan(&self.library);
+                let state = self.data.run(&plan, self.at);
+                self.fork = Some(Fork { data: self.data.clone(), plan, state });
+                Ok(Value::Null)
+            }
+            "refresh" => {
+                let Fork { mut data, plan, state } = self.fork.take().ok_or("refresh needs a fork before it")?;
+                let applied = data.apply(self.later.as_deref().unwrap_or_default());
+                let plan =
+                    if applied.schema_changed { Plan::compile(&self.library, &data.data().streams) } else { plan };
+                let state = data.refresh(&plan, state);
+                let counts: Value = state.answers.segments.iter().map(|s| s.count()).collect();
+                Ok(json!({ "touched": applied.touched, "schema_changed": applied.schema_changed, "counts": counts }))
+            }
+            "history" => {
+                let plan =
+                    Plan::compile_one(&self.library, &self.data.data().streams, Named::Segment(self.segment(arg)?));
+                let from = Instant(self.at.0 - 730 * gyul_model::MICROS_DAY);
+                let history =
+                    self.data.history(&plan, from, self.at).map_err(|e| format!("{arg} has no history: {e:?}"))?;
+                let last = history.sizes(&[self.at]).last().map(|s| s.1);
+                Ok(json!({ "initial": history.initial.count(), "changes": history.changes.len(), "last": last }))
+            }
+            id => self.one(&self.library, self.segment(id)?),
         }
+    }
+
+    fn segment(&self, id: &str) -> Fallible<usize> {
+        let found = self.library.segments.iter().position(|s| s.id == id);
+        found.ok_or_else(|| format!("there is no command and no segment {id:?}").into())
     }
 
     fn thousand(&self) -> Fallible<&Library> {
         self.thousand.as_ref().ok_or_else(|| "start with --thousand FILE (bench/definitions.py writes it)".into())
     }
 
+    fn plan(&self, library: &Library) -> Plan {
+        Plan::compile(library, &self.data.data().streams)
+    }
+
     fn evaluate(&self, library: &Library) -> Answers {
-        let plan = Plan::compile(library, &self.data.data().streams);
-        self.data.evaluate(&plan, self.at)
+        self.data.evaluate(&self.plan(library), self.at)
+    }
+
+    fn one(&self, library: &Library, segment: usize) -> Fallible<Value> {
+        if segment >= library.segments.len() {
+            return Err(format!("there is no definition {segment}").into());
+        }
+        let plan = Plan::compile_one(library, &self.data.data().streams, Named::Segment(segment));
+        Ok(self.sums(&self.data.evaluate(&plan, self.at).segments))
     }
 
     /// Count and checksum of each, one after the other.
-    fn sums<'a>(&self, sets: impl IntoIterator<Item = &'a Bits>) -> Value {
-        sets.into_iter().flat_map(|s| [s.count() as u64, self.checksum(s)]).collect()
+    fn sums(&self, sets: &[Bits]) -> Value {
+        sets.iter().flat_map(|s| [s.count() as u64, self.checksum(s)]).collect()
     }
 
     fn total(&self, sets: &[Bits]) -> (u64, u64) {
-        let sum = |f: &dyn Fn(&Bits) -> u64| sets.iter().map(f).sum();
-        (sum(&|s| s.count() as u64), sum(&|s| self.checksum(s)))
+        (sets.iter().map(|s| s.count() as u64).sum(), sets.iter().map(|s| self.checksum(s)).sum())
     }
 
     fn checksum(&self, set: &Bits) -> u64 {
@@ -169,31 +227,17 @@ impl Engine {
     }
 }
 
-/// The library with only some of its segments asked for: the others are nobody, so that indexes stay.
-fn some(library: &Library, keep: impl Fn(usize) -> bool) -> Library {
-    let mut out = library.clone();
-    out.measures.clear();
-    out.partitions.clear();
-    for (i, s) in out.segments.iter_mut().enumerate() {
-        if !keep(i) {
-            s.when = Expr { kind: Kind::Bool(false), ty: Type::Bool, span: Span::default() };
-        }
-    }
-    out
-}
-
-/// Which segments a segment is made of, itself included.
-fn closure(segments: &[Segment], of: usize) -> Vec<bool> {
-    let mut needed = vec![false; segments.len()];
-    let mut open = vec![of];
-    while let Some(i) = open.pop() {
-        if !std::mem::replace(&mut needed[i], true) {
-            let words: Vec<&str> = segments[i].source.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-            let named = |id: &str| words.windows(2).any(|w| w == ["segment", id]);
-            open.extend((0..segments.len()).filter(|j| named(&segments[*j].id)));
-        }
-    }
-    needed
+fn marks(data: &Timelines) -> Vec<u32> {
+    // Numbers between two buckets belong to nobody.
+    let taken = |n: usize| {
+        let (b, c) = data.place(n);
+        c < data.data().buckets[b].customers.len()
+    };
+    let mark = |n: usize| {
+        let id = taken(n).then(|| data.customer_id(n).parse::<u64>().ok()).flatten();
+        id.map_or(0, |id| (id % MODULUS) as u32)
+    };
+    (0..data.numbers()).map(mark).collect()
 }
 
 fn load_library(_path: &Path) -> Fallible<Library> {

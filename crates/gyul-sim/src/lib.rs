@@ -6,3 +6,4 @@
 
 pub mod random;
 pub mod shop;
+pub mod spec;

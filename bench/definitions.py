@@ -1,4 +1,5 @@
-"""Writes the 1,000 definitions of workload/thousand.py in Gyul's language: definitions.py > thousand.yaml"""
+"""Writes the 1,000 definitions of workload/thousand.py in Gyul's language: definitions.py > thousand.yaml
+With --specs one template a line, which gyul-bench takes without the language: definitions.py --specs > thousand.txt"""
 import os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "workload"))
@@ -34,6 +35,9 @@ def when(s):
 
 
 def main():
+    if "--specs" in sys.argv:
+        for s in SPECS: print(*s)
+        return
     print(HEAD)
     for i, s in enumerate(SPECS): print(f"  - {{ id: d{i:03d}, when: \"{when(s)}\" }}")
 

@@ -238,3 +238,64 @@ fn rank(kind: RankKind, x: Expr, among: Option<Expr>) -> Expr {
     let ty = if matches!(kind, RankKind::Quintile | RankKind::Percentile) { Type::Num } else { Type::Bool };
     e(Kind::Rank(Box::new(Rank { kind, x, among })), ty)
 }
+
+/// The definitions of `definitions.py --specs`, one a line: the template's name and its numbers.
+pub fn thousand(specs: &str) -> Option<Library> {
+    let when = specs.lines().map(|l| template(&l.split(' ').collect::<Vec<_>>()));
+    let mut library = library();
+    let segment = |(i, when): (usize, Option<Expr>)| {
+        Some(Segment { id: format!("d{i:03}"), about: About::default(), when: when?, source: String::new() })
+    };
+    library.segments = when.enumerate().map(segment).collect::<Option<_>>()?;
+    Some(library)
+}
+
+fn template(words: &[&str]) -> Option<Expr> {
+    use AggOp::*;
+    use Cmp::*;
+    let n = |i: usize| words.get(i)?.parse::<i64>().ok();
+    let orders = |window| agg(Count, of(ORDER), None, window);
+    let spend = |days| agg(Sum, of(ORDER), Some(prop("amount")), last(days));
+    let some =
+        |event: &str, property: &str, value: &str, window| agg(Count, whose(event, property, value), None, window);
+    let since = || {
+        let latest = agg(LastAt, of(ORDER), None, ever());
+        e(Kind::Arith(Arith::Sub, Box::new(e(Kind::Now, Type::Instant)), Box::new(latest)), Type::Dur)
+    };
+    Some(match *words.first()? {
+        "recency" => cmp(Ge, orders(last(n(1)?)), num(1)),
+        "count" => cmp(Ge, orders(last(n(2)?)), num(n(1)?)),
+        "spend" => cmp(Gt, spend(n(2)?), num(n(1)?)),
+        "top" => all(vec![rank(RankKind::Top(n(1)?.into()), spend(n(2)?), None), cmp(Gt, spend(n(2)?), num(0))]),
+        "browse" => all(vec![
+            cmp(Ge, some(VIEW, "category", words.get(1)?, last(n(3)?)), num(n(2)?)),
+            cmp(Eq, some(ORDER, "category", words.get(1)?, ever()), num(0)),
+        ]),
+        "cart" => {
+            let hours = Kind::Ago(Duration::Exact(n(1)? * gyul_model::MICROS_HOUR));
+            let recent = Window { after: Some(e(hours, Type::Instant)), until: None };
+            let after = Window { after: Some(agg(LastAt, of(CART), None, ever())), until: None };
+            all(vec![cmp(Ge, agg(Count, of(CART), None, recent), num(1)), cmp(Eq, orders(after), num(0))])
+        }
+        "click" => cmp(Ge, some(CLICKED, "channel", words.get(1)?, last(n(2)?)), num(1)),
+        "openonly" => all(vec![
+            cmp(Ge, some("message_opened", "channel", words.get(1)?, last(n(3)?)), num(n(2)?)),
+            cmp(Eq, some(CLICKED, "channel", words.get(1)?, last(n(3)?)), num(0)),
+        ]),
+        "between" => all(vec![cmp(Ge, since(), days(n(1)?)), cmp(Lt, since(), days(n(2)?))]),
+        "lapsed" => all(vec![cmp(Ge, orders(ever()), num(n(1)?)), cmp(Eq, orders(last(n(2)?)), num(0))]),
+        "distinct" => cmp(Ge, agg(Distinct, of(ORDER), Some(prop("category")), last(n(2)?)), num(n(1)?)),
+        "cell" => {
+            let age = || arith(Arith::Sub, num(2026), e(Kind::Trait("birth_year".into()), Type::Any));
+            let is = |t: &str, v: &str| cmp(Eq, e(Kind::Trait(t.into()), Type::Any), text(v));
+            all(vec![
+                is("gender", words.get(1)?),
+                cmp(Ge, age(), num(n(2)?)),
+                cmp(Le, age(), num(n(2)? + 9)),
+                is("region", words.get(3)?),
+                e(Kind::Trait(format!("consent.{}", words.get(4)?)), Type::Bool),
+            ])
+        }
+        _ => return None,
+    })
+}

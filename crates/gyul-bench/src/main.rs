@@ -102,7 +102,7 @@ struct Engine {
 struct Fork {
     data: Timelines,
     plan: Plan,
-    state: State,
+    state: Option<State>,
 }
 
 impl Engine {
@@ -163,15 +163,19 @@ impl Engine {
                 }
                 let plan = self.plan(&self.library);
                 let state = self.data.run(&plan, self.at);
-                self.fork = Some(Fork { data: self.data.clone(), plan, state });
+                self.fork = Some(Fork { data: self.data.clone(), plan, state: Some(state) });
                 Ok(Value::Null)
             }
             "refresh" => {
-                let Fork { mut data, plan, state } = self.fork.take().ok_or("refresh needs a fork before it")?;
+                let Some(Fork { data, plan, state }) = &mut self.fork else {
+                    return Err("refresh needs a fork before it".into());
+                };
+                let state = state.take().ok_or("each refresh needs a fork of its own")?;
                 let applied = data.apply(self.later.as_deref().unwrap_or_default());
-                let plan =
-                    if applied.schema_changed { Plan::compile(&self.library, &data.data().streams) } else { plan };
-                let state = data.refresh(&plan, state);
+                if applied.schema_changed {
+                    *plan = Plan::compile(&self.library, &data.data().streams);
+                }
+                let state = data.refresh(plan, state);
                 let counts: Value = state.answers.segments.iter().map(|s| s.count()).collect();
                 Ok(json!({ "touched": applied.touched, "schema_changed": applied.schema_changed, "counts": counts }))
             }
@@ -240,6 +244,11 @@ fn marks(data: &Timelines) -> Vec<u32> {
     (0..data.numbers()).map(mark).collect()
 }
 
-fn load_library(_path: &Path) -> Fallible<Library> {
+fn load_library(path: &Path) -> Fallible<Library> {
+    if path.extension().is_some_and(|e| e == "txt") {
+        let specs = std::fs::read_to_string(path)?;
+        return by_hand::thousand(&specs)
+            .ok_or_else(|| format!("{}: a line that is no template", path.display()).into());
+    }
     Err("the language is not there yet".into())
 }

@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn records_are_cut_outside_quotes_only() {
-        assert_eq!(cut(b"a,b\nc,\"d\ne\"\nf", b','), Cut { end: 13, records: 2, lines: 3, open: false });
+        assert_eq!(cut(b"a,b\nc,\"d\ne\"\nf", b','), Cut { end: 12, records: 2, lines: 3, open: false });
         assert_eq!(cut(b"a,b\nc,\"d\ne", b','), Cut { end: 4, records: 1, lines: 1, open: true });
         assert_eq!(cut(b"5\"8,b\nc", b','), Cut { end: 6, records: 1, lines: 1, open: false });
     }

@@ -186,8 +186,8 @@ impl Text {
                 let broken = e.error_len().is_some() || self.done;
                 let s = std::str::from_utf8(&self.raw[..e.valid_up_to()]).unwrap_or("");
                 let ascii = s.is_ascii();
-                if broken && !self.sure && ascii && decodes_as_cp949(&self.raw) {
-                    // All ASCII until here: the first Korean letters say that it is CP949.
+                if broken && !self.sure && decodes_as_cp949(&self.raw) {
+                    // All ASCII before this block: its letters say that it is CP949.
                     *self = Text {
                         raw: std::mem::take(&mut self.raw),
                         done: self.done,
@@ -256,7 +256,7 @@ mod tests {
     fn korean_after_a_long_ascii_beginning_is_found() {
         let (cp949, _, _) = EUC_KR.encode("customer_id,order_date,name\n1,2026-11-22,홍길동\n");
         assert!(decode(&cp949, 1000).unwrap().ends_with("홍길동\n"));
-        let mixed = [b"customer_id,order_date,n\n1,\xed\x99\x8d\n".as_slice(), b"2,\xc8\xab\n"].concat();
+        let mixed = [b"customer_id,order_date,n\n1,\xed\x99\x8d\n".as_slice(), b"2,\xb1\xe6\n"].concat();
         assert_eq!(decode(&mixed, 30), Err(InputErrorKind::Encoding { expected: "UTF-8" }));
     }
 }

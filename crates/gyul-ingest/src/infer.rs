@@ -4,9 +4,10 @@ use crate::Context;
 use crate::dictionary as dict;
 use crate::mapper::missing;
 use crate::mapping::{Field, FieldType, Grain, Kind, Mapping, Role, TimeFormat, scalar};
-use crate::problem::{Lang, Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind};
 use crate::rows::Rows;
 use crate::values::{number, time, traits};
+use gyul_model::Lang;
 
 /// Rows that are looked at.
 const SAMPLE_ROWS: usize = 20_000;
@@ -18,8 +19,8 @@ const SHOWN: usize = 3;
 pub struct Inferred {
     pub mapping: Mapping,
     pub choices: Vec<Choice>,
-    /// What was settled by evidence and deserves a look, such as two date formats in one column.
-    pub notes: Vec<String>,
+    /// What was settled by evidence and deserves a look, such as two date formats in one column: `(Korean, English)`.
+    pub notes: Vec<(String, String)>,
 }
 
 /// One decision.
@@ -52,7 +53,7 @@ struct Look<'a> {
     n: usize,
     choices: Vec<Choice>,
     problems: Vec<Problem>,
-    notes: Vec<String>,
+    notes: Vec<(String, String)>,
     mapping: Mapping,
     used: Vec<bool>,
 }
@@ -222,12 +223,10 @@ impl<'a> Look<'a> {
             }
         }
         if most < n {
-            self.notes.push(format!(
-                "{name}: {} of {n} sampled values are not {}; such rows will be rejected (표본 {n}개 중 {}개가 {} 형식이 아니어서 거부됩니다)",
-                n - most,
-                chosen.as_str(),
-                n - most,
-                chosen.as_str()
+            let (bad, format) = (n - most, chosen.as_str());
+            self.notes.push((
+                format!("`{name}`: 표본 {n}개 중 {bad}개가 {format} 형식이 아닙니다. 그런 행은 거부됩니다"),
+                format!("`{name}`: {bad} of {n} sampled values are not {format}; such rows will be rejected"),
             ));
         }
         Ok(Some(chosen))
@@ -255,9 +254,10 @@ impl<'a> Look<'a> {
         if let Some(total) = self.by_name(Role::Total) {
             let whole = lines && has(&self.mapping, Role::Price) && !dict::is_line_total(&self.header[total]);
             if whole {
-                self.notes.push(format!(
-                    "{}: not used, quantity × price is (주문 전체 금액일 수 있어 쓰지 않고 수량 × 단가를 씁니다)",
-                    self.header[total]
+                let name = &self.header[total];
+                self.notes.push((
+                    format!("`{name}`: 주문 전체 금액일 수 있어 쓰지 않고 수량 × 단가를 씁니다"),
+                    format!("`{name}`: may be the whole order's amount, so quantity × price is used instead"),
                 ));
             } else {
                 self.set(Role::Total, total, 90, ("열 이름으로", "by its name"));
@@ -281,9 +281,10 @@ impl<'a> Look<'a> {
             let marked = |t: &str| t.strip_prefix(['C', 'c']).is_some_and(plain);
             if self.values(order).any(marked) && self.share(order, |t| plain(t)).is_some_and(|s| s > 50) {
                 self.mapping.cancel.prefix = Some("C".into());
-                self.notes.push(format!(
-                    "{}: ids like C123 are cancelling invoices (C로 시작하는 번호는 취소 전표로 봅니다)",
-                    self.header[order]
+                let name = &self.header[order];
+                self.notes.push((
+                    format!("`{name}`: C로 시작하는 번호는 취소 전표로 봅니다"),
+                    format!("`{name}`: ids such as C123 are taken as cancelling invoices"),
                 ));
             }
         }

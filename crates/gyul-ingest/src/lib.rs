@@ -38,7 +38,7 @@ pub use decode::Encoding;
 pub use infer::{Choice, Inferred, infer};
 pub use mapper::{Mapped, Mapper, Note};
 pub use mapping::{Cancel, DecimalStyle, Field, FieldType, Grain, Kind, Mapping, Role, TimeFormat};
-pub use problem::{InputError, InputErrorKind, Lang, Problem, ProblemKind, Reject, RejectCode};
+pub use problem::{InputError, InputErrorKind, Problem, ProblemKind, Reject, RejectCode};
 pub use rows::{Chunk, Rows};
 pub use source::{Input, Options, Source};
 

@@ -1,23 +1,8 @@
 //! What can be wrong with a file, a mapping or a row: typed, with a place, a reason and a next step, in two languages.
 
 use crate::mapping::Role;
+use gyul_model::Lang;
 use std::fmt;
-
-/// The language of a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lang {
-    Ko,
-    En,
-}
-
-impl Lang {
-    pub(crate) fn pick(self, ko: impl Into<String>, en: impl Into<String>) -> String {
-        match self {
-            Lang::Ko => ko.into(),
-            Lang::En => en.into(),
-        }
-    }
-}
 
 /// Why a source cannot be read (further). Chunks that were handed out before remain good.
 #[derive(Clone, Debug, PartialEq)]

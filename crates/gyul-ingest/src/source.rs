@@ -171,7 +171,8 @@ impl Source {
         };
         let mut input = input;
         input.by_ref().take(bom as u64).read_to_end(&mut vec![]).map_err(decode::io_error)?;
-        let mut text = Text::new(input, encoding, bom > 0 || options.encoding.is_some());
+        let sure = bom > 0 || options.encoding.is_some() || !head.is_ascii();
+        let mut text = Text::new(input, encoding, sure);
         let mut rest = String::new();
         text.fill(&mut rest, options.block_bytes.clamp(1 << 12, 1 << 24))?;
         let shown = |what: &str, text: &Text| format!("{what} · {}", text.encoding.as_str());

@@ -73,13 +73,6 @@ fn english(text: &str) -> Option<&'static str> {
     REGIONS.iter().find(|r| r.3.contains(&name.trim())).map(|r| r.0)
 }
 
-/// The city, county or district of a Korean address: its second word.
-pub(crate) fn city(text: &str) -> Option<&str> {
-    let mut tokens = text.split_whitespace();
-    region(tokens.next()?)?;
-    tokens.next().filter(|t| t.ends_with(['시', '군', '구']))
-}
-
 #[rustfmt::skip]
 const COUNTRIES: [(&str, &[&str]); 75] = [
     ("KR", &["korea", "south korea", "korea, republic of", "republic of korea", "kor", "대한민국", "한국"]),
@@ -155,7 +148,6 @@ mod tests {
         for bad in ["", "평양", "99", "Atlantis", "123", "12345678901"] {
             assert_eq!(region(bad), None, "{bad}");
         }
-        assert_eq!(city("서울 강남구 역삼동"), Some("강남구"));
     }
 
     #[test]

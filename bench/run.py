@@ -38,34 +38,36 @@ def main():
     ap.add_argument("--size", default="S", choices=["S", "M"]); ap.add_argument("--reps", type=int, default=5)
     ap.add_argument("--data", help="folder of the data of this size; made if it does not exist (default: target/bench/SIZE)")
     ap.add_argument("--peers", default=PEERS, help="engine:mode:blocks, separated by commas; empty for Gyul alone"); ap.add_argument("--no-thousand", action="store_true")
-    ap.add_argument("--out", help="default: bench/runs/DATE-SIZE"); ap.add_argument("--report", help="only writes summary.md of an earlier run's folder")
+    ap.add_argument("--by-hand", action="store_true", help="Gyul takes the definitions as trees made by hand, not as text")
+    ap.add_argument("--no-build", action="store_true", help="takes the binary that is there"); ap.add_argument("--out", help="default: bench/runs/DATE-SIZE"); ap.add_argument("--report", help="only writes summary.md of an earlier run's folder")
     a = ap.parse_args()
     if a.report: return report(a.report, None)
     data = os.path.abspath(a.data or os.path.join(TARGET, "bench", a.size)); py = python(os.path.join(TARGET, "bench", "venv"))
     if not os.path.exists(os.path.join(data, "meta.json")): subprocess.run([py, os.path.join(WORK, "generator.py"), "--size", a.size, "--out", data], check=True)
     with open(os.path.join(data, "thousand.yaml"), "w") as f: subprocess.run([py, os.path.join(HERE, "definitions.py")], stdout=f, check=True)
-    subprocess.run(["cargo", "build", "--release", "-p", "gyul-bench"], cwd=ROOT, check=True)
+    with open(os.path.join(data, "thousand.txt"), "w") as f: subprocess.run([py, os.path.join(HERE, "definitions.py"), "--specs"], stdout=f, check=True)
+    if not a.no_build: subprocess.run(["cargo", "build", "--release", "-p", "gyul-bench"], cwd=ROOT, check=True)
     out = a.out or os.path.join(HERE, "runs", f"{datetime.date.today()}-{a.size}"); os.makedirs(out, exist_ok=True); raw = os.path.join(out, "raw.jsonl")
     open(os.path.join(out, "machine.txt"), "w").write(machine(py))
     if os.path.exists(raw): os.remove(raw)
-    engines = ["gyul:native:each+single" + ("" if a.no_thousand else "+thousand")] + [p for p in a.peers.split(",") if p]
+    engines = [f"gyul:{'byhand' if a.by_hand else 'text'}:each+single" + ("" if a.no_thousand else "+thousand")] + [p for p in a.peers.split(",") if p]
     if a.no_thousand: engines = [e.replace("+thousand1", "").replace("+thousand", "") for e in engines]
     env = dict(os.environ, GYUL_BENCH=os.path.join(TARGET, "release", "gyul-bench"))
     subprocess.run([py, os.path.join(WORK, "drive.py"), "--data", data, "--engines", ",".join(engines), "--reps", str(a.reps), "--tag", a.size, "--delta", "--out", raw], check=True, env=env)
-    alone(env["GYUL_BENCH"], data, raw, a.size)
+    alone(env["GYUL_BENCH"], data, raw, a.size, a.by_hand)
     expected = os.path.join(WORK, f"expected_{a.size}.json")
     sys.exit(report(out, json.load(open(expected)) if os.path.exists(expected) else None))
 
 
-def alone(binary, data, raw, tag):
-    """What only Gyul can do: one more segment, a refresh, history, why, opening."""
-    p = subprocess.Popen([binary, "--data", data, "--defs", os.path.join(HERE, "workload.yaml"), "--threads", "2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def alone(binary, data, raw, tag, by_hand):
+    """What only Gyul can do: one simple segment, a refresh, history."""
+    p = subprocess.Popen([binary, "--data", data, "--threads", "2", *([] if by_hand else ["--defs", os.path.join(HERE, "workload.yaml")])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     ask = lambda q: (p.stdin.write(q + "\n"), p.stdin.flush(), json.loads(p.stdout.readline()))[2]
     with open(raw, "a") as f:
-        put = lambda r, rep=0: f.write(json.dumps(dict(tag=tag, spec="gyul:native", block=r["id"].split()[0], q=r["id"], rep=rep, phase="alone", **{k: v for k, v in r.items() if k != "id"})) + "\n")
+        put = lambda r, rep=0: f.write(json.dumps(dict(tag=tag, spec="gyul", block=r["id"].split()[0], q=r["id"], rep=rep, phase="alone", **{k: v for k, v in r.items() if k != "id"})) + "\n")
         load = json.loads(p.stdout.readline()); put(load)
         for rep in range(4):
-            for q in ("run", "more", "history s06", "history s16", "why s01", "refresh"): put(ask(q), rep)
+            for q in ("s03", "history s01", "history s06", "history s16", "history s04", "fork", "refresh"): put(ask(q), rep)
     p.stdin.write("quit\n"); p.stdin.close(); p.wait()
 
 
@@ -76,7 +78,7 @@ def report(folder, expected):
     def of(spec, block, key):
         warm = [r[key] for r in R if r["spec"] == spec and r["block"] == block and r["q"] == "*" and r["phase"] == "warm" and r.get("ok") and key in r]
         return med(warm)
-    specs = sorted({r["spec"] for r in R}, key=lambda s: (not s.startswith("gyul"), s)); L = []
+    specs = sorted({r["spec"] for r in R if ":" in r["spec"]}, key=lambda s: (not s.startswith("gyul"), s)); L = []
     L.append(f"# {os.path.basename(folder)}\n\n```\n{open(os.path.join(folder, 'machine.txt')).read()}```\n")
     L.append("| engine | load CPU s | 24 each: CPU s | wall s | 24 in one: CPU s | wall s | 1,000: CPU s | wall s | peak MiB | after loading MiB |\n| --- " + "| ---: " * 9 + "|")
     best = {}
@@ -95,12 +97,12 @@ def report(folder, expected):
     L.append("\n| ratio to the fastest peer's best formulation | Gyul | best peer | times |\n| --- | ---: | ---: | ---: |")
     for name, b, title in (("24", "single", "24 segments"), ("1000", "thousand", "1,000 definitions")):
         for k in ("cpu", "wall"):
-            v, p = of("gyul:native", b, k), best.get((name, k))
+            v, p = next((v for s in specs if s.startswith("gyul:") and (v := of(s, b, k))), None), best.get((name, k))
             if v and p: L.append(f"| {title}, {k} s | {num(v)} | {num(p[0])} ({p[1]}) | **{p[0] / v:.1f}** |")
     one = [r for r in R if r["phase"] == "alone"]
     if one:
         L.append("\n| Gyul alone | CPU ms | wall ms | runs |\n| --- | ---: | ---: | ---: |")
-        for q in dict.fromkeys(r["q"] for r in one):
+        for q in dict.fromkeys(r["q"] for r in one if r["q"] != "fork"):
             x = [r for r in one if r["q"] == q]; good = [r for r in x if "error" not in r]
             if good: L.append(f"| {q} | {num(med([r['cpu'] * 1000 for r in good]), 1)} | {num(med([r['wall'] * 1000 for r in good]), 1)} | {len(good)} |")
             else: L.append(f"| {q} | {x[0]['error']} | | |")
@@ -111,7 +113,7 @@ def report(folder, expected):
     for phases, title in ((("warm", "warmup"), "before the delta"), (("after-delta",), "after the delta")):
         by = {}
         for r in R:
-            if r["phase"] in phases and "r" in r and r["q"] not in ("*", "load", "delta"):
+            if r["phase"] in phases and "r" in r and r["q"] not in ("*", "load", "delta", "thousand"):
                 pairs = {f"s{i // 2 + 1:02d}": r["r"][i:i + 2] for i in range(0, 48, 2)} if r["q"] == "single" else {r["q"]: r["r"]}
                 for q, v in pairs.items(): by.setdefault(q, {}).setdefault(tuple(x or 0 for x in v), set()).add(r["spec"])
         if expected and phases[0] == "warm":

@@ -1,0 +1,128 @@
+//! Every segment: how big, how it grew, what it is for and what to do.
+
+use crate::html::{both, empty, pick, plain, say, section, text};
+use crate::words::{count, date, money, people, percent};
+use crate::{Lang, ReportData, Segment};
+
+pub fn render(data: &ReportData) -> String {
+    let title = say("세그먼트", "Segments");
+    if data.segments.is_empty() {
+        let body = empty(
+            say("아직 정의한 세그먼트가 없습니다.", "No segments are defined yet."),
+            format!(
+                "{} <code>gyul report -f segments/</code>",
+                say("기본 제공 정의로 바로 시작할 수 있습니다.", "Start with the library that comes with Gyul:")
+            ),
+        );
+        return section("segments", title, String::new(), &body);
+    }
+    let mut body = String::new();
+    let mut rest = data.segments.as_slice();
+    while let Some(first) = rest.first() {
+        let n = rest.iter().take_while(|s| s.group == first.group).count();
+        let (group, others) = rest.split_at(n);
+        body += &table(data, group);
+        rest = others;
+    }
+    section("segments", title, lead(data), &body)
+}
+
+fn lead(data: &ReportData) -> String {
+    let singles = || data.segments.iter().filter(|s| s.group.is_empty());
+    let change = |s: &&Segment| Some(s.customers as i128 - i128::from(*s.history.first()?));
+    let fastest = singles().filter_map(|s| Some((s, change(&s)?))).max_by_key(|(_, change)| *change);
+    match (fastest.filter(|(_, change)| *change > 0), data.history_dates.first()) {
+        (Some((s, change)), Some(since)) => both(|lang| {
+            let (name, since, change) = (name(s, lang), date(*since, lang), people(change as u64, lang));
+            match lang {
+                Lang::Ko => format!("{since} 이후 가장 많이 늘어난 세그먼트는 ‘{name}’입니다(+{change})."),
+                Lang::En => format!("Since {since} “{name}” grew most (+{change})."),
+            }
+        }),
+        _ => say(
+            "한 고객이 여러 세그먼트에 들어갈 수 있어 비중의 합은 100%를 넘을 수 있습니다.",
+            "A customer may be in several segments, so the shares may add up to more than 100%.",
+        ),
+    }
+}
+
+fn name(s: &Segment, lang: Lang) -> String {
+    match s.name.get(lang) {
+        "" => s.id.clone(),
+        name => name.into(),
+    }
+}
+
+fn table(data: &ReportData, group: &[Segment]) -> String {
+    let heading = match group.first() {
+        Some(s) if !s.group.is_empty() => text(&s.group),
+        _ => say("세그먼트별 크기와 쓰임", "Sizes and uses"),
+    };
+    let money_known = group.iter().any(|s| s.revenue.is_some());
+    let rows: String = group.iter().map(|s| row(data, s, money_known)).collect();
+    format!(
+        "<h3>{heading}</h3><table class=\"segments\"><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th>\
+         <th scope=\"col\">{}</th>{}<th scope=\"col\">{}</th></tr></thead><tbody>{rows}</tbody></table>",
+        say("이름과 목표", "Name and goal"),
+        say("고객", "Customers"),
+        say("추이", "Growth"),
+        if money_known { format!("<th scope=\"col\">{}</th>", say("매출", "Revenue")) } else { String::new() },
+        say("권장 활동", "Treatment"),
+    )
+}
+
+fn row(data: &ReportData, s: &Segment, money_known: bool) -> String {
+    let share = if data.totals.customers > 0 { s.customers as f64 / data.totals.customers as f64 } else { 0.0 };
+    let goal = if s.goal.is_empty() { String::new() } else { format!("<small>{}</small>", text(&s.goal)) };
+    let revenue = match s.revenue {
+        _ if !money_known => String::new(),
+        None => "<td class=\"num revenue\">–</td>".into(),
+        Some(r) => {
+            let part = if data.totals.revenue > 0.0 { percent(r / data.totals.revenue) } else { "–".into() };
+            format!(
+                "<td class=\"num revenue\">{}<small>{part}</small></td>",
+                both(|lang| money(r, &data.currency, lang))
+            )
+        }
+    };
+    format!(
+        "<tr><th scope=\"row\">{}{goal}</th><td class=\"num size\"><b>{}</b><small>{}</small>\
+         <i class=\"bar\" style=\"width:{:.1}%\"></i></td><td class=\"trend\">{}</td>{revenue}<td class=\"do\">{}</td></tr>",
+        both(|lang| name(s, lang)),
+        both(|lang| people(s.customers, lang)),
+        percent(share),
+        (share * 100.0).clamp(0.0, 100.0),
+        spark(data, s),
+        text(&s.treatment)
+    )
+}
+
+/// A line from the first to the last date, its scale beginning at zero.
+fn spark(data: &ReportData, s: &Segment) -> String {
+    let n = s.history.len().min(data.history_dates.len());
+    if n < 2 {
+        return "–".into();
+    }
+    let history = &s.history[..n];
+    let max = history.iter().copied().max().unwrap_or(0).max(1) as f64;
+    let points: Vec<String> = history
+        .iter()
+        .enumerate()
+        .map(|(i, v)| format!("{:.1},{:.1}", i as f64 / (n - 1) as f64 * 100.0, 29.0 - *v as f64 / max * 27.0))
+        .collect();
+    let (first, last) = (history[0], history[n - 1]);
+    let change = match (first, last) {
+        (a, b) if a == b => say("변화 없음", "unchanged"),
+        (a, b) if b > a => format!("▲ {}", count(b - a)),
+        (a, b) => format!("▼ {}", count(a - b)),
+    };
+    let title = plain(|lang| {
+        let (from, to) = (date(data.history_dates[0], lang), date(data.history_dates[n - 1], lang));
+        format!("{from} {} {} {to} {}", people(first, lang), pick(lang, "→", "→"), people(last, lang))
+    });
+    let points = points.join(" ");
+    format!(
+        "<svg class=\"spark\" viewBox=\"0 0 100 30\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{title}\"><title>{title}</title>\
+         <polygon points=\"0,30 {points} 100,30\"/><polyline points=\"{points}\"/></svg><small>{change}</small>"
+    )
+}

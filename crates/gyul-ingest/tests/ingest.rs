@@ -5,7 +5,11 @@ use gyul_model::*;
 use std::io::{Cursor, Write};
 
 fn ctx() -> Context {
-    Context { zone: Zone::seoul(), now: Instant::parse_rfc3339("2026-11-23T00:00:00Z").unwrap(), currency: Some("KRW".into()) }
+    Context {
+        zone: Zone::seoul(),
+        now: Instant::parse_rfc3339("2026-11-23T00:00:00Z").unwrap(),
+        currency: Some("KRW".into()),
+    }
 }
 
 fn open(bytes: &[u8], block_bytes: usize) -> Result<Source, InputError> {
@@ -44,7 +48,8 @@ fn lines(mapped: &[Mapped]) -> Vec<String> {
     let mut out = vec![];
     for b in mapped.iter().flat_map(|m| m.batches.iter().chain(&m.side)) {
         for i in 0..b.len() {
-            let mut props: Vec<String> = b.props.iter().filter_map(|(n, c)| Some(format!("{n}={}", value(c, i)?))).collect();
+            let mut props: Vec<String> =
+                b.props.iter().filter_map(|(n, c)| Some(format!("{n}={}", value(c, i)?))).collect();
             props.sort();
             let (customer, ts) = (b.customer.get(i).unwrap(), Instant(b.ts[i]));
             out.push(format!("{} {customer} {ts} {}", b.name, props.join(" ")));
@@ -57,7 +62,9 @@ fn lines(mapped: &[Mapped]) -> Vec<String> {
 fn value(c: &Column, i: usize) -> Option<String> {
     match c {
         Column::Bool(v) => v[i].map(|b| b.to_string()),
-        Column::Num { scale, mantissas } => (mantissas[i] != i64::MIN).then(|| Decimal::new(mantissas[i], *scale).to_string()),
+        Column::Num { scale, mantissas } => {
+            (mantissas[i] != i64::MIN).then(|| Decimal::new(mantissas[i], *scale).to_string())
+        }
         Column::Text(t) | Column::List(t) => t.get(i).map(|t| t.replace('\u{1f}', "|")),
         Column::Instant(v) => (v[i] != i64::MIN).then(|| Instant(v[i]).to_string()),
     }
@@ -120,7 +127,9 @@ fn the_size_of_blocks_changes_nothing() {
     assert_eq!(Mapping::from_yaml(&mapping.to_yaml()).as_ref(), Ok(&mapping));
     for block in [1, 10, 100, 300] {
         let pieces = run(Kind::Orders, RETAIL.as_bytes(), block, Some(&mapping)).unwrap();
-        let ids = |m: &[Mapped]| m.iter().flat_map(|m| &m.batches).flat_map(|b| b.id.clone()).collect::<std::collections::BTreeSet<_>>();
+        let ids = |m: &[Mapped]| {
+            m.iter().flat_map(|m| &m.batches).flat_map(|b| b.id.clone()).collect::<std::collections::BTreeSet<_>>()
+        };
         assert_eq!(codes(&pieces), codes(&whole), "block {block}");
         assert_eq!(ids(&pieces), ids(&whole));
         let events = |m: &[Mapped]| lines(m).into_iter().collect::<std::collections::BTreeSet<_>>();
@@ -150,7 +159,11 @@ fn korean_orders_in_every_wrapping_are_the_same() {
     let gz = gz.finish().unwrap();
     let zst = zstd::encode_all(text.as_bytes(), 1).unwrap();
     let bom = [b"\xef\xbb\xbf", text.as_bytes()].concat();
-    let tabs = text.replace("\"₩12,300\"", "₩12.300").replace("\"12,000원\"", "12000원").replace(',', "\t").replace("12.300", "12,300");
+    let tabs = text
+        .replace("\"₩12,300\"", "₩12.300")
+        .replace("\"12,000원\"", "12000원")
+        .replace(',', "\t")
+        .replace("12.300", "12,300");
     for (i, bytes) in [text.as_bytes(), &cp949, &utf16, &gz, &zst, &bom, tabs.as_bytes()].iter().enumerate() {
         let got = run(Kind::Orders, bytes, 1 << 20, None).unwrap();
         assert_eq!(lines(&got), want, "wrapping {i}");
@@ -165,7 +178,9 @@ fn the_same_row_has_the_same_id_and_others_do_not() {
         let got = run(Kind::Orders, format!("{head}{rows}").as_bytes(), 1 << 20, None).unwrap();
         got.into_iter().flat_map(|m| m.batches).flat_map(|b| b.id).collect::<Vec<_>>()
     };
-    let a = ids("1,c,2026-01-01,x,1,10\n1,c,2026-01-01,x,1,10.00\n1,c,2026-01-01,y,1,10\n1,c,2026-01-01,x,2,10\n1,c,2026-01-01,x,-1,10\n");
+    let a = ids(
+        "1,c,2026-01-01,x,1,10\n1,c,2026-01-01,x,1,10.00\n1,c,2026-01-01,y,1,10\n1,c,2026-01-01,x,2,10\n1,c,2026-01-01,x,-1,10\n",
+    );
     assert_eq!(a[0], a[1]);
     assert_eq!(a.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     assert_eq!(ids("1,c,2026-01-01,y,1,10\n")[0], a[2], "in another file too");
@@ -265,5 +280,36 @@ fn bad_files_say_what_is_wrong() {
     assert_eq!(dir.kind, InputErrorKind::Directory);
     for lang in [Lang::Ko, Lang::En] {
         assert!(dir.message(lang).len() > 10);
+    }
+}
+
+#[test]
+fn tables_with_typed_cells_read_like_csv() {
+    let want = [
+        "Product Purchased 7 2026-11-01T06:04:00Z currency=KRW order_id=1 price=1.25 product_id=b quantity=2 total=2.5",
+        "Product Purchased 7 2026-11-01T06:04:00Z currency=KRW order_id=1 price=2.5 product_id=a quantity=1 total=2.5",
+    ];
+    for name in ["orders.parquet", "orders.xlsx"] {
+        let bytes = std::fs::read(format!("{}/testdata/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let got = run(Kind::Orders, &bytes, 1 << 20, None).unwrap();
+        assert_eq!(lines(&got), want, "{name}");
+        assert_eq!(codes(&got), [(3, 0, "no_customer")]);
+        assert!(got[0].rejects[0].content.contains(",c,3,"), "{}", got[0].rejects[0].content);
+        // A file can be sought in; half of it is an error, not a panic.
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+        assert_eq!(
+            Source::open_path(&path, &Options::default()).unwrap().header().len(),
+            if name.ends_with("x") { 6 } else { 7 }
+        );
+        assert!(open(&bytes[..bytes.len() / 2], 1 << 20).is_err());
+    }
+}
+
+#[test]
+fn sample_files_in_old_encodings_open() {
+    for name in ["orders_cp949.csv", "orders_utf16.csv"] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+        let source = Source::open_path(&path, &Options::default()).unwrap();
+        assert_eq!(source.sample().cell(1, 1), "이순신", "{name}");
     }
 }

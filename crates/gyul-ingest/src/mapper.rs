@@ -14,6 +14,7 @@ use crate::values::{time::Clock, traits};
 use fields::{FieldSet, Memo};
 use gyul_model::{Date, Decimal, Instant, MICROS_DAY, StreamBatch, Zone, names};
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 
 /// Times up to so much after now are clocks that differ; beyond, the row is rejected.
 const FUTURE_TOLERANCE: i64 = MICROS_DAY;
@@ -56,7 +57,8 @@ pub struct Mapped {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Note {
     pub column: String,
-    /// `unreadable` (of a kind that the column does not have) or `too_long`.
+    /// `unreadable` (of a kind that the column does not have), `too_long`, or `unmapped` (a JSON key that the first rows
+    /// did not have).
     pub code: &'static str,
     pub count: u64,
 }
@@ -143,6 +145,12 @@ impl Mapper {
             .into_iter()
             .map(|((column, code), count)| Note { column: self.header[column].clone(), code, count })
             .collect();
+        // Keys of JSON that the first rows did not have, and so the mapping does not.
+        for (i, name) in rows.extra.iter().enumerate() {
+            let column = self.header.len() + i;
+            let count = (0..rows.len()).filter(|r| rows.known(*r, column).is_some()).count() as u64;
+            notes.push(Note { column: name.clone(), code: "unmapped", count });
+        }
         notes.sort_by(|a, b| (&a.column, a.code).cmp(&(&b.column, b.code)));
         let rejects = std::mem::take(&mut work.rejects);
         let total = rows.len() as u64;
@@ -155,7 +163,8 @@ impl Mapper {
 }
 
 pub(crate) fn missing(role: Role, candidates: Vec<String>) -> Problem {
-    let column = candidates.first().map_or("…".to_string(), |c| crate::mapping::scalar(c));
+    let likely = candidates.first().filter(|c| dictionary::key(c).contains("id"));
+    let column = likely.map_or("…".to_string(), |c| crate::mapping::scalar(c));
     Problem { kind: ProblemKind::Missing { role, candidates }, fix: format!("columns:\n  {}: {column}", role.as_str()) }
 }
 
@@ -222,11 +231,16 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn customer(&self, row: usize) -> Result<&'a str, Fault> {
+    fn customer(&self, row: usize) -> Result<Cow<'a, str>, Fault> {
         let id = self.text(row, Role::Customer)?.ok_or((RejectCode::NoCustomer, self.mapper.at(Role::Customer)))?;
+        if memchr::memchr(b'@', id.as_bytes()).is_some()
+            && let Some(email) = traits::email(id)
+        {
+            return Ok(Cow::Owned(email));
+        }
         // Spreadsheets and data frames make 17850.0 of an id with gaps in its column.
         let whole = id.strip_suffix(".0").filter(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_digit()));
-        Ok(whole.unwrap_or(id))
+        Ok(Cow::Borrowed(whole.unwrap_or(id)))
     }
 
     fn time(&mut self, row: usize, role: Role) -> Result<Option<i64>, Fault> {
@@ -258,7 +272,7 @@ impl<'a> Work<'a> {
         let mut learnt = fields::Traits::new(self.mapper);
         for row in 0..self.rows.len() {
             match self.event(row, &mut streams, &mut index) {
-                Ok((customer, ts)) => learnt.learn(self, row, customer, ts),
+                Ok((customer, ts)) => learnt.learn(self, row, &customer, ts),
                 Err(fault) => self.reject(row, fault),
             }
         }
@@ -270,7 +284,7 @@ impl<'a> Work<'a> {
         row: usize,
         streams: &mut Vec<(String, Builder, FieldSet)>,
         index: &mut FxHashMap<&'a str, usize>,
-    ) -> Result<(&'a str, i64), Fault> {
+    ) -> Result<(Cow<'a, str>, i64), Fault> {
         self.flaw(row)?;
         let mapper = self.mapper;
         let customer = self.customer(row)?;
@@ -302,7 +316,7 @@ impl<'a> Work<'a> {
             streams.len() - 1
         });
         let (_, builder, set) = &mut streams[i];
-        builder.head(customer, ts, id, self.rows.rows[row].row);
+        builder.head(&customer, ts, id, self.rows.rows[row].row);
         set.push(self, builder, row);
         Ok((customer, ts))
     }
@@ -326,7 +340,7 @@ impl<'a> Work<'a> {
             Some(column) => self.time(row, Role::Time)?.ok_or((RejectCode::NoTime, Some(column)))?,
         };
         let id = set.read(self, row, ts).ok_or((RejectCode::NoTrait, None))?;
-        builder.head(customer, ts, id, self.rows.rows[row].row);
+        builder.head(&customer, ts, id, self.rows.rows[row].row);
         set.write(builder);
         Ok(())
     }

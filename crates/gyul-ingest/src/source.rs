@@ -143,7 +143,8 @@ impl Source {
             first: None,
             next_row: 1,
             next_line,
-            block_bytes: options.block_bytes.max(1),
+            // Offsets into a block are 32 bits wide.
+            block_bytes: options.block_bytes.clamp(1, 64 << 20),
             failed: false,
         };
         match binary_format(&head) {

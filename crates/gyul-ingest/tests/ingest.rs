@@ -313,3 +313,28 @@ fn sample_files_in_old_encodings_open() {
         assert_eq!(source.sample().cell(1, 1), "이순신", "{name}");
     }
 }
+
+#[test]
+fn ids_are_told_apart_by_what_they_say() {
+    let ids = |rows: &str| {
+        let got = run(Kind::Orders, format!("order,customer,date,total\n{rows}").as_bytes(), 1 << 20, None).unwrap();
+        got.iter()
+            .flat_map(|m| &m.batches)
+            .flat_map(|b| (0..b.len()).map(|i| b.customer.get(i).unwrap().to_string()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ids("1,Kim@Shop.KR,2026-01-01,1\n2,kim@shop.kr ,2026-01-02,1\n3,007,2026-01-02,1\n4,17850.0,2026-01-02,1\n"),
+        ["kim@shop.kr", "kim@shop.kr", "007", "17850"]
+    );
+}
+
+#[test]
+fn threads_may_share_a_mapper() {
+    fn shared<T: Send + Sync>() {}
+    fn sent<T: Send>() {}
+    shared::<Mapper>();
+    sent::<Chunk>();
+    sent::<Mapped>();
+    sent::<Source>();
+}

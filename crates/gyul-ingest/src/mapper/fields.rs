@@ -197,31 +197,33 @@ fn number(text: &str, style: DecimalStyle) -> Option<Decimal> {
 }
 
 /// Traits that rows of orders or events tell on the way, as of the row's time.
-pub(super) struct Traits<'a> {
+pub(super) struct Traits {
     builder: Builder,
     set: FieldSet,
     /// The customer and time that were told of last: the lines of an order tell the same.
-    last: (&'a str, i64),
+    last: (String, i64),
     last_id: u64,
     none: bool,
 }
 
-impl<'a> Traits<'a> {
-    pub fn new(mapper: &Mapper) -> Traits<'a> {
+impl Traits {
+    pub fn new(mapper: &Mapper) -> Traits {
         let mut builder = Builder::new(names::IDENTIFY);
         let set = FieldSet::declare(&mut builder, &mapper.traits, true);
-        Traits { builder, set, last: ("", 0), last_id: 0, none: mapper.traits.is_empty() }
+        Traits { builder, set, last: (String::new(), 0), last_id: 0, none: mapper.traits.is_empty() }
     }
 
-    pub fn learn(&mut self, work: &mut Work, row: usize, customer: &'a str, ts: i64) {
+    pub fn learn(&mut self, work: &mut Work, row: usize, customer: &str, ts: i64) {
         if self.none {
             return;
         }
         let Some(id) = self.set.read(work, row, ts) else { return };
-        if self.last == (customer, ts) && self.last_id == id {
+        if self.last.0 == customer && self.last.1 == ts && self.last_id == id {
             return;
         }
-        self.last = (customer, ts);
+        self.last.0.clear();
+        self.last.0.push_str(customer);
+        self.last.1 = ts;
         self.last_id = id;
         self.builder.head(customer, ts, id, work.rows.rows[row].row);
         self.set.write(&mut self.builder);

@@ -42,7 +42,7 @@ struct LineColumns {
 
 /// A row that was understood.
 struct Row<'a> {
-    customer: &'a str,
+    customer: Cow<'a, str>,
     ts: i64,
     order: Option<&'a str>,
     product: Option<&'a str>,
@@ -90,7 +90,7 @@ pub(super) fn map(work: &mut Work) -> (Vec<StreamBatch>, Vec<StreamBatch>) {
     let mut made = String::new();
     for i in 0..work.rows.len() {
         match understand(work, i, lines, &mut state, &mut made).and_then(|r| streams.take(work, i, r, &made)) {
-            Ok((customer, ts)) => learnt.learn(work, i, customer, ts),
+            Ok((customer, ts)) => learnt.learn(work, i, &customer, ts),
             Err(fault) => work.reject(i, fault),
         }
     }
@@ -142,7 +142,7 @@ impl Stream {
         refund: Option<&str>,
     ) {
         let b = &mut self.builder;
-        b.head(r.customer, ts, id, work.rows.rows[i].row);
+        b.head(&r.customer, ts, id, work.rows.rows[i].row);
         b.text(self.order, order);
         if let Some(c) = self.refund {
             b.text(c, refund);
@@ -169,7 +169,13 @@ impl Stream {
 
 impl Streams {
     /// Pushes a row. `made` is the order id made up for a line without one, if it is not empty.
-    fn take<'a>(&mut self, work: &mut Work<'a>, i: usize, r: Row<'a>, made: &str) -> Result<(&'a str, i64), Fault> {
+    fn take<'a>(
+        &mut self,
+        work: &mut Work<'a>,
+        i: usize,
+        r: Row<'a>,
+        made: &str,
+    ) -> Result<(Cow<'a, str>, i64), Fault> {
         let made = (!made.is_empty()).then_some(made);
         let order = r.order.or(made);
         let too_long = (RejectCode::NumberTooLong, work.mapper.at(Role::Total).or(work.mapper.at(Role::Price)));
@@ -275,7 +281,7 @@ fn understand<'a>(
     };
     if lines && order.is_none() {
         // Lines of one customer at one instant are one order.
-        let key = work.identity.start("made").text(customer).int(ts).hash();
+        let key = work.identity.start("made").text(&customer).int(ts).hash();
         made.push_str(&format!("auto-{key:016x}"));
     }
     let abs = |d: Option<Decimal>| d.map(|d| if d < Decimal::ZERO { number::neg(d) } else { d });

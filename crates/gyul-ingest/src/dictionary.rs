@@ -27,7 +27,7 @@ const ROLES: &[(Role, &[&str])] = &[
     (Role::Total, &["linetotal", "lineamount", "상품별총주문금액", "최종상품별총주문금액", "상품결제금액", "상품구매금액",
         "결제금액", "총결제금액", "실결제금액", "주문금액", "총주문금액", "최종결제금액", "total", "totalprice", "totalamount", "ordertotal", "orderamount", "amount",
         "grandtotal", "paymentamount", "actualpaymentamount", "paidamount", "revenue", "금액", "총금액", "합계", "합계금액", "매출", "매출액", "구매금액", "sales", "spend", "value", "subtotal"]),
-    (Role::Discount, &["discount", "discountamount", "totaldiscount", "할인금액", "할인액", "총할인금액", "상품할인금액", "쿠폰할인금액", "할인"]),
+    (Role::Discount, &["discount", "discountamount", "totaldiscount", "할인금액", "할인액", "총할인금액", "상품할인금액", "상품별할인액", "쿠폰할인금액", "할인"]),
     (Role::Coupon, &["coupon", "couponcode", "discountcode", "쿠폰코드", "쿠폰명", "쿠폰", "promocode", "사용한쿠폰명"]),
     (Role::Currency, &["currency", "currencycode", "통화", "화폐", "결제화폐", "화폐단위"]),
     (Role::Channel, &["channel", "saleschannel", "판매채널", "채널", "주문경로", "유입경로", "source", "sourcename", "쇼핑몰", "매출경로"]),

@@ -338,3 +338,28 @@ fn threads_may_share_a_mapper() {
     sent::<Mapped>();
     sent::<Source>();
 }
+
+#[test]
+fn exports_of_shop_systems_need_no_mapping() {
+    let columns = |name: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+        let s = Source::open_path(&path, &Options::default()).unwrap();
+        let m = infer(Kind::Orders, s.header(), &s.sample(), &ctx()).unwrap().mapping;
+        assert_eq!(m.grain, Grain::Lines, "{name}");
+        let of = |r| m.column(r).unwrap_or("-").to_string();
+        use Role::*;
+        [Customer, Time, Order, Line, Product, Quantity, Price, Total, Discount, Status].map(of).join(" | ")
+    };
+    assert_eq!(
+        columns("shopify_orders.csv"),
+        "Email | Created at | Name | - | Lineitem sku | Lineitem quantity | Lineitem price | - | Discount Amount | Financial Status"
+    );
+    assert_eq!(
+        columns("smartstore_orders.csv"),
+        "구매자ID | 주문일시 | 주문번호 | 상품주문번호 | 상품번호 | 수량 | 상품가격 | 상품별 총 주문금액 | 상품별 할인액 | 주문상태"
+    );
+    assert_eq!(
+        columns("cafe24_orders.csv"),
+        "주문자 ID | 주문일시 | 주문번호 | 품목별 주문번호 | 상품코드 | 수량 | 판매가 | - | - | 주문 상태"
+    );
+}

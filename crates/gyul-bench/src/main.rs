@@ -11,7 +11,8 @@ mod load;
 mod meter;
 mod read;
 
-use gyul_model::{Event, Instant};
+use gyul_model::{Event, Instant, Lang};
+use gyul_segment::Severity;
 use gyul_segment::tree::Library;
 use gyul_timeline::{Answers, Bits, Named, Plan, State, Timelines};
 use read::Fallible;
@@ -250,5 +251,36 @@ fn load_library(path: &Path) -> Fallible<Library> {
         return by_hand::thousand(&specs)
             .ok_or_else(|| format!("{}: a line that is no template", path.display()).into());
     }
-    Err("the language is not there yet".into())
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{name}: {e}"))?;
+    let (library, problems) = gyul_segment::load(&[(name, text)], None);
+    let errors: Vec<String> =
+        problems.iter().filter(|p| p.severity == Severity::Error).map(|p| p.render(Lang::En)).collect();
+    if errors.is_empty() { Ok(library) } else { Err(format!("\n{}", errors.join("\n")).into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workload_and_the_trees_by_hand_have_the_same_segments() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bench/workload.yaml");
+        let (text, hand) = (load_library(&path).unwrap(), by_hand::library());
+        let ids = |l: &Library| l.segments.iter().map(|s| s.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&text), ids(&hand));
+        assert!(text.segments.iter().all(|s| s.about.name.ko.is_some() && s.about.name.en.is_some()));
+        assert_eq!(
+            text.occasions.get("named_days").map(|o| &o.dates),
+            hand.occasions.get("named_days").map(|o| &o.dates)
+        );
+    }
+
+    #[test]
+    fn templates_are_read_and_other_lines_refused() {
+        let specs = "recency 30\ntop 5 90\nbrowse beauty 3 14\ncart 24\ncell female 20 Seoul kakao";
+        assert_eq!(by_hand::thousand(specs).unwrap().segments.len(), 5);
+        assert!(by_hand::thousand("recency").is_none());
+        assert!(by_hand::thousand("nonsense 1").is_none());
+    }
 }

@@ -4,5 +4,14 @@
 //! (slow, obvious, the judge) and by `gyul-timeline` (fast, judged).
 
 pub mod explain;
+mod load;
+pub mod problem;
 pub mod reference;
+mod resolve;
+pub mod syntax;
 pub mod tree;
+mod yaml;
+
+pub use load::load;
+pub use problem::{Problem, Severity};
+pub use resolve::{ALIASES, Schema};

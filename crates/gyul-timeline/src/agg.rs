@@ -198,9 +198,10 @@ impl Block<'_> {
             }
             let from = seen.len().saturating_sub(most);
             let window = &mut seen[from..];
-            let real = agg.sources.iter().any(|s| {
-                s.value.is_some_and(|v| matches!(self.plan.nodes[v as usize].ty, Ty::Quotient { .. }))
-            });
+            let real = agg
+                .sources
+                .iter()
+                .any(|s| s.value.is_some_and(|v| matches!(self.plan.nodes[v as usize].ty, Ty::Quotient { .. })));
             keys.push(fold_one(agg.op, window, Instant(self.instant(r)), zone, scale, real));
         }
         from_keys(keys.into_iter(), ty)

@@ -35,7 +35,13 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    pub fn new(plan: &'a Plan, bucket: &'a Bucket, latest: &'a [i64], customers: Range<usize>, rows: Rows) -> Block<'a> {
+    pub fn new(
+        plan: &'a Plan,
+        bucket: &'a Bucket,
+        latest: &'a [i64],
+        customers: Range<usize>,
+        rows: Rows,
+    ) -> Block<'a> {
         Block {
             plan,
             bucket,

@@ -100,7 +100,8 @@ impl Recipe {
             }
             Op::Today | Op::EndOf { .. } => {
                 let (first, last) = (zone.date(range.0).0, zone.date(range.1).0);
-                self.everywhere.extend((first..=last.min(first.saturating_add(40_000))).map(|d| zone.midnight(Date(d)).0));
+                self.everywhere
+                    .extend((first..=last.min(first.saturating_add(40_000))).map(|d| zone.midnight(Date(d)).0));
             }
             Op::Cmp(_, a, b) if flows(plan, *a) || flows(plan, *b) => {
                 if !(self.known_crossing(plan, *a, *b) || self.known_crossing(plan, *b, *a)) {

@@ -361,9 +361,7 @@ impl<'a> Compiler<'a> {
         let Ty::Text(dict) = self.ty(birth) else { return given };
         let entries = self.plan.dicts[dict as usize].clone();
         let mut dates = vec![i64::MIN];
-        dates.extend((0..entries.len()).map(|i| {
-            entries.get(i).and_then(Date::parse).map_or(i64::MIN, |d| d.0.into())
-        }));
+        dates.extend((0..entries.len()).map(|i| entries.get(i).and_then(Date::parse).map_or(i64::MIN, |d| d.0.into())));
         self.plan.dates.push(Arc::new(dates));
         let dates = self.plan.dates.len() as u32 - 1;
         let birth = self.add(Op::DateOfText { arg: birth, dates }, Ty::Date);
@@ -458,7 +456,8 @@ impl<'a> Compiler<'a> {
             Ty::Bool | Ty::Flag | Ty::Text(_) | Ty::List(_) => !numeric && !ordered,
             Ty::Nothing => false,
         };
-        let mut types: Vec<Ty> = sources.iter().filter_map(|s| s.value.map(|v| self.ty(v))).filter(|t| usable(*t)).collect();
+        let mut types: Vec<Ty> =
+            sources.iter().filter_map(|s| s.value.map(|v| self.ty(v))).filter(|t| usable(*t)).collect();
         types.sort_unstable_by_key(|t| match t {
             Ty::Quotient { .. } => 0,
             _ => 1,
@@ -469,7 +468,10 @@ impl<'a> Compiler<'a> {
         };
         match first {
             Ty::Exact { dur, .. } => {
-                let scale = types.iter().filter_map(|t| if let Ty::Exact { scale, .. } = t { Some(*scale) } else { None }).max();
+                let scale = types
+                    .iter()
+                    .filter_map(|t| if let Ty::Exact { scale, .. } = t { Some(*scale) } else { None })
+                    .max();
                 let scale = scale.unwrap_or(0);
                 self.each_value(sources, |c, v| match c.ty(v) {
                     Ty::Exact { scale: s, dur: d } if d == dur => c.rescale(v, s, scale, dur),
@@ -522,7 +524,11 @@ impl<'a> Compiler<'a> {
     }
 
     fn pattern(&mut self, p: &tree::Pattern) -> NodeId {
-        let key = p.by.as_ref().map(|name| Expr { kind: Kind::Prop(name.clone()), ty: tree::Type::Any, span: Default::default() });
+        let key = p.by.as_ref().map(|name| Expr {
+            kind: Kind::Prop(name.clone()),
+            ty: tree::Type::Any,
+            span: Default::default(),
+        });
         let mut steps: Vec<StepNode> = vec![];
         for s in &p.steps {
             let sources = self.sources(&s.select, key.as_ref());
@@ -598,9 +604,8 @@ impl<'a> Compiler<'a> {
         let (a, b) = (self.plan.dicts[from as usize].clone(), self.plan.dicts[to as usize].clone());
         let codes: FxHashMap<&str, u32> = (0..b.len()).filter_map(|i| Some((b.get(i)?, i as u32 + 1))).collect();
         // What the other dictionary lacks gets a code that it never uses: known, but equal to nothing.
-        let table = std::iter::once(0).chain((0..a.len()).map(|i| {
-            a.get(i).and_then(|t| codes.get(t).copied()).unwrap_or(u32::MAX)
-        }));
+        let table = std::iter::once(0)
+            .chain((0..a.len()).map(|i| a.get(i).and_then(|t| codes.get(t).copied()).unwrap_or(u32::MAX)));
         let table: Vec<u32> = table.collect();
         let index = self.plan.recodes.iter().position(|r| **r == table).unwrap_or_else(|| {
             self.plan.recodes.push(Arc::new(table));
@@ -659,9 +664,10 @@ impl<'a> Compiler<'a> {
                 }
                 self.add(Op::Cmp(cmp, ra, rb), Ty::Bool)
             }
-            (Ty::Quotient { dur: d } | Ty::Exact { dur: d, .. }, Ty::Quotient { dur: e } | Ty::Exact { dur: e, .. })
-                if d == e =>
-            {
+            (
+                Ty::Quotient { dur: d } | Ty::Exact { dur: d, .. },
+                Ty::Quotient { dur: e } | Ty::Exact { dur: e, .. },
+            ) if d == e => {
                 let (a, b) = (self.to_real(a, d), self.to_real(b, d));
                 self.add(Op::Cmp(cmp, a, b), Ty::Bool)
             }

@@ -106,8 +106,7 @@ impl Timelines {
             .par_iter()
             .map(|b| b.streams.iter().map(|s| s.ts.iter().copied().max().unwrap_or(i64::MIN)).collect())
             .collect();
-        let youngest =
-            data.buckets.iter().map(|b| b.exists_from.iter().copied().max().unwrap_or(i64::MIN)).collect();
+        let youngest = data.buckets.iter().map(|b| b.exists_from.iter().copied().max().unwrap_or(i64::MIN)).collect();
         Timelines { data, latest, bases, youngest, moved: Bits::none(base), codes: FxHashMap::default() }
     }
 
@@ -301,7 +300,8 @@ fn pack(c: &Col, population: &[u64], into: &mut [u64]) {
                     let mut b = [0_u8; 8];
                     b[..eight.len()].copy_from_slice(eight);
                     // The lowest bit of each byte, gathered into one byte by a multiplication.
-                    let byte = (u64::from_le_bytes(b) & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+                    let byte =
+                        (u64::from_le_bytes(b) & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56;
                     bits |= byte << (8 * i);
                 }
                 *word = bits;
@@ -333,7 +333,9 @@ fn rank_thresholds(plan: &Plan, rank: &RankNode, blocks: &[BlockState]) -> Thres
 fn value_at(plan: &Plan, ty: Ty, c: &Col, i: usize) -> Option<Value> {
     match ty {
         Ty::Bool | Ty::Flag => (c.bool_at(i) < 2).then(|| Value::Bool(c.bool_at(i) == 1)),
-        Ty::Exact { scale, .. } => Some(c.int_at(i)).filter(|x| *x != UNKNOWN).map(|x| Value::Num(Decimal::new(x, scale))),
+        Ty::Exact { scale, .. } => {
+            Some(c.int_at(i)).filter(|x| *x != UNKNOWN).map(|x| Value::Num(Decimal::new(x, scale)))
+        }
         Ty::Quotient { .. } => Decimal::from_f64(c.real_at(i)).map(Value::Num),
         Ty::Instant => Some(c.int_at(i)).filter(|x| *x != UNKNOWN).map(|x| Value::Instant(Instant(x))),
         Ty::Date => Some(c.int_at(i)).filter(|x| *x != UNKNOWN).map(|x| Value::Text(Date(x as i32).to_string())),

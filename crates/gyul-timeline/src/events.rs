@@ -84,7 +84,8 @@ impl Block<'_> {
         let s = &self.bucket.streams[stream as usize];
         let range = self.events(stream);
         let zone = self.zone();
-        let each_ts = |f: &dyn Fn(Instant) -> i64| Col::Int(s.ts[range.clone()].iter().map(|t| f(Instant(*t))).collect());
+        let each_ts =
+            |f: &dyn Fn(Instant) -> i64| Col::Int(s.ts[range.clone()].iter().map(|t| f(Instant(*t))).collect());
         match &node.op {
             Op::Prop { column } => whole_column(&s.columns[*column as usize], node.ty, range),
             Op::Ts => Col::Int(s.ts[range].to_vec()),

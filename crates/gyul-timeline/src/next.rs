@@ -4,13 +4,19 @@ use crate::block::{Block, Rows};
 use crate::changes::Recipe;
 use crate::evaluate::{State, Timelines};
 use crate::plan::{NodeId, Plan};
-use gyul_model::{Bucket, Codes, ColumnData, Ints, Instant, Stream};
+use gyul_model::{Bucket, Codes, ColumnData, Instant, Ints, Stream};
 
 impl Timelines {
     /// If nothing happens after `state`'s instant: when does the customer first enter or leave the plan's first segment,
     /// at the latest at `horizon`? Thresholds of ranks are taken as they are. `None`: not before the horizon.
     /// `plan` is of one definition ([`Plan::compile_one`]) and `state` a run of it.
-    pub fn next_change(&self, plan: &Plan, state: &State, customer: usize, horizon: Instant) -> Option<(Instant, bool)> {
+    pub fn next_change(
+        &self,
+        plan: &Plan,
+        state: &State,
+        customer: usize,
+        horizon: Instant,
+    ) -> Option<(Instant, bool)> {
         let at = state.answers.at;
         let root = *plan.segments.first()?;
         let (b, c) = self.place(customer);
@@ -54,7 +60,6 @@ impl Timelines {
         Some((Instant(change), !before))
     }
 }
-
 
 /// One customer with what had happened by `at`.
 fn cut(bucket: &Bucket, customer: usize, at: i64) -> Bucket {

@@ -8,7 +8,10 @@ use gyul_segment::tree::RankKind;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Thresholds {
     /// Nobody is in the population.
-    Empty { bool: bool, quotient: bool },
+    Empty {
+        bool: bool,
+        quotient: bool,
+    },
     AtLeast(i64),
     AtMost(i64),
     Above(i64),
@@ -76,7 +79,8 @@ impl Thresholds {
             Some(a) if a.bool_at(r) == 0 => UNKNOWN,
             _ => x.key_at(r),
         };
-        let test = |f: &dyn Fn(i64) -> bool| Col::Bool((0..n).map(|r| u8::from(key(r) != UNKNOWN && f(key(r)))).collect());
+        let test =
+            |f: &dyn Fn(i64) -> bool| Col::Bool((0..n).map(|r| u8::from(key(r) != UNKNOWN && f(key(r)))).collect());
         match self {
             Thresholds::Empty { bool: true, .. } => Col::OneBool(0),
             Thresholds::Empty { quotient: true, .. } => Col::OneReal(f64::NAN),

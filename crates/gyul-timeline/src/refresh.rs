@@ -3,7 +3,8 @@
 use crate::evaluate::{State, Timelines};
 use crate::plan::Plan;
 use gyul_model::{
-    Bucket, Codes, ColumnData, ColumnInfo, ColumnKind, Event, Instant, Ints, POW10, Stream, StreamInfo, TextColumn, Value,
+    Bucket, Codes, ColumnData, ColumnInfo, ColumnKind, Event, Instant, Ints, POW10, Stream, StreamInfo, TextColumn,
+    Value,
 };
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -188,13 +189,14 @@ impl Timelines {
     fn overlay_column(&self, s: usize, c: usize, rows: &[Row]) -> ColumnData {
         let info = &self.data.streams[s].columns[c];
         let old = |b: u32| &self.data.buckets[b as usize].streams[s].columns[c];
-        let each = |old_value: &dyn Fn(&ColumnData, usize) -> i64, fresh: &dyn Fn(&Value) -> Option<i64>, unknown: i64| {
-            let value = |r: &Row| match &r.from {
-                From::Old(b, i) => old_value(old(*b), *i as usize),
-                From::Fresh(e) => e.prop(&info.name).and_then(fresh).unwrap_or(unknown),
+        let each =
+            |old_value: &dyn Fn(&ColumnData, usize) -> i64, fresh: &dyn Fn(&Value) -> Option<i64>, unknown: i64| {
+                let value = |r: &Row| match &r.from {
+                    From::Old(b, i) => old_value(old(*b), *i as usize),
+                    From::Fresh(e) => e.prop(&info.name).and_then(fresh).unwrap_or(unknown),
+                };
+                rows.iter().map(value).collect::<Vec<i64>>()
             };
-            rows.iter().map(value).collect::<Vec<i64>>()
-        };
         match &info.kind {
             ColumnKind::Bool => {
                 let old = |d: &ColumnData, i: usize| if let ColumnData::Bool(v) = d { v[i].into() } else { 2 };

@@ -74,7 +74,9 @@ fn culprit(fast: &Timelines, case: &Case, known: Option<u64>, c: usize, number: 
         Kind::Rank(r) => r.among.iter().collect(),
         Kind::Measure(i) => vec![&case.library.measures[*i].expr],
         Kind::InSegment(i) => vec![&case.library.segments[*i].when],
-        Kind::InClass { partition, .. } => case.library.partitions[*partition].classes.iter().map(|k| &k.when).collect(),
+        Kind::InClass { partition, .. } => {
+            case.library.partitions[*partition].classes.iter().map(|k| &k.when).collect()
+        }
         _ => vec![],
     };
     match children.into_iter().find(|e| differs(e)) {
@@ -136,7 +138,8 @@ fn fresh_events_in_any_order_and_number_lead_to_the_same_state() {
         let mut fresh: Vec<(String, Event)> = vec![];
         for t in &case.timelines {
             let late = rng.below(3) == 0;
-            let (late, early): (Vec<Event>, Vec<Event>) = t.events.iter().cloned().partition(|_| late || rng.below(5) == 0);
+            let (late, early): (Vec<Event>, Vec<Event>) =
+                t.events.iter().cloned().partition(|_| late || rng.below(5) == 0);
             fresh.extend(late.into_iter().map(|e| (t.customer.clone(), e)));
             // A customer nobody has heard of comes with the first event.
             if !early.is_empty() || t.events.is_empty() {

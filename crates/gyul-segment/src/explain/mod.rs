@@ -2,7 +2,7 @@
 
 mod words;
 
-pub use words::{Lang, render};
+pub use words::render;
 
 use crate::reference::{Reference, Threshold, Val};
 use crate::tree::{Expr, Kind, Measure, Names, Span, Words};

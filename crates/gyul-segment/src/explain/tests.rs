@@ -1,7 +1,7 @@
 use super::*;
 use crate::reference::trees::*;
 use crate::tree::{AggOp, Cmp, Rank, RankKind, Type, Window};
-use gyul_model::{Decimal, Duration, MICROS_DAY, Timeline};
+use gyul_model::{Decimal, Duration, Lang, MICROS_DAY, Timeline};
 
 fn said(when: Expr, source: &str, lang: Lang) -> String {
     let mut lib = library("Asia/Seoul", vec![when]);

@@ -3,13 +3,7 @@
 use super::{Condition, Shape, Why, one_name};
 use crate::reference::{Number, Reference, Threshold, Val};
 use crate::tree::{Agg, AggOp, Arith, Cmp, Expr, Kind, RankKind, Window, Words};
-use gyul_model::{Date, Decimal, Duration, Instant, MICROS_DAY, MICROS_HOUR, MICROS_MINUTE, Period, Zone, names};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lang {
-    Ko,
-    En,
-}
+use gyul_model::{Date, Decimal, Duration, Instant, Lang, MICROS_DAY, MICROS_HOUR, MICROS_MINUTE, Period, Zone, names};
 
 /// The explanation as text: a line a condition, indented, with the events behind it.
 pub fn render(why: &Why, zone: &Zone, lang: Lang) -> String {

@@ -1,0 +1,3 @@
+//! The one binary: verbs, settings, words.
+
+fn main() {}

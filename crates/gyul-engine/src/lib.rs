@@ -1,1 +1,19 @@
-//! What is true right now? A façade of plain data over store, language and evaluator.
+//! What is true right now, or was at T? A façade of plain data over store, language and evaluator.
+//!
+//! [`Engine`] opens a data directory: it imports files and loads what is known. [`View`] answers questions about what was
+//! loaded: counts, members, history, why, overlap, measures, the parts of a report.
+//!
+//! Knows nothing of HTTP, HTML and JSON, and never asks what time it is.
+
+mod library;
+mod report;
+mod sufficiency;
+mod view;
+mod walk;
+mod why;
+
+pub use library::{STARTER, schema_of, starter};
+pub use report::{ReportOptions, report};
+pub use sufficiency::{Sufficiency, sufficiency};
+pub use view::{Change, Count, NotFound, Overlap, Point, Series, Table, View};
+pub use why::Explanation;

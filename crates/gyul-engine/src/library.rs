@@ -1,0 +1,62 @@
+//! Definitions: the starter library, and what the data has to offer them.
+
+use gyul_model::{ColumnKind, Snapshot, names};
+use gyul_segment::Schema;
+use gyul_segment::tree::Type;
+
+/// The starter library as it was when Gyul was built: `(file name, text)`.
+pub const STARTER: [(&str, &str); 7] = [
+    ("segments/behaviour.yaml", include_str!("../../../segments/behaviour.yaml")),
+    ("segments/channels.yaml", include_str!("../../../segments/channels.yaml")),
+    ("segments/common.yaml", include_str!("../../../segments/common.yaml")),
+    ("segments/lifecycle.yaml", include_str!("../../../segments/lifecycle.yaml")),
+    ("segments/people.yaml", include_str!("../../../segments/people.yaml")),
+    ("segments/rfm.yaml", include_str!("../../../segments/rfm.yaml")),
+    ("segments/value.yaml", include_str!("../../../segments/value.yaml")),
+];
+
+/// The starter library in the form that [`gyul_segment::load`] takes.
+pub fn starter() -> Vec<(String, String)> {
+    STARTER.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect()
+}
+
+/// Which events, properties and traits the data has.
+pub fn schema_of(data: &Snapshot) -> Schema {
+    let mut schema = Schema::default();
+    for stream in &data.streams {
+        let columns = stream.columns.iter().map(|c| {
+            let ty = match c.kind {
+                ColumnKind::Bool => Type::Bool,
+                ColumnKind::Num { .. } => Type::Num,
+                ColumnKind::Instant => Type::Instant,
+                ColumnKind::Text(_) => Type::Text,
+                ColumnKind::List(_) => Type::List,
+            };
+            (c.name.clone(), ty)
+        });
+        if stream.name == names::IDENTIFY {
+            schema.traits = columns.collect();
+        } else {
+            schema.events.insert(stream.name.clone(), columns.collect());
+        }
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_starter_library_holds_every_file_of_the_folder_and_has_no_problems() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../segments");
+        let files = std::fs::read_dir(folder).unwrap().filter_map(|e| e.ok()?.file_name().into_string().ok());
+        let mut files: Vec<_> = files.filter(|f| f.ends_with(".yaml")).map(|f| format!("segments/{f}")).collect();
+        files.sort();
+        assert_eq!(STARTER.map(|(name, _)| name.to_string()).to_vec(), files);
+        let (library, problems) = gyul_segment::load(&starter(), None);
+        let said: Vec<String> = problems.iter().map(|p| p.render(gyul_model::Lang::En)).collect();
+        assert_eq!(said.concat(), "");
+        assert!(library.segments.len() > 20);
+    }
+}

@@ -1,0 +1,66 @@
+//! A walk over everything that an expression rests on.
+
+use gyul_segment::tree::{EventSelect, Expr, Kind, Library, Near, Window};
+
+/// Calls `f` for the expression and all below it, through measures, segments, classes and ranks.
+pub(crate) fn walk<'a>(lib: &'a Library, e: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
+    f(e);
+    match &e.kind {
+        Kind::Measure(i) => walk(lib, &lib.measures[*i].expr, f),
+        Kind::InSegment(i) => walk(lib, &lib.segments[*i].when, f),
+        Kind::InClass { partition, .. } => {
+            lib.partitions[*partition].classes.iter().for_each(|c| walk(lib, &c.when, f));
+        }
+        Kind::Rank(r) => {
+            walk(lib, &r.x, f);
+            r.among.iter().for_each(|a| walk(lib, a, f));
+        }
+        Kind::Agg(agg) => {
+            agg.value.iter().for_each(|v| walk(lib, v, f));
+            select(lib, &agg.select, f);
+            window(lib, &agg.window, f);
+        }
+        Kind::Pattern(p) => {
+            for step in &p.steps {
+                select(lib, &step.select, f);
+                step.without.iter().for_each(|s| select(lib, s, f));
+            }
+            window(lib, &p.window, f);
+        }
+        Kind::Near(near) => select(lib, &near.select, f),
+        Kind::And(list) | Kind::Or(list) => list.iter().for_each(|e| walk(lib, e, f)),
+        Kind::Cmp(_, a, b) | Kind::Arith(_, a, b) => [a, b].into_iter().for_each(|e| walk(lib, e, f)),
+        Kind::Not(a)
+        | Kind::IsKnown(a)
+        | Kind::InText(a, _)
+        | Kind::InNum(a, _)
+        | Kind::Contains(a, _)
+        | Kind::StartsWith(a, _)
+        | Kind::EndsWith(a, _)
+        | Kind::Matches(a, _)
+        | Kind::Within(a, _)
+        | Kind::NearOccasion { date: a, .. } => walk(lib, a, f),
+        _ => {}
+    }
+}
+
+/// The selections of events that one expression makes itself.
+pub(crate) fn selects(e: &Expr) -> Vec<&EventSelect> {
+    match &e.kind {
+        Kind::Agg(agg) => vec![&agg.select],
+        Kind::Pattern(p) => p.steps.iter().flat_map(|s| std::iter::once(&s.select).chain(&s.without)).collect(),
+        Kind::Near(near) => {
+            let Near { select, .. } = near.as_ref();
+            vec![select]
+        }
+        _ => vec![],
+    }
+}
+
+fn select<'a>(lib: &'a Library, s: &'a EventSelect, f: &mut dyn FnMut(&'a Expr)) {
+    s.filter.iter().for_each(|e| walk(lib, e, f));
+}
+
+fn window<'a>(lib: &'a Library, w: &'a Window, f: &mut dyn FnMut(&'a Expr)) {
+    w.after.iter().chain(&w.until).for_each(|e| walk(lib, e, f));
+}

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 /// and traits the data has. A definition with a problem is kept as far as it can be: its wrong parts are false.
 pub fn load(files: &[(String, String)], schema: Option<&Schema>) -> (Library, Vec<Problem>) {
     let mut l = Loader { files: files.iter().map(|(n, t)| Source::new(n, t)).collect(), ..Loader::default() };
-    for i in 0..files.len() {
-        l.file(i, &files[i].1);
+    for (i, (_, text)) in files.iter().enumerate() {
+        l.file(i, text);
     }
     l.library(schema)
 }
@@ -144,16 +144,14 @@ impl Loader {
         let Some(pairs) = self.map(file, &root, &known) else { return };
         for (key, value) in pairs {
             match key.text().unwrap_or("") {
-                "version" => {
-                    if value.text() != Some("1") {
-                        let fault = Fault::new(
-                            Span::default(),
-                            "version",
-                            "이 Gyul은 version: 1만 읽습니다",
-                            "this Gyul reads version: 1",
-                        );
-                        self.at(file, value, fault);
-                    }
+                "version" if value.text() != Some("1") => {
+                    let fault = Fault::new(
+                        Span::default(),
+                        "version",
+                        "이 Gyul은 version: 1만 읽습니다",
+                        "this Gyul reads version: 1",
+                    );
+                    self.at(file, value, fault);
                 }
                 "zone" => match value.text().and_then(Zone::new) {
                     Some(z) => self.zone = Some(z),

@@ -104,7 +104,7 @@ impl Node {
     pub fn places(&self, file: &[char]) -> Vec<usize> {
         let Some(text) = self.text() else { return vec![] };
         let mut at = self.index;
-        if let NodeKind::Scalar { block: true, .. } = self.kind {
+        if matches!(file.get(at), Some('|' | '>')) && matches!(self.kind, NodeKind::Scalar { block: true, .. }) {
             // Behind the indicator and its line.
             while at < file.len() && file[at] != '\n' {
                 at += 1;

@@ -34,23 +34,24 @@ impl Resolver<'_> {
         if let Some(e) = self.class(cmp, a, b, span) {
             return e;
         }
-        if let (AstKind::Call(f, _), AstKind::Text(t)) = (&a.kind, &b.kind) {
-            if f == "prefers" && matches!(cmp, Cmp::Eq | Cmp::Ne) {
-                let e = self.prefers(t, span);
-                return if cmp == Cmp::Eq { e } else { Expr { kind: Kind::Not(Box::new(e)), ty: Type::Bool, span } };
-            }
+        if let (AstKind::Call(f, _), AstKind::Text(t)) = (&a.kind, &b.kind)
+            && f == "prefers"
+            && matches!(cmp, Cmp::Eq | Cmp::Ne)
+        {
+            let e = self.prefers(t, span);
+            return if cmp == Cmp::Eq { e } else { Expr { kind: Kind::Not(Box::new(e)), ty: Type::Bool, span } };
         }
         if at == At::Customer {
             // The age of an event against a duration is the event's instant against one in the past.
-            if let (AstKind::Agg(agg), AstKind::Dur(d)) = (&a.kind, &b.kind) {
-                if let Some(e) = self.age(cmp, agg, a.span, *d, span) {
-                    return e;
-                }
+            if let (AstKind::Agg(agg), AstKind::Dur(d)) = (&a.kind, &b.kind)
+                && let Some(e) = self.age(cmp, agg, a.span, *d, span)
+            {
+                return e;
             }
-            if let (AstKind::Dur(d), AstKind::Agg(agg)) = (&a.kind, &b.kind) {
-                if let Some(e) = self.age(mirrored(cmp), agg, b.span, *d, span) {
-                    return e;
-                }
+            if let (AstKind::Dur(d), AstKind::Agg(agg)) = (&a.kind, &b.kind)
+                && let Some(e) = self.age(mirrored(cmp), agg, b.span, *d, span)
+            {
+                return e;
             }
         }
         let mut left = self.expr(a, at);
@@ -68,7 +69,9 @@ impl Resolver<'_> {
         }
         self.units(&left, &right, b, span);
         let equality = matches!(cmp, Cmp::Eq | Cmp::Ne);
-        if !equality && [left.ty, right.ty].iter().any(|t| matches!(t, Type::Text | Type::Bool | Type::List)) {
+        let wrong = |e: &Expr, a: &Ast| matches!(e.kind, Kind::Bool(_)) && !matches!(a.kind, AstKind::Bool(_));
+        let said = wrong(&left, a) || wrong(&right, b);
+        if !equality && !said && [left.ty, right.ty].iter().any(|t| matches!(t, Type::Text | Type::Bool | Type::List)) {
             let fault = Fault::new(
                 span,
                 "order",

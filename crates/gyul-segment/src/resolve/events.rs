@@ -8,6 +8,9 @@ use crate::tree::{
 };
 use gyul_model::{Decimal, Duration, Instant, MICROS_DAY, Period};
 
+/// How many conditions of short names one definition may draw in.
+const EXPANSIONS_MAX: usize = 1000;
+
 impl Resolver<'_> {
     pub(super) fn is_event(&self, name: &str) -> bool {
         name == "any" || self.aliases.contains_key(name) || ALIASES.iter().any(|a| a.0 == name)
@@ -30,12 +33,26 @@ impl Resolver<'_> {
                     ));
                     return none;
                 }
-                // Faults in it were reported at its own place.
+                if self.expansions >= EXPANSIONS_MAX {
+                    self.error(Fault::new(
+                        event.span,
+                        "too_deep",
+                        format!("이벤트 '{}'의 정의가 다른 이벤트를 너무 많이 거칩니다", event.name),
+                        format!("the event '{}' leads through too many other events", event.name),
+                    ));
+                    return none;
+                }
+                self.expansions += 1;
+                // Faults in it were reported at its own place, but for what only the whole way shows.
                 let kept = std::mem::take(&mut self.faults);
                 self.open_aliases.push(event.name.clone());
                 parts.push(self.condition(&f, At::Event(&event.name)));
                 self.open_aliases.pop();
-                self.faults = kept;
+                let inner = std::mem::replace(&mut self.faults, kept);
+                let of_the_way = |code: &str| code == "too_deep" || (code == "circle" && !self.open_aliases.is_empty());
+                if let Some((_, fault)) = inner.into_iter().find(|(_, f)| of_the_way(f.code)) {
+                    self.error(Fault { span: event.span, ..fault });
+                }
             }
             Names::Of(list)
         } else if let Some((_, name)) = ALIASES.iter().find(|a| a.0 == event.name && !event.quoted) {
@@ -128,7 +145,7 @@ impl Resolver<'_> {
         // `since(joined)`: a trait that is an instant.
         if let (AstKind::Name(path), true) = (&agg.arg.kind, matches!(func, "since" | "age_of")) {
             let name = path.join(".");
-            let quoted_event = self.schema.is_some_and(|s| s.events.contains_key(&name));
+            let quoted_event = path.quoted || self.schema.is_some_and(|s| s.events.contains_key(&name));
             if !self.is_event(&path[0]) && !quoted_event && agg.filter.is_none() && agg.windows.is_empty() {
                 let value = self.name(path, agg.arg.span, At::Customer);
                 let now = Box::new(made(Kind::Now, Type::Instant));
@@ -424,7 +441,7 @@ struct Parts {
 fn event_of(arg: &Ast) -> Option<EventRef> {
     match &arg.kind {
         AstKind::Name(path) => {
-            Some(EventRef { name: path[0].clone(), quoted: path[0].contains(' '), filter: None, span: arg.span })
+            Some(EventRef { name: path[0].clone(), quoted: path.quoted, filter: None, span: arg.span })
         }
         AstKind::Arith(_, a, b) => event_of(a).or_else(|| event_of(b)),
         AstKind::Neg(a) => event_of(a),

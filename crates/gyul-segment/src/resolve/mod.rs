@@ -89,6 +89,8 @@ pub(crate) struct Resolver<'a> {
     circular: Vec<(String, Vec<String>)>,
     /// Aliases whose conditions are being resolved.
     open_aliases: Vec<String>,
+    /// Conditions of aliases drawn into the definition at hand.
+    expansions: usize,
 }
 
 impl<'a> Resolver<'a> {
@@ -113,6 +115,7 @@ impl<'a> Resolver<'a> {
             faults: vec![],
             circular: vec![],
             open_aliases: vec![],
+            expansions: 0,
         };
         r.find_circles();
         r
@@ -124,13 +127,16 @@ impl<'a> Resolver<'a> {
 
     /// A segment's or class's condition.
     pub fn segment(&mut self, ast: &Ast) -> Expr {
+        self.expansions = 0;
         self.condition(ast, At::Customer)
     }
 
     /// A measure's value.
     pub fn measure(&mut self, ast: &Ast) -> Expr {
+        self.expansions = 0;
         let e = self.expr(ast, At::Customer);
-        if e.ty == Type::Bool && !matches!(ast.kind, AstKind::Wrong) {
+        let wrong = matches!(e.kind, Kind::Bool(_)) && !matches!(ast.kind, AstKind::Bool(_));
+        if e.ty == Type::Bool && !wrong {
             let fault = Fault::new(
                 ast.span,
                 "measure_is_condition",
@@ -147,6 +153,7 @@ impl<'a> Resolver<'a> {
     /// Checks the condition of a short name once, at its own place.
     pub fn check_alias(&mut self, alias: &str) {
         if let Some((_, Some(filter))) = self.aliases.get(alias).cloned() {
+            self.expansions = 0;
             self.open_aliases.push(alias.to_string());
             self.condition(&filter, At::Event(alias));
             self.open_aliases.pop();
@@ -156,25 +163,26 @@ impl<'a> Resolver<'a> {
     // ---- circles
 
     fn find_circles(&mut self) {
-        let mut graph: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let known = |n: &str| {
-            self.measures.iter().any(|m| m.0 == n)
-                || self.segments.iter().any(|s| s.0 == n)
-                || self.partitions.iter().any(|p| p.0 == n)
-        };
-        let mut add = |id: &str, asts: &[&Ast]| {
-            let mut used = vec![];
-            asts.iter().for_each(|a| mentions(a, &mut used));
-            used.retain(|n| known(n));
-            graph.entry(id.to_string()).or_default().extend(used);
-        };
-        self.measures.iter().chain(&self.segments).for_each(|(id, ast)| add(id, &[ast]));
-        self.partitions.iter().for_each(|(id, _, asts)| add(id, &asts.iter().collect::<Vec<_>>()));
-        for id in graph.keys() {
-            if let Some(path) = way_back(&graph, id) {
-                self.circular.push((id.clone(), path));
+        let mut defs: Vec<(&str, Vec<&Ast>)> = vec![];
+        self.measures.iter().chain(&self.segments).for_each(|(id, ast)| defs.push((id, vec![ast])));
+        self.partitions.iter().for_each(|(id, _, asts)| defs.push((id, asts.iter().collect())));
+        // Of definitions with the same id the first counts.
+        let index: BTreeMap<&str, usize> = defs.iter().enumerate().rev().map(|(i, d)| (d.0, i)).collect();
+        let uses: Vec<Vec<usize>> = defs
+            .iter()
+            .map(|(_, asts)| {
+                let mut names = vec![];
+                asts.iter().for_each(|a| mentions(a, &mut names));
+                names.iter().filter_map(|n| index.get(n.as_str()).copied()).collect()
+            })
+            .collect();
+        let mut circular = vec![];
+        for i in knotted(&uses) {
+            if let Some(path) = way_back(&uses, i) {
+                circular.push((defs[i].0.to_string(), path.iter().map(|p| defs[*p].0.to_string()).collect()));
             }
         }
+        self.circular = circular;
     }
 
     /// Reports a reference that leads back to where it comes from.
@@ -204,7 +212,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn unknown<'n>(&mut self, span: Span, code: &'static str, what: (&str, &str), name: &str, valid: &[&'n str]) {
+    fn unknown(&mut self, span: Span, code: &'static str, what: (&str, &str), name: &str, valid: &[&str]) {
         let fault = Fault::new(
             span,
             code,
@@ -288,18 +296,16 @@ impl<'a> Resolver<'a> {
             }
             AstKind::Agg(_) | AstKind::Sequence(_) => self.wrong(span),
             AstKind::Call(name, args) => self.call(name, args, span, at),
-            AstKind::InSegment(id) => {
-                let ids: Vec<String> = self.segments.iter().map(|s| s.0.clone()).collect();
-                match ids.iter().position(|s| s == id) {
-                    Some(_) if self.is_circular(id, span) => self.wrong(span),
-                    Some(i) => made(Kind::InSegment(i), Type::Bool),
-                    None => {
-                        let valid: Vec<&str> = ids.iter().map(String::as_str).collect();
-                        self.unknown(span, "unknown_segment", ("세그먼트", "segment"), id, &valid);
-                        self.wrong(span)
-                    }
+            AstKind::InSegment(id) => match self.segments.iter().position(|s| s.0 == *id) {
+                Some(_) if self.is_circular(id, span) => self.wrong(span),
+                Some(i) => made(Kind::InSegment(i), Type::Bool),
+                None => {
+                    let ids: Vec<String> = self.segments.iter().map(|s| s.0.clone()).collect();
+                    let valid: Vec<&str> = ids.iter().map(String::as_str).collect();
+                    self.unknown(span, "unknown_segment", ("세그먼트", "segment"), id, &valid);
+                    self.wrong(span)
                 }
-            }
+            },
             AstKind::Occasion { name, within } => self.occasion(name, *within, span, at),
             AstKind::Near { after, event, within } => self.near(*after, event, *within, span, at),
             AstKind::Rank { kind, x, among } => self.rank(*kind, x, among.as_deref(), span),
@@ -472,15 +478,15 @@ impl<'a> Resolver<'a> {
             ));
             return self.wrong(span);
         }
-        if let RankWord::Top(p) | RankWord::Bottom(p) = word {
-            if p <= Decimal::ZERO || p > Decimal::from(100) {
-                self.error(Fault::new(
-                    span,
-                    "percent",
-                    format!("{p}%는 0보다 크고 100 이하여야 합니다"),
-                    format!("{p}% must be above 0 and at most 100"),
-                ));
-            }
+        if let RankWord::Top(p) | RankWord::Bottom(p) = word
+            && (p <= Decimal::ZERO || p > Decimal::from(100))
+        {
+            self.error(Fault::new(
+                span,
+                "percent",
+                format!("{p}%는 0보다 크고 100 이하여야 합니다"),
+                format!("{p}% must be above 0 and at most 100"),
+            ));
         }
         let among = among.map(|a| self.condition(a, At::Customer));
         let (kind, ty) = match word {
@@ -714,22 +720,40 @@ fn mentions(ast: &Ast, out: &mut Vec<String>) {
     }
 }
 
-/// A way from a definition back to itself.
-fn way_back(graph: &BTreeMap<String, Vec<String>>, id: &str) -> Option<Vec<String>> {
-    let mut paths = vec![vec![id.to_string()]];
-    let mut seen: Vec<String> = vec![];
-    while let Some(path) = paths.pop() {
-        for next in graph.get(path.last()?).into_iter().flatten() {
-            if next == id {
-                let mut path = path.clone();
-                path.push(id.to_string());
+/// What is left when everything that uses nothing, or only such, has been taken away: circles and what leads to them.
+fn knotted(uses: &[Vec<usize>]) -> Vec<usize> {
+    let mut users = vec![vec![]; uses.len()];
+    uses.iter().enumerate().for_each(|(i, list)| list.iter().for_each(|u| users[*u].push(i)));
+    let mut open: Vec<usize> = uses.iter().map(Vec::len).collect();
+    let mut free: Vec<usize> = (0..uses.len()).filter(|i| open[*i] == 0).collect();
+    while let Some(i) = free.pop() {
+        for user in &users[i] {
+            open[*user] -= 1;
+            if open[*user] == 0 {
+                free.push(*user);
+            }
+        }
+    }
+    (0..uses.len()).filter(|i| open[*i] > 0).collect()
+}
+
+/// The shortest way from a definition back to itself, both ends included.
+fn way_back(uses: &[Vec<usize>], start: usize) -> Option<Vec<usize>> {
+    let mut from: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut queue = std::collections::VecDeque::from([start]);
+    while let Some(i) = queue.pop_front() {
+        for next in &uses[i] {
+            if *next == start {
+                let mut path = vec![start, i];
+                while let Some(before) = path.last().filter(|p| **p != start).and_then(|p| from.get(p)) {
+                    path.push(*before);
+                }
+                path.reverse();
                 return Some(path);
             }
-            if !seen.contains(next) {
-                seen.push(next.clone());
-                let mut path = path.clone();
-                path.push(next.clone());
-                paths.push(path);
+            if !from.contains_key(next) {
+                from.insert(*next, i);
+                queue.push_back(*next);
             }
         }
     }

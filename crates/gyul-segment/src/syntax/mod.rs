@@ -37,7 +37,7 @@ pub enum AstKind {
     Instant(Instant),
     Text(String),
     /// `age`, `order.total`, `"주문 금액"`.
-    Name(Vec<String>),
+    Name(Path),
     /// `count(order where …, last 30d)`
     Agg(Box<Agg>),
     /// `sequence(a -> b)` or `funnel_step(a -> b)`
@@ -72,6 +72,22 @@ pub enum AstKind {
     Test(TextTest, Box<Ast>, String),
     Arith(Arith, Box<Ast>, Box<Ast>),
     Neg(Box<Ast>),
+}
+
+/// A dotted name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    pub parts: Vec<String>,
+    /// The first part was written in quotes: of an event it is the own name, not a short one.
+    pub quoted: bool,
+}
+
+impl std::ops::Deref for Path {
+    type Target = Vec<String>;
+
+    fn deref(&self) -> &Vec<String> {
+        &self.parts
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

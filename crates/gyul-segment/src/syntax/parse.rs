@@ -2,7 +2,9 @@ use super::lex::{Token, lex};
 use super::*;
 
 /// How deep expressions may nest.
-const DEPTH_MAX: usize = 100;
+const DEPTH_MAX: usize = 64;
+/// How many operators of one kind may follow one another: `1 + 1 + …` nests to the left.
+const CHAIN_MAX: usize = 256;
 
 /// Names of the functions that fold events.
 pub const AGGREGATES: [&str; 18] = [
@@ -26,12 +28,49 @@ pub const AGGREGATES: [&str; 18] = [
     "share",
 ];
 
+/// Words of the language: a name that begins with one stands in quotes.
+pub(super) const RESERVED: [&str; 30] = [
+    "true",
+    "false",
+    "in",
+    "during",
+    "occasion",
+    "followed",
+    "preceded",
+    "and",
+    "or",
+    "not",
+    "where",
+    "within",
+    "among",
+    "by",
+    "is",
+    "between",
+    "above",
+    "below",
+    "contains",
+    "starts",
+    "ends",
+    "matches",
+    "last",
+    "this",
+    "previous",
+    "since",
+    "before",
+    "today",
+    "yesterday",
+    "without",
+];
+
 /// Reads one expression. What could not be read is `Wrong` in the tree, with a fault each.
 pub fn parse(text: &str) -> (Ast, Vec<Fault>) {
     let (tokens, faults) = lex(text);
     let mut p = Parser { tokens, at: 0, faults, depth: 0 };
     let ast = p.or();
-    if p.peek() != &Token::End {
+    let end = p.end_of_last();
+    // After `&&` and the like the rest is no news.
+    let told = p.faults.iter().any(|f| f.code == "character" && f.span.start >= end);
+    if p.peek() != &Token::End && !told {
         let found = p.found();
         p.fault(
             "unexpected",
@@ -199,19 +238,24 @@ impl Parser {
     fn nested(&mut self, part: fn(&mut Self) -> Ast) -> Ast {
         let start = self.span().start;
         if self.depth >= DEPTH_MAX {
-            self.fault(
-                "too_deep",
-                format!("괄호나 not이 {DEPTH_MAX}단계보다 깊습니다"),
-                format!("the expression nests deeper than {DEPTH_MAX} levels"),
-                Some(("measures나 다른 세그먼트로 나누세요".into(), "split it into measures or segments".into())),
-            );
-            self.at = self.tokens.len() - 1;
-            return self.made(start, AstKind::Wrong);
+            return self.too_deep(start);
         }
         self.depth += 1;
         let ast = part(self);
         self.depth -= 1;
         ast
+    }
+
+    /// Gives up on the rest of the text.
+    fn too_deep(&mut self, start: u32) -> Ast {
+        self.fault(
+            "too_deep",
+            format!("괄호나 not이 {DEPTH_MAX}단계보다 깊거나 연산이 {CHAIN_MAX}개 넘게 이어집니다"),
+            format!("the expression nests deeper than {DEPTH_MAX} levels or chains more than {CHAIN_MAX} operators"),
+            Some(("measures나 다른 세그먼트로 나누세요".into(), "split it into measures or segments".into())),
+        );
+        self.at = self.tokens.len() - 1;
+        self.made(start, AstKind::Wrong)
     }
 
     fn comparison(&mut self) -> Ast {
@@ -358,7 +402,12 @@ impl Parser {
     fn chain(&mut self, part: fn(&mut Self) -> Ast, signs: &[(&str, Arith)]) -> Ast {
         let start = self.span().start;
         let mut left = part(self);
+        let mut length = 0;
         while let Some((_, op)) = signs.iter().find(|(s, _)| self.take_sign(s)) {
+            length += 1;
+            if length > CHAIN_MAX {
+                return self.too_deep(start);
+            }
             let right = part(self);
             left = self.made(start, AstKind::Arith(*op, Box::new(left), Box::new(right)));
         }
@@ -488,14 +537,33 @@ impl Parser {
         }
     }
 
+    fn not_reserved(&mut self) -> Result<(), ()> {
+        let Token::Word { text, quoted: false } = self.peek().clone() else { return Ok(()) };
+        if !RESERVED.contains(&text.as_str()) {
+            return Ok(());
+        }
+        self.fault(
+            "reserved",
+            format!("'{text}'은(는) 언어가 쓰는 단어라 여기에 이름으로 쓸 수 없습니다"),
+            format!("'{text}' is a word of the language and cannot stand here as a name"),
+            Some((
+                format!("이름이라면 \"{text}\"처럼 큰따옴표로 묶으세요"),
+                format!("if it is a name, write \"{text}\""),
+            )),
+        );
+        Err(())
+    }
+
     fn name(&mut self) -> Made {
-        let mut path = vec![];
+        let quoted = matches!(self.peek(), Token::Word { quoted: true, .. });
+        self.not_reserved()?;
+        let mut parts = vec![];
         loop {
             let Token::Word { text, .. } = self.peek().clone() else { return self.expected("이름", "a name") };
             self.next();
-            path.push(text);
+            parts.push(text);
             if !self.take_sign(".") {
-                return Ok(AstKind::Name(path));
+                return Ok(AstKind::Name(Path { parts, quoted }));
             }
         }
     }
@@ -522,6 +590,7 @@ impl Parser {
         let Token::Word { text: name, quoted } = self.peek().clone() else {
             return self.expected("이벤트 이름", "the name of an event");
         };
+        self.not_reserved()?;
         self.next();
         let filter = if self.take_word("where") { Some(Box::new(self.nested(Self::or))) } else { None };
         Ok(EventRef { name, quoted, filter, span: Span { start, end: self.end_of_last() } })

@@ -1,3 +1,4 @@
+use super::parse::RESERVED;
 use super::*;
 use std::fmt::Write;
 
@@ -34,6 +35,8 @@ fn level(kind: &AstKind) -> Level {
         | AstKind::IsUnknown(_)
         | AstKind::Test(..)
         | AstKind::Rank { .. } => Level::Compare,
+        // Its `where` takes in all that follows up to `within`.
+        AstKind::Near { event, within: None, .. } if event.filter.is_some() => Level::Or,
         AstKind::Near { .. } => Level::Not,
         AstKind::Arith(Arith::Add | Arith::Sub, ..) => Level::Sum,
         AstKind::Arith(..) => Level::Product,
@@ -69,7 +72,7 @@ fn kind(k: &AstKind, out: &mut String) {
                 if i > 0 {
                     out.push('.');
                 }
-                name(p, i == 0, out);
+                if i == 0 && path.quoted { quoted(p, out) } else { name(p, i == 0, out) }
             }
         }
         AstKind::Agg(a) => {
@@ -213,56 +216,29 @@ fn text(t: &str, out: &mut String) {
     push(out, format_args!("'{}'", t.replace('\'', "''")));
 }
 
-const RESERVED: [&str; 30] = [
-    "true",
-    "false",
-    "in",
-    "during",
-    "occasion",
-    "followed",
-    "preceded",
-    "and",
-    "or",
-    "not",
-    "where",
-    "within",
-    "among",
-    "by",
-    "is",
-    "between",
-    "above",
-    "below",
-    "contains",
-    "starts",
-    "ends",
-    "matches",
-    "last",
-    "this",
-    "previous",
-    "since",
-    "before",
-    "today",
-    "yesterday",
-    "without",
-];
-
 fn name(n: &str, first: bool, out: &mut String) {
     let plain = n.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && n.chars().all(|c| c.is_alphanumeric() || c == '_')
         && !(first && RESERVED.contains(&n));
-    if plain { out.push_str(n) } else { push(out, format_args!("\"{}\"", n.replace('"', "\"\""))) }
+    if plain { out.push_str(n) } else { quoted(n, out) }
+}
+
+fn quoted(n: &str, out: &mut String) {
+    push(out, format_args!("\"{}\"", n.replace('"', "\"\"")));
 }
 
 fn event(e: &EventRef, out: &mut String) {
     if e.quoted {
-        push(out, format_args!("\"{}\"", e.name.replace('"', "\"\"")));
+        quoted(&e.name, out);
     } else {
         name(&e.name, true, out);
     }
     if let Some(f) = &e.filter {
         out.push_str(" where ");
-        // A condition that takes in what follows it needs parentheses.
-        ast_in(f, Level::Primary, out);
+        // Without parentheses it would take in what follows.
+        out.push('(');
+        ast_in(f, Level::Or, out);
+        out.push(')');
     }
 }
 

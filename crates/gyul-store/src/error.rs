@@ -1,0 +1,100 @@
+use gyul_model::Lang;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What can go wrong with a data directory: where, why, and what to do.
+#[derive(Debug)]
+pub struct StoreError {
+    pub path: PathBuf,
+    pub kind: StoreErrorKind,
+}
+
+#[derive(Debug)]
+pub enum StoreErrorKind {
+    /// No data directory here.
+    Missing,
+    Io(std::io::Error),
+    /// A file of ours that cannot be read back; the library's words.
+    Damaged(String),
+    /// Written by a newer Gyul.
+    Newer(u64),
+    /// Another process imports right now.
+    Locked,
+    /// More events than row numbers: about 2 billion.
+    Full,
+}
+
+impl StoreError {
+    pub(crate) fn new(path: &Path, kind: StoreErrorKind) -> StoreError {
+        StoreError { path: path.to_path_buf(), kind }
+    }
+
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+        let path = path.to_path_buf();
+        move |e| StoreError { path, kind: StoreErrorKind::Io(e) }
+    }
+
+    pub(crate) fn damaged(path: &Path, reason: impl fmt::Display) -> StoreError {
+        StoreError::new(path, StoreErrorKind::Damaged(reason.to_string()))
+    }
+
+    /// One sentence, with the next step.
+    pub fn message(&self, lang: Lang) -> String {
+        let p = self.path.display();
+        let (ko, en) = match &self.kind {
+            StoreErrorKind::Missing => (
+                format!(
+                    "{p}에 Gyul 데이터가 없습니다. 먼저 gyul import로 파일을 가져오거나 --data로 폴더를 지정하세요"
+                ),
+                format!(
+                    "there is no Gyul data in {p}: import a file first (gyul import), or name the folder with --data"
+                ),
+            ),
+            StoreErrorKind::Io(e) => {
+                let (why_ko, why_en) = match e.kind() {
+                    std::io::ErrorKind::StorageFull => (
+                        "디스크가 가득 찼습니다. 공간을 비우고 다시 실행하세요",
+                        "the disk is full: make room and run it again",
+                    ),
+                    std::io::ErrorKind::PermissionDenied => (
+                        "권한이 없습니다. 폴더의 쓰기 권한을 확인하세요",
+                        "no permission: check the rights of the folder",
+                    ),
+                    std::io::ErrorKind::ReadOnlyFilesystem => (
+                        "읽기 전용 디스크입니다. 다른 폴더를 --data로 지정하세요",
+                        "the disk is read-only: name another folder with --data",
+                    ),
+                    _ => ("읽거나 쓸 수 없습니다", "cannot be read or written"),
+                };
+                (format!("{p}: {why_ko} ({e})"), format!("{p}: {why_en} ({e})"))
+            }
+            StoreErrorKind::Damaged(r) => (
+                format!("{p}: 파일이 손상되었습니다({r}). 백업에서 되돌리거나 원본 파일을 새 폴더로 다시 가져오세요"),
+                format!(
+                    "{p} is damaged ({r}): restore it from a backup, or import the original files into a new folder"
+                ),
+            ),
+            StoreErrorKind::Newer(v) => (
+                format!("{p}: 더 새로운 Gyul이 만든 데이터(형식 {v})입니다. Gyul을 업데이트하세요"),
+                format!("{p} was written by a newer Gyul (format {v}): update Gyul"),
+            ),
+            StoreErrorKind::Locked => (
+                format!("{p}: 다른 가져오기가 진행 중입니다. 끝난 뒤 다시 실행하세요"),
+                format!("{p}: another import is running: try again when it is done"),
+            ),
+            StoreErrorKind::Full => (
+                format!("{p}: 이벤트가 한 폴더의 한도(약 20억 건)를 넘습니다"),
+                format!("{p}: more events than one folder holds (about 2 billion)"),
+            ),
+        };
+        lang.pick(ko, en)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message(Lang::En))
+    }
+}
+
+impl std::error::Error for StoreError {}

@@ -1,0 +1,642 @@
+//! Taking events in: appended to buckets in memory, merged into a new generation of the base at each checkpoint.
+//!
+//! There is no state between: the manifest names the base in force and how many rows of the source it holds. A process
+//! that dies in the middle leaves the last checkpoint; the next import of the same source goes on behind it.
+
+use crate::derive::derive;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::manifest::{ImportMeta, Manifest, StreamMeta};
+use crate::quarantine::{self, Rejected};
+use crate::rows::{BucketRows, Kind, StreamRows, Values};
+use crate::table::{Data, Field, Reader, Writer};
+use gyul_model::{BUCKETS, Column, Decimal, Instant, StreamBatch, TextColumn, bucket_of, hash64};
+use rayon::prelude::*;
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Files that a stream is split into, each with its share of the buckets.
+pub(crate) const PARTS: usize = 4;
+const PER_PART: usize = BUCKETS / PARTS;
+/// Memory for rows that are not merged yet; more makes a checkpoint.
+const BYTES_MAX: usize = 1 << 30;
+
+/// What an import did. `rows = events + duplicates + rejected`, always.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    pub rows: u64,
+    pub events: u64,
+    pub duplicates: u64,
+    pub rejected: BTreeMap<String, u64>,
+    /// Orders and refunds that were summed up from lines, over the whole base.
+    pub derived: u64,
+    /// Nothing new came in: the base is what it was.
+    pub unchanged: bool,
+}
+
+/// What is being imported.
+pub struct Origin<'a> {
+    pub name: &'a str,
+    /// Tells the same content from another under the same name.
+    pub fingerprint: u64,
+    pub kind: &'a str,
+    /// The header line, for the quarantine.
+    pub header: &'a str,
+}
+
+pub struct Import {
+    dir: PathBuf,
+    manifest: Manifest,
+    meta: ImportMeta,
+    header: String,
+    buckets: Vec<BucketRows>,
+    /// Rows of the source (kind is events of one row each) that wait to be merged.
+    waiting_rows: u64,
+    waiting_events: u64,
+    rejects: Vec<Rejected>,
+    rejected: BTreeMap<String, u64>,
+    /// Kinds and scales of all columns, the base's and what has come since.
+    schema: BTreeMap<(String, String), (Kind, u8)>,
+    /// Events that stand for rows, against those that rows merely imply.
+    side_ids: FxHashSet<(u64, u64)>,
+    seq_next: u64,
+    derived: u64,
+    changed: bool,
+    bytes_max: usize,
+    _lock: fs::File,
+}
+
+impl Import {
+    /// Opens or makes the directory and starts, or goes on with, the import of a source.
+    pub fn begin(dir: &Path, zone: &str, currency: &str, origin: &Origin, now: Instant) -> Result<Import, StoreError> {
+        fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
+        let lock_path = dir.join("lock");
+        let lock = fs::File::create(&lock_path).map_err(StoreError::io(&lock_path))?;
+        if lock.try_lock().is_err() {
+            return Err(StoreError::new(dir, StoreErrorKind::Locked));
+        }
+        let mut manifest = match Manifest::read(dir) {
+            Ok(m) => m,
+            Err(StoreError { kind: StoreErrorKind::Missing, .. }) => Manifest::new(zone, currency),
+            Err(e) => return Err(e),
+        };
+        sweep(dir, manifest.generation)?;
+        let id = format!(
+            "{:016x}",
+            hash64(format!("{}\0{}\0{:x}", origin.kind, origin.name, origin.fingerprint).as_bytes())
+        );
+        let old = manifest.imports.iter().position(|i| i.id == id).map(|i| manifest.imports.remove(i));
+        let meta = match old {
+            Some(m) if !m.finished => m,
+            _ => ImportMeta {
+                id,
+                source: origin.name.to_string(),
+                kind: origin.kind.to_string(),
+                at: now,
+                rows_done: 0,
+                finished: false,
+                events: 0,
+                duplicates: 0,
+                rejected: BTreeMap::new(),
+            },
+        };
+        let mut schema = BTreeMap::new();
+        for s in &manifest.streams {
+            for c in &s.columns {
+                schema.insert((s.name.clone(), c.name.clone()), (c.kind, c.scale));
+            }
+        }
+        Ok(Import {
+            dir: dir.to_path_buf(),
+            seq_next: manifest.seq_next,
+            rejected: meta.rejected.clone(),
+            manifest,
+            meta,
+            header: origin.header.to_string(),
+            buckets: vec![BucketRows::default(); BUCKETS],
+            waiting_rows: 0,
+            waiting_events: 0,
+            rejects: vec![],
+            schema,
+            side_ids: FxHashSet::default(),
+            derived: 0,
+            changed: false,
+            bytes_max: BYTES_MAX,
+            _lock: lock,
+        })
+    }
+
+    /// Rows of the source that an interrupted import has taken in already: begin behind them.
+    pub fn rows_done(&self) -> u64 {
+        self.meta.rows_done
+    }
+
+    /// Merges when so many bytes wait instead of the default of 1 GiB.
+    pub fn limit_memory(&mut self, bytes: usize) {
+        self.bytes_max = bytes;
+    }
+
+    /// Takes a batch of events, one for each row.
+    pub fn append(&mut self, batch: &StreamBatch) -> Result<(), StoreError> {
+        self.waiting_rows += batch.len() as u64;
+        let taken = self.place(batch)?;
+        self.waiting_events += taken;
+        Ok(())
+    }
+
+    /// Takes events that rows merely imply: duplicates among them are nobody's business.
+    pub fn append_side(&mut self, batch: &StreamBatch) -> Result<(), StoreError> {
+        for i in 0..batch.len() {
+            let customer = hash64(batch.customer.get(i).unwrap_or("").as_bytes());
+            self.side_ids.insert((customer ^ hash64(batch.name.as_bytes()), batch.id[i]));
+        }
+        self.place(batch).map(|_| ())
+    }
+
+    pub fn reject(&mut self, row: Rejected) {
+        self.waiting_rows += 1;
+        *self.rejected.entry(row.code.clone()).or_default() += 1;
+        self.rejects.push(row);
+    }
+
+    /// Merges what has come if it is time to; `rows_done` is how far the source has been read.
+    pub fn checkpoint(&mut self, rows_done: u64) -> Result<(), StoreError> {
+        if self.buckets.iter().map(BucketRows::weight).sum::<usize>() < self.bytes_max {
+            return Ok(());
+        }
+        self.merge(rows_done, false)
+    }
+
+    /// Merges the rest and ends the import.
+    pub fn commit(mut self, rows_done: u64) -> Result<Summary, StoreError> {
+        self.merge(rows_done, true)?;
+        Ok(Summary {
+            rows: rows_done,
+            events: self.meta.events,
+            duplicates: self.meta.duplicates,
+            rejected: self.meta.rejected.clone(),
+            derived: self.derived,
+            unchanged: !self.changed,
+        })
+    }
+
+    // ---- taking rows
+
+    fn place(&mut self, batch: &StreamBatch) -> Result<u64, StoreError> {
+        if self.seq_next + 2 * batch.len() as u64 >= u64::from(u32::MAX) {
+            return Err(StoreError::new(&self.dir, StoreErrorKind::Full));
+        }
+        let fitted = self.fit(batch);
+        let batch = fitted.as_ref().unwrap_or(batch);
+        let mut shares: Vec<(Vec<u32>, Vec<u32>)> = vec![Default::default(); BUCKETS];
+        for i in 0..batch.len() {
+            let share = &mut shares[bucket_of(batch.customer.get(i).unwrap_or(""))];
+            share.0.push(i as u32);
+            // Even numbers: what is derived from an event comes right behind it.
+            share.1.push((self.seq_next + 2 * i as u64) as u32);
+        }
+        self.seq_next += 2 * batch.len() as u64;
+        self.buckets.par_iter_mut().zip(&shares).for_each(|(bucket, (rows, seqs))| {
+            if !rows.is_empty() {
+                bucket.append(batch, rows, seqs)
+            }
+        });
+        Ok(batch.len() as u64)
+    }
+
+    /// The batch with its columns in the kinds that the base has; `None` if they are already.
+    /// A value that cannot be one of that kind is unknown; the ingest room has checked rows before.
+    fn fit(&mut self, batch: &StreamBatch) -> Option<StreamBatch> {
+        let mut out: Option<StreamBatch> = None;
+        for (c, (name, data)) in batch.props.iter().enumerate() {
+            let key = (batch.name.clone(), name.clone());
+            let kind = Kind::of(data);
+            let scale = if let Column::Num { scale, .. } = data { *scale } else { 0 };
+            let entry = self.schema.entry(key).or_insert((kind, scale));
+            if entry.0 == kind {
+                entry.1 = entry.1.max(scale);
+                continue;
+            }
+            let column = converted(data, entry.0);
+            if let Column::Num { scale, .. } = &column {
+                entry.1 = entry.1.max(*scale);
+            }
+            out.get_or_insert_with(|| batch.clone()).props[c].1 = column;
+        }
+        out
+    }
+
+    // ---- merging
+
+    fn merge(&mut self, rows_done: u64, finish: bool) -> Result<(), StoreError> {
+        let next = self.manifest.generation + 1;
+        let fresh_dir = self.dir.join("base").join(format!("{next}.tmp"));
+        let _ = fs::remove_dir_all(&fresh_dir);
+        let fields: BTreeMap<String, Vec<Field>> = self.fields();
+        let slugs = self.slugs(fields.keys());
+        let waiting = std::mem::replace(&mut self.buckets, vec![BucketRows::default(); BUCKETS]);
+        let mut parts: Vec<(usize, Vec<BucketRows>)> = vec![];
+        let mut waiting = waiting.into_iter();
+        for p in 0..PARTS {
+            parts.push((p, waiting.by_ref().take(PER_PART).collect()));
+        }
+        let job = Job {
+            old: (self.manifest.generation > 0).then(|| self.manifest.base(&self.dir)),
+            new: &fresh_dir,
+            fields: &fields,
+            slugs: &slugs,
+            old_streams: &self.manifest.streams,
+            side_ids: &self.side_ids,
+        };
+        // First see whether anything is new at all: the same file once more must change nothing.
+        let merged: Vec<Merged> =
+            parts.into_par_iter().map(|(p, buckets)| job.merge(p, buckets)).collect::<Result<_, _>>()?;
+        let new: u64 = merged.iter().map(|m| m.new_rows).sum();
+        let duplicates: u64 = merged.iter().map(|m| m.duplicates).sum();
+        self.derived = merged.iter().map(|m| m.derived).sum();
+        let events = self.waiting_events - duplicates;
+        if new > 0 {
+            fs::create_dir_all(&fresh_dir).map_err(StoreError::io(&fresh_dir))?;
+            let mut names: Vec<String> =
+                merged.iter().flat_map(|m| &m.buckets).flat_map(|b| &b.streams).map(|s| s.name.clone()).collect();
+            names.sort();
+            names.dedup();
+            merged.par_iter().enumerate().map(|(p, m)| job.write(p, m, &names)).collect::<Result<Vec<_>, _>>()?;
+            let mut columns = fields;
+            // Derived columns are known only now.
+            for m in &merged {
+                for s in m.buckets.iter().flat_map(|b| &b.streams) {
+                    let list = columns.entry(s.name.clone()).or_default();
+                    for c in &s.columns {
+                        match list.iter_mut().find(|f| f.name == c.name) {
+                            Some(f) => f.scale = f.scale.max(c.scale),
+                            None => list.push(Field { name: c.name.clone(), kind: c.kind, scale: c.scale }),
+                        }
+                    }
+                }
+            }
+            self.manifest.streams = stream_metas(&merged, &columns, &slugs);
+            self.manifest.customers =
+                merged.iter().flat_map(|m| &m.buckets).map(|b| b.customers.texts.len() as u64).sum();
+            let whole = self.dir.join("base").join(next.to_string());
+            let _ = fs::remove_dir_all(&whole);
+            fs::rename(&fresh_dir, &whole).map_err(StoreError::io(&whole))?;
+            self.manifest.arrivals.push((self.manifest.seq_next, self.meta.at));
+            self.manifest.generation = next;
+            self.manifest.seq_next = self.seq_next;
+            self.changed = true;
+        } else {
+            self.seq_next = self.manifest.seq_next;
+        }
+        let head = (self.meta.source.as_str(), self.meta.kind.as_str(), self.header.as_str());
+        quarantine::append(&self.dir, &self.meta.id, head, self.meta.rows_done, &self.rejects)?;
+        self.rejects.clear();
+        self.meta.events += events;
+        self.meta.duplicates += duplicates;
+        self.meta.rejected = self.rejected.clone();
+        self.meta.rows_done = rows_done;
+        self.meta.finished = finish;
+        (self.waiting_rows, self.waiting_events) = (0, 0);
+        self.side_ids.clear();
+        let mut manifest = self.manifest.clone();
+        manifest.imports.push(self.meta.clone());
+        manifest.write(&self.dir)?;
+        sweep(&self.dir, self.manifest.generation)
+    }
+
+    fn fields(&self) -> BTreeMap<String, Vec<Field>> {
+        let mut fields: BTreeMap<String, Vec<Field>> = BTreeMap::new();
+        for s in &self.manifest.streams {
+            fields.entry(s.name.clone()).or_default();
+        }
+        for b in &self.buckets {
+            for s in &b.streams {
+                fields.entry(s.name.clone()).or_default();
+            }
+        }
+        for ((stream, column), (kind, scale)) in &self.schema {
+            let field = Field { name: column.clone(), kind: *kind, scale: *scale };
+            fields.entry(stream.clone()).or_default().push(field);
+        }
+        fields
+    }
+
+    /// A folder name for each stream; names that would collide get a number.
+    fn slugs<'n>(&self, names: impl Iterator<Item = &'n String>) -> BTreeMap<String, String> {
+        let mut slugs: BTreeMap<String, String> =
+            self.manifest.streams.iter().map(|s| (s.name.clone(), s.slug.clone())).collect();
+        for name in names.map(String::as_str).chain([gyul_model::names::ORDER, gyul_model::names::REFUND]) {
+            if slugs.contains_key(name) {
+                continue;
+            }
+            let plain: String =
+                name.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).take(60).collect();
+            let plain = if plain.is_empty() || plain == "customers" { format!("{plain}-event") } else { plain };
+            let taken = |s: &String| slugs.values().any(|t| t == s);
+            let slug = (1..).map(|n| if n == 1 { plain.clone() } else { format!("{plain}-{n}") }).find(|s| !taken(s));
+            slugs.insert(name.to_string(), slug.unwrap_or(plain));
+        }
+        slugs
+    }
+}
+
+struct Job<'a> {
+    old: Option<PathBuf>,
+    new: &'a Path,
+    fields: &'a BTreeMap<String, Vec<Field>>,
+    slugs: &'a BTreeMap<String, String>,
+    old_streams: &'a [StreamMeta],
+    side_ids: &'a FxHashSet<(u64, u64)>,
+}
+
+struct Merged {
+    buckets: Vec<BucketRows>,
+    new_rows: u64,
+    duplicates: u64,
+    derived: u64,
+}
+
+impl Job<'_> {
+    /// The old rows of the part's buckets with the new ones, without duplicates, sorted.
+    fn merge(&self, part: usize, fresh: Vec<BucketRows>) -> Result<Merged, StoreError> {
+        let mut out = Merged { buckets: vec![], new_rows: 0, duplicates: 0, derived: 0 };
+        let old = self.read_old(part)?;
+        for (fresh, mut bucket) in fresh.into_iter().zip(old) {
+            for s in &fresh.streams {
+                let (new, duplicates) = self.add(&mut bucket, &fresh, s);
+                out.new_rows += new;
+                out.duplicates += duplicates;
+            }
+            out.derived += derive(&mut bucket);
+            out.buckets.push(sorted(bucket));
+        }
+        Ok(out)
+    }
+
+    fn add(&self, bucket: &mut BucketRows, fresh: &BucketRows, s: &StreamRows) -> (u64, u64) {
+        let at = bucket.stream(&s.name);
+        let old = &bucket.streams[at];
+        let mut seen: FxHashSet<(u32, u64)> = (0..old.len()).map(|i| (old.customer[i], old.id[i])).collect();
+        let customers: Vec<u32> = fresh.customers.texts.iter().map(|t| bucket.customers.code(t)).collect();
+        let stream_hash = hash64(s.name.as_bytes());
+        let mut kept = vec![];
+        let (mut duplicates, mut new) = (0, 0);
+        for i in 0..s.len() {
+            let own = s.customer[i] as usize;
+            if seen.insert((customers[own], s.id[i])) {
+                kept.push(i as u32);
+                new += 1;
+            } else {
+                let key = (hash64(fresh.customers.texts[own].as_bytes()) ^ stream_hash, s.id[i]);
+                duplicates += u64::from(!self.side_ids.contains(&key));
+            }
+        }
+        let target = &mut bucket.streams[at];
+        for c in &s.columns {
+            let i = target.column(&c.name, c.kind);
+            target.columns[i].widen(c.scale);
+        }
+        for c in &s.columns {
+            let Some(own) = target.columns.iter_mut().find(|t| t.name == c.name) else { continue };
+            if c.is_text() {
+                let codes: Vec<u32> =
+                    std::iter::once(0).chain(c.dict.texts.iter().map(|t| own.dict.code(t) + 1)).collect();
+                own.codes.extend(kept.iter().map(|i| codes[c.codes[*i as usize] as usize]));
+            } else {
+                let p = gyul_model::POW10[(own.scale - c.scale) as usize];
+                let scaled = |v: i64| if v == i64::MIN || c.kind != Kind::Num { v } else { v.saturating_mul(p) };
+                own.ints.extend(kept.iter().map(|i| scaled(c.ints[*i as usize])));
+            }
+        }
+        target.customer.extend(kept.iter().map(|i| customers[s.customer[*i as usize] as usize]));
+        target.ts.extend(kept.iter().map(|i| s.ts[*i as usize]));
+        target.seq.extend(kept.iter().map(|i| s.seq[*i as usize]));
+        target.id.extend(kept.iter().map(|i| s.id[*i as usize]));
+        let len = target.len();
+        target.columns.iter_mut().for_each(|c| c.pad(len));
+        (new, duplicates)
+    }
+
+    fn read_old(&self, part: usize) -> Result<Vec<BucketRows>, StoreError> {
+        let mut buckets = vec![BucketRows::default(); PER_PART];
+        let Some(base) = &self.old else { return Ok(buckets) };
+        for meta in self.old_streams {
+            let path = base.join(&meta.slug).join(format!("part-{part}.parquet"));
+            let reader = Reader::open(&path)?;
+            for (g, bucket) in buckets.iter_mut().enumerate().take(reader.groups()) {
+                let read = |name: &str, kind| reader.read(g, &Field { name: name.into(), kind, scale: 0 });
+                let customer = read("customer", Kind::Text)?;
+                let codes: Vec<u32> = customer.dict.texts.iter().map(|t| bucket.customers.code(t)).collect();
+                let mut s = StreamRows { name: meta.name.clone(), ..StreamRows::default() };
+                s.customer = customer.codes.iter().map(|c| codes[*c as usize - 1]).collect();
+                s.ts = read("ts", Kind::Instant)?.ints.into_iter().map(undated).collect();
+                s.seq = read("seq", Kind::Num)?.ints.into_iter().map(|x| x as u32).collect();
+                s.id = read("id", Kind::Num)?.ints.into_iter().map(|x| x as u64).collect();
+                for f in &meta.columns {
+                    s.columns.push(reader.read(g, f)?);
+                }
+                bucket.streams.push(s);
+            }
+        }
+        Ok(buckets)
+    }
+
+    /// Every part has a file for every stream, so that readers need not ask.
+    fn write(&self, part: usize, merged: &Merged, names: &[String]) -> Result<(), StoreError> {
+        names.par_iter().map(|n| self.write_stream(part, n, merged)).collect::<Result<Vec<_>, _>>()?;
+        self.write_customers(part, merged, names)
+    }
+
+    fn write_stream(&self, part: usize, name: &str, merged: &Merged) -> Result<(), StoreError> {
+        let folder = self.new.join(&self.slugs[name]);
+        fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
+        let mut fields: Vec<Field> = ["customer", "ts", "seq", "id"]
+            .iter()
+            .zip([Kind::Text, Kind::Instant, Kind::Num, Kind::Num])
+            .map(|(n, kind)| Field { name: n.to_string(), kind, scale: 0 })
+            .collect();
+        // A column's scale is the largest of all buckets, so that every file of a stream has the same schema.
+        fields.extend(self.stream_fields(name, merged));
+        let mut writer = Writer::create(&folder.join(format!("part-{part}.parquet")), &fields, &[0, 1, 2])?;
+        let none = StreamRows::default();
+        for b in &merged.buckets {
+            let s = b.streams.iter().find(|s| s.name == name).unwrap_or(&none);
+            let customer: Vec<u32> = s.customer.iter().map(|c| c + 1).collect();
+            let ts: Vec<i64> = s.ts.iter().map(|t| if *t == Instant::ALWAYS.0 { i64::MIN } else { *t }).collect();
+            let seq: Vec<i64> = s.seq.iter().map(|x| i64::from(*x)).collect();
+            let id: Vec<i64> = s.id.iter().map(|x| *x as i64).collect();
+            let own: Vec<Values> = fields[4..]
+                .iter()
+                .map(|f| {
+                    let mut v = s.find(&f.name).cloned().unwrap_or_else(|| Values::new(&f.name, f.kind));
+                    v.pad(s.len());
+                    v.widen(f.scale);
+                    v
+                })
+                .collect();
+            let mut data = vec![
+                Data::Texts { codes: &customer, dict: &b.customers.texts, list: false },
+                Data::Ints(&ts),
+                Data::Ints(&seq),
+                Data::Ints(&id),
+            ];
+            data.extend(own.iter().map(Data::of));
+            writer.group(&data)?;
+        }
+        writer.close()
+    }
+
+    fn stream_fields(&self, name: &str, merged: &Merged) -> Vec<Field> {
+        let mut fields = self.fields.get(name).cloned().unwrap_or_default();
+        // Derived events have columns that no import brought.
+        for c in merged.buckets.iter().flat_map(|b| &b.streams).filter(|s| s.name == name).flat_map(|s| &s.columns) {
+            match fields.iter_mut().find(|f| f.name == c.name) {
+                Some(f) => f.scale = f.scale.max(c.scale),
+                None => fields.push(Field { name: c.name.clone(), kind: c.kind, scale: c.scale }),
+            }
+        }
+        fields
+    }
+
+    fn write_customers(&self, part: usize, merged: &Merged, names: &[String]) -> Result<(), StoreError> {
+        let folder = self.new.join("customers");
+        fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
+        let num = |n: &str| Field { name: n.into(), kind: Kind::Num, scale: 0 };
+        let mut fields = vec![
+            Field { name: "customer".into(), kind: Kind::Text, scale: 0 },
+            num("bucket"),
+            Field { name: "exists_from".into(), kind: Kind::Instant, scale: 0 },
+        ];
+        fields.extend(names.iter().map(|n| num(&format!("events:{}", self.slugs[n]))));
+        let mut writer = Writer::create(&folder.join(format!("part-{part}.parquet")), &fields, &[1, 0])?;
+        for (g, b) in merged.buckets.iter().enumerate() {
+            let n = b.customers.texts.len();
+            let codes: Vec<u32> = (1..=n as u32).collect();
+            let bucket = vec![(part * PER_PART + g) as i64; n];
+            let mut from = vec![i64::MAX; n];
+            let mut counts: Vec<Vec<i64>> = vec![];
+            for name in names {
+                let mut count = vec![0_i64; n];
+                if let Some(s) = b.streams.iter().find(|s| s.name == *name) {
+                    for i in 0..s.len() {
+                        let c = s.customer[i] as usize;
+                        count[c] += 1;
+                        if s.ts[i] != Instant::ALWAYS.0 {
+                            from[c] = from[c].min(s.ts[i]);
+                        }
+                    }
+                }
+                counts.push(count);
+            }
+            from.iter_mut().for_each(|t| *t = if *t == i64::MAX { i64::MIN } else { *t });
+            let mut data = vec![
+                Data::Texts { codes: &codes, dict: &b.customers.texts, list: false },
+                Data::Ints(&bucket),
+                Data::Ints(&from),
+            ];
+            data.extend(counts.iter().map(|c| Data::Ints(c)));
+            writer.group(&data)?;
+        }
+        writer.close()
+    }
+}
+
+pub(crate) fn undated(ts: i64) -> i64 {
+    if ts == i64::MIN { Instant::ALWAYS.0 } else { ts }
+}
+
+/// Customers ascending by id, each stream by (customer, ts, seq).
+fn sorted(bucket: BucketRows) -> BucketRows {
+    let mut order: Vec<u32> = (0..bucket.customers.texts.len() as u32).collect();
+    order.sort_unstable_by(|a, b| bucket.customers.texts[*a as usize].cmp(&bucket.customers.texts[*b as usize]));
+    let mut place = vec![0_u32; order.len()];
+    let mut out = BucketRows::default();
+    for (new, old) in order.iter().enumerate() {
+        place[*old as usize] = new as u32;
+        out.customers.code(&bucket.customers.texts[*old as usize]);
+    }
+    for s in bucket.streams {
+        let mut rows: Vec<u32> = (0..s.len() as u32).collect();
+        let key = |i: &u32| {
+            let i = *i as usize;
+            (place[s.customer[i] as usize], s.ts[i], s.seq[i])
+        };
+        rows.sort_unstable_by_key(key);
+        let mut t = s.select(&rows);
+        t.customer.iter_mut().for_each(|c| *c = place[*c as usize]);
+        out.streams.push(t);
+    }
+    out
+}
+
+fn stream_metas(
+    merged: &[Merged],
+    columns: &BTreeMap<String, Vec<Field>>,
+    slugs: &BTreeMap<String, String>,
+) -> Vec<StreamMeta> {
+    let mut metas = vec![];
+    for (name, fields) in columns {
+        let streams = || merged.iter().flat_map(|m| &m.buckets).flat_map(|b| &b.streams).filter(|s| s.name == *name);
+        let rows: u64 = streams().map(|s| s.len() as u64).sum();
+        if rows == 0 {
+            continue;
+        }
+        let dated = || streams().flat_map(|s| s.ts.iter().copied()).filter(|t| *t != Instant::ALWAYS.0);
+        metas.push(StreamMeta {
+            name: name.clone(),
+            slug: slugs.get(name).cloned().unwrap_or_default(),
+            rows,
+            first: dated().min().map(Instant),
+            last: dated().max().map(Instant),
+            columns: fields.clone(),
+        });
+    }
+    metas
+}
+
+/// Removes what no manifest names: other generations, and those that were never finished.
+fn sweep(dir: &Path, generation: u64) -> Result<(), StoreError> {
+    let base = dir.join("base");
+    let Ok(entries) = fs::read_dir(&base) else { return Ok(()) };
+    for e in entries.filter_map(Result::ok) {
+        if e.file_name().to_string_lossy() != generation.to_string() {
+            fs::remove_dir_all(e.path()).map_err(StoreError::io(&e.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// A column in another kind: everything can be a text; texts that read as numbers can be numbers.
+fn converted(c: &Column, to: Kind) -> Column {
+    let n = c.len();
+    let text = |i: usize| -> Option<String> {
+        match c {
+            Column::Bool(v) => v[i].map(|b| b.to_string()),
+            Column::Num { scale, mantissas } => {
+                Some(mantissas[i]).filter(|m| *m != i64::MIN).map(|m| Decimal::new(m, *scale).to_string())
+            }
+            Column::Instant(v) => Some(v[i]).filter(|t| *t != i64::MIN).map(|t| Instant(t).to_string()),
+            Column::Text(t) | Column::List(t) => t.get(i).map(str::to_string),
+        }
+    };
+    let texts = |f: &dyn Fn(usize) -> Option<String>| {
+        let mut out = TextColumn::default();
+        (0..n).for_each(|i| out.push(f(i).as_deref()));
+        out
+    };
+    match to {
+        Kind::Text => Column::Text(texts(&text)),
+        Kind::List => Column::List(texts(&text)),
+        Kind::Bool => Column::Bool((0..n).map(|i| text(i).and_then(|t| t.parse().ok())).collect()),
+        Kind::Instant => Column::Instant(
+            (0..n).map(|i| text(i).and_then(|t| Instant::parse_rfc3339(&t)).map_or(i64::MIN, |t| t.0)).collect(),
+        ),
+        Kind::Num => {
+            let numbers: Vec<Option<Decimal>> = (0..n).map(|i| text(i).and_then(|t| Decimal::parse(&t))).collect();
+            let scale = numbers.iter().flatten().map(|d| d.scale()).max().unwrap_or(0);
+            let mantissas = numbers.iter().map(|d| d.and_then(|d| d.at_scale(scale)).unwrap_or(i64::MIN)).collect();
+            Column::Num { scale, mantissas }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What happened, in what order, and is it safe on disk? The data directory: a base of open Parquet files, the manifest
+//! that says which base is in force, and the quarantine.
+//!
+//! Knows nothing of segments, and of events only how orders follow from their lines. See docs/reference/data-directory.md.
+
+mod derive;
+mod error;
+mod import;
+mod load;
+mod manifest;
+mod quarantine;
+mod rows;
+mod table;
+
+pub use error::{StoreError, StoreErrorKind};
+pub use import::{Import, Origin, Summary};
+pub use load::{Needs, Store};
+pub use manifest::{ImportMeta, Manifest, StreamMeta};
+pub use quarantine::{QuarantineFile, Rejected, list as quarantined, resolve};
+pub use rows::Kind;
+pub use table::Field;

@@ -1,0 +1,197 @@
+//! From the base to memory: only what is asked for, in parallel, packed as narrowly as it goes.
+
+use crate::error::StoreError;
+use crate::import::{PARTS, undated};
+use crate::manifest::{Manifest, StreamMeta};
+use crate::rows::{Interner, Kind, Values};
+use crate::table::{Field, Reader};
+use gyul_model::{
+    Bucket, Codes, ColumnData, ColumnInfo, ColumnKind, Instant, Ints, Snapshot, Stream, StreamInfo, TextColumn,
+};
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What to load: everything, or some columns of some streams (no columns: only the instants).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Needs {
+    All,
+    Streams(Vec<(String, Vec<String>)>),
+}
+
+/// A data directory, open for reading.
+#[derive(Clone, Debug)]
+pub struct Store {
+    dir: PathBuf,
+    manifest: Manifest,
+}
+
+impl Store {
+    pub fn open(dir: &Path) -> Result<Store, StoreError> {
+        Ok(Store { dir: dir.to_path_buf(), manifest: Manifest::read(dir)? })
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The first and last instant of dated events, traits aside.
+    pub fn range(&self) -> Option<(Instant, Instant)> {
+        let streams = || self.manifest.streams.iter().filter(|s| s.name != gyul_model::names::IDENTIFY);
+        Some((streams().filter_map(|s| s.first).min()?, streams().filter_map(|s| s.last).max()?))
+    }
+
+    pub fn load(&self, needs: &Needs) -> Result<Snapshot, StoreError> {
+        let mut wanted: Vec<StreamMeta> = vec![];
+        for s in &self.manifest.streams {
+            match needs {
+                Needs::All => wanted.push(s.clone()),
+                Needs::Streams(list) => {
+                    if let Some((_, columns)) = list.iter().find(|(n, _)| *n == s.name) {
+                        let columns = s.columns.iter().filter(|c| columns.contains(&c.name)).cloned().collect();
+                        wanted.push(StreamMeta { columns, ..s.clone() });
+                    }
+                }
+            }
+        }
+        if self.manifest.generation == 0 {
+            return Ok(Snapshot::default());
+        }
+        let base = self.manifest.base(&self.dir);
+        // Per bucket: its customers, and for each wanted stream its rows with texts in the bucket's own dictionaries.
+        let parts: Vec<Vec<Raw>> =
+            (0..PARTS).into_par_iter().map(|p| read_part(&base, p, &wanted)).collect::<Result<_, StoreError>>()?;
+        let mut raws: Vec<Raw> = parts.into_iter().flatten().collect();
+        let mut snapshot = Snapshot {
+            streams: vec![],
+            buckets: raws
+                .iter_mut()
+                .map(|r| Bucket {
+                    customers: std::mem::take(&mut r.customers),
+                    exists_from: std::mem::take(&mut r.exists_from),
+                    streams: vec![],
+                })
+                .collect(),
+            arrivals: self.manifest.arrivals.clone(),
+        };
+        for (s, meta) in wanted.iter().enumerate() {
+            let mut columns = vec![];
+            let mut dicts: Vec<Vec<Vec<u32>>> = vec![];
+            for (c, f) in meta.columns.iter().enumerate() {
+                let (kind, maps) = kind_of(f, &raws, s, c);
+                columns.push(ColumnInfo { name: f.name.clone(), kind });
+                dicts.push(maps);
+            }
+            snapshot.buckets.par_iter_mut().zip(raws.par_iter_mut()).enumerate().for_each(|(b, (bucket, raw))| {
+                let own = std::mem::take(&mut raw.streams[s]);
+                bucket.streams.push(packed(own, &dicts, b));
+            });
+            snapshot.streams.push(StreamInfo { name: meta.name.clone(), columns });
+        }
+        Ok(snapshot)
+    }
+}
+
+#[derive(Default)]
+struct RawStream {
+    offsets: Vec<u32>,
+    ts: Vec<i64>,
+    seq: Vec<u32>,
+    columns: Vec<Values>,
+}
+
+struct Raw {
+    customers: TextColumn,
+    exists_from: Vec<i64>,
+    streams: Vec<RawStream>,
+}
+
+fn read_part(base: &Path, part: usize, wanted: &[StreamMeta]) -> Result<Vec<Raw>, StoreError> {
+    let file = format!("part-{part}.parquet");
+    let customers = Reader::open(&base.join("customers").join(&file))?;
+    let num = |n: &str| Field { name: n.into(), kind: Kind::Num, scale: 0 };
+    let instant = |n: &str| Field { name: n.into(), kind: Kind::Instant, scale: 0 };
+    let mut raws = vec![];
+    for g in 0..customers.groups() {
+        let ids = customers.read(g, &Field { name: "customer".into(), kind: Kind::Text, scale: 0 })?;
+        let mut column = TextColumn::default();
+        (0..ids.codes.len()).for_each(|i| column.push(ids.text_at(i)));
+        let exists_from = customers.read(g, &instant("exists_from"))?.ints.into_iter().map(undated).collect();
+        raws.push(Raw { customers: column, exists_from, streams: vec![] });
+    }
+    // Streams side by side: each is a file of its own.
+    let streams: Vec<Vec<RawStream>> = wanted
+        .par_iter()
+        .map(|meta| {
+            let path = base.join(&meta.slug).join(&file);
+            let reader = Reader::open(&path)?;
+            let mut out = vec![];
+            for g in 0..customers.groups() {
+                let counts = customers.read(g, &num(&format!("events:{}", meta.slug)))?.ints;
+                let mut s = RawStream { offsets: vec![0], ..RawStream::default() };
+                let mut end = 0_u32;
+                for n in &counts {
+                    end += (*n).max(0) as u32;
+                    s.offsets.push(end);
+                }
+                if g < reader.groups() {
+                    s.ts = reader.read(g, &instant("ts"))?.ints.into_iter().map(undated).collect();
+                    s.seq = reader.read(g, &num("seq"))?.ints.into_iter().map(|x| x as u32).collect();
+                    for f in &meta.columns {
+                        s.columns.push(reader.read(g, f)?);
+                    }
+                }
+                if end as usize != s.ts.len() {
+                    return Err(StoreError::damaged(&path, "the customers' counts do not match the rows"));
+                }
+                out.push(s);
+            }
+            Ok(out)
+        })
+        .collect::<Result<_, StoreError>>()?;
+    for stream in streams {
+        raws.iter_mut().zip(stream).for_each(|(raw, s)| raw.streams.push(s));
+    }
+    Ok(raws)
+}
+
+/// The column's kind over all buckets; for texts the common dictionary and each bucket's way into it.
+fn kind_of(f: &Field, raws: &[Raw], s: usize, c: usize) -> (ColumnKind, Vec<Vec<u32>>) {
+    match f.kind {
+        Kind::Bool => (ColumnKind::Bool, vec![]),
+        Kind::Num => (ColumnKind::Num { scale: f.scale }, vec![]),
+        Kind::Instant => (ColumnKind::Instant, vec![]),
+        Kind::Text | Kind::List => {
+            let mut all = Interner::default();
+            let maps = raws
+                .iter()
+                .map(|r| {
+                    let own = r.streams[s].columns.get(c).map_or(&[][..], |v| &v.dict.texts);
+                    std::iter::once(0).chain(own.iter().map(|t| all.code(t) + 1)).collect()
+                })
+                .collect();
+            let mut dict = TextColumn::default();
+            all.texts.iter().for_each(|t| dict.push(Some(t)));
+            let dict = Arc::new(dict);
+            (if f.kind == Kind::Text { ColumnKind::Text(dict) } else { ColumnKind::List(dict) }, maps)
+        }
+    }
+}
+
+fn packed(raw: RawStream, dicts: &[Vec<Vec<u32>>], bucket: usize) -> Stream {
+    let columns = raw.columns.into_iter().enumerate().map(|(c, v)| match v.kind {
+        Kind::Bool => ColumnData::Bool(v.ints.iter().map(|x| *x as u8).collect()),
+        Kind::Num => ColumnData::Num(Ints::pack(&v.ints)),
+        Kind::Instant => ColumnData::Instant(v.ints),
+        Kind::Text | Kind::List => {
+            let map = &dicts[c][bucket];
+            let codes: Vec<u32> = v.codes.iter().map(|x| map[*x as usize]).collect();
+            ColumnData::Codes(Codes::pack(&codes))
+        }
+    });
+    Stream { offsets: raw.offsets, ts: raw.ts, seq: raw.seq, columns: columns.collect() }
+}

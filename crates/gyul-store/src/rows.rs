@@ -1,0 +1,237 @@
+//! A bucket's events while they are merged: columns that grow, texts as codes of the bucket's own dictionaries.
+
+use gyul_model::{Column, POW10, StreamBatch};
+use rustc_hash::FxHashMap;
+
+/// The kinds of columns on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Bool,
+    /// Numbers; the scale is the file's.
+    Num,
+    Instant,
+    Text,
+    List,
+}
+
+impl Kind {
+    pub fn of(c: &Column) -> Kind {
+        match c {
+            Column::Bool(_) => Kind::Bool,
+            Column::Num { .. } => Kind::Num,
+            Column::Instant(_) => Kind::Instant,
+            Column::Text(_) => Kind::Text,
+            Column::List(_) => Kind::List,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Bool => "bool",
+            Kind::Num => "num",
+            Kind::Instant => "instant",
+            Kind::Text => "text",
+            Kind::List => "list",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Kind> {
+        [Kind::Bool, Kind::Num, Kind::Instant, Kind::Text, Kind::List].into_iter().find(|k| k.name() == name)
+    }
+}
+
+/// Texts by number, from 0.
+#[derive(Clone, Debug, Default)]
+pub struct Interner {
+    codes: FxHashMap<Box<str>, u32>,
+    pub texts: Vec<Box<str>>,
+}
+
+impl Interner {
+    pub fn code(&mut self, text: &str) -> u32 {
+        if let Some(c) = self.codes.get(text) {
+            return *c;
+        }
+        let code = self.texts.len() as u32;
+        self.texts.push(text.into());
+        self.codes.insert(text.into(), code);
+        code
+    }
+}
+
+/// Values of one property. Unknown: 2, `i64::MIN`, or code 0 (text c has code c + 1).
+#[derive(Clone, Debug)]
+pub struct Values {
+    pub name: String,
+    pub kind: Kind,
+    pub scale: u8,
+    /// Bools, numbers, instants.
+    pub ints: Vec<i64>,
+    pub codes: Vec<u32>,
+    pub dict: Interner,
+}
+
+impl Values {
+    pub fn new(name: &str, kind: Kind) -> Values {
+        Values { name: name.into(), kind, scale: 0, ints: vec![], codes: vec![], dict: Interner::default() }
+    }
+
+    pub fn is_text(&self) -> bool {
+        matches!(self.kind, Kind::Text | Kind::List)
+    }
+
+    fn unknown(&self) -> i64 {
+        if self.kind == Kind::Bool { 2 } else { i64::MIN }
+    }
+
+    /// Fills up with unknown values to this length.
+    pub fn pad(&mut self, len: usize) {
+        if self.is_text() { self.codes.resize(len, 0) } else { self.ints.resize(len, self.unknown()) }
+    }
+
+    /// Makes room for numbers of a larger scale; `false` if some value would not fit.
+    pub fn widen(&mut self, scale: u8) -> bool {
+        if scale <= self.scale {
+            return true;
+        }
+        let p = POW10[(scale - self.scale) as usize];
+        if self.ints.iter().any(|v| *v != i64::MIN && v.checked_mul(p).is_none()) {
+            return false;
+        }
+        self.ints.iter_mut().filter(|v| **v != i64::MIN).for_each(|v| *v *= p);
+        self.scale = scale;
+        true
+    }
+
+    pub fn text(&mut self, t: Option<&str>) {
+        let code = t.map_or(0, |t| self.dict.code(t) + 1);
+        self.codes.push(code);
+    }
+
+    pub fn text_at(&self, i: usize) -> Option<&str> {
+        let code = self.codes[i].checked_sub(1)?;
+        Some(&self.dict.texts[code as usize])
+    }
+
+    pub fn push_from(&mut self, c: &Column, i: usize) {
+        match c {
+            Column::Bool(v) => self.ints.push(v[i].map_or(2, i64::from)),
+            Column::Num { scale, mantissas } => {
+                let m = mantissas[i];
+                let by = POW10[(self.scale - scale) as usize];
+                self.ints.push(if m == i64::MIN { m } else { m.checked_mul(by).unwrap_or(i64::MIN) });
+            }
+            Column::Instant(v) => self.ints.push(v[i]),
+            Column::Text(t) | Column::List(t) => self.text(t.get(i)),
+        }
+    }
+}
+
+/// Events of one name.
+#[derive(Clone, Debug, Default)]
+pub struct StreamRows {
+    pub name: String,
+    /// Index in the bucket's customers.
+    pub customer: Vec<u32>,
+    pub ts: Vec<i64>,
+    pub seq: Vec<u32>,
+    pub id: Vec<u64>,
+    pub columns: Vec<Values>,
+}
+
+impl StreamRows {
+    pub fn len(&self) -> usize {
+        self.ts.len()
+    }
+
+    /// The column of a property, made if it is new.
+    pub fn column(&mut self, name: &str, kind: Kind) -> usize {
+        if let Some(i) = self.columns.iter().position(|c| c.name == name) {
+            return i;
+        }
+        let mut c = Values::new(name, kind);
+        c.pad(self.len());
+        self.columns.push(c);
+        self.columns.len() - 1
+    }
+
+    pub fn find(&self, name: &str) -> Option<&Values> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// Keeps the rows for which `keep` says so, in the order given.
+    pub fn select(&self, rows: &[u32]) -> StreamRows {
+        let pick = |v: &[i64]| rows.iter().map(|i| v[*i as usize]).collect();
+        StreamRows {
+            name: self.name.clone(),
+            customer: rows.iter().map(|i| self.customer[*i as usize]).collect(),
+            ts: pick(&self.ts),
+            seq: rows.iter().map(|i| self.seq[*i as usize]).collect(),
+            id: rows.iter().map(|i| self.id[*i as usize]).collect(),
+            columns: self
+                .columns
+                .iter()
+                .map(|c| Values {
+                    name: c.name.clone(),
+                    kind: c.kind,
+                    scale: c.scale,
+                    ints: if c.is_text() { vec![] } else { pick(&c.ints) },
+                    codes: if c.is_text() { rows.iter().map(|i| c.codes[*i as usize]).collect() } else { vec![] },
+                    dict: c.dict.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// A bucket's customers and events.
+#[derive(Clone, Debug, Default)]
+pub struct BucketRows {
+    pub customers: Interner,
+    pub streams: Vec<StreamRows>,
+}
+
+impl BucketRows {
+    pub fn stream(&mut self, name: &str) -> usize {
+        if let Some(i) = self.streams.iter().position(|s| s.name == name) {
+            return i;
+        }
+        self.streams.push(StreamRows { name: name.into(), ..StreamRows::default() });
+        self.streams.len() - 1
+    }
+
+    /// Takes rows `rows` of a batch, their first `seq` and step given. Columns must exist at the batch's scales.
+    pub fn append(&mut self, batch: &StreamBatch, rows: &[u32], seqs: &[u32]) {
+        let at = self.stream(&batch.name);
+        let columns: Vec<usize> = batch
+            .props
+            .iter()
+            .map(|(name, c)| {
+                let i = self.streams[at].column(name, Kind::of(c));
+                if let Column::Num { scale, .. } = c {
+                    self.streams[at].columns[i].widen(*scale);
+                }
+                i
+            })
+            .collect();
+        let s = &mut self.streams[at];
+        for (&i, &seq) in rows.iter().zip(seqs) {
+            let i = i as usize;
+            s.customer.push(self.customers.code(batch.customer.get(i).unwrap_or("")));
+            s.ts.push(batch.ts[i]);
+            s.id.push(batch.id[i]);
+            s.seq.push(seq);
+        }
+        for (c, (_, data)) in columns.iter().zip(&batch.props) {
+            let column = &mut s.columns[*c];
+            rows.iter().for_each(|i| column.push_from(data, *i as usize));
+        }
+        let len = s.ts.len();
+        s.columns.iter_mut().for_each(|c| c.pad(len));
+    }
+
+    /// Bytes held, roughly.
+    pub fn weight(&self) -> usize {
+        self.streams.iter().map(|s| s.len() * (24 + 6 * s.columns.len())).sum()
+    }
+}

@@ -5,6 +5,8 @@
 //!
 //! Knows nothing of HTTP, HTML and JSON, and never asks what time it is.
 
+mod engine;
+mod import;
 mod library;
 mod report;
 mod sufficiency;
@@ -12,6 +14,8 @@ mod view;
 mod walk;
 mod why;
 
+pub use engine::{Engine, Policy, Rejection};
+pub use import::{Done, FileInput, ImportFailure, Imported, Request, import};
 pub use library::{STARTER, schema_of, starter};
 pub use report::{ReportOptions, report};
 pub use sufficiency::{Sufficiency, sufficiency};

@@ -353,3 +353,16 @@ fn trait_words(name: &str) -> Text {
 fn missing_words(m: &Missing) -> Text {
     trait_words(&m.name)
 }
+
+#[cfg(test)]
+mod tests {
+    use gyul_model::Lang;
+
+    #[test]
+    fn what_the_report_measures_for_itself_is_well_defined() {
+        let (library, problems) = gyul_segment::load(&[("report".into(), super::OWN.into())], None);
+        let said: Vec<String> = problems.iter().map(|p| p.render(Lang::En)).collect();
+        assert_eq!(said.concat(), "");
+        assert_eq!(library.measures.len(), 6);
+    }
+}

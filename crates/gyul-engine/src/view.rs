@@ -95,9 +95,14 @@ impl View {
         &self.library.zone
     }
 
-    /// The instants of the first and the last dated event.
+    /// The instants of the first and the last event, traits aside.
     pub fn period(&self) -> Option<(Instant, Instant)> {
-        let all = self.data().buckets.iter().flat_map(|b| &b.streams).flat_map(|s| &s.ts);
+        let events: Vec<usize> = {
+            let streams = self.data().streams.iter().enumerate();
+            streams.filter(|(_, s)| s.name != gyul_model::names::IDENTIFY).map(|(i, _)| i).collect()
+        };
+        let streams = self.data().buckets.iter().flat_map(|b| events.iter().map(|s| &b.streams[*s]));
+        let all = streams.flat_map(|s| &s.ts);
         let dated = all.copied().filter(|t| *t > Instant::ALWAYS.0);
         let (min, max) = dated.fold((i64::MAX, i64::MIN), |(lo, hi), t| (lo.min(t), hi.max(t)));
         (min <= max).then_some((Instant(min), Instant(max)))

@@ -159,11 +159,12 @@ impl Stream {
 }
 
 impl Bucket {
-    fn known_before(&self, seq: u64) -> Bucket {
+    /// With the events of stream `s` that `keep(s, ts, seq)` says.
+    fn with(&self, keep: &dyn Fn(usize, i64, u32) -> bool) -> Bucket {
         let n = self.customers.len();
         let mut out = Bucket { customers: self.customers.clone(), exists_from: vec![i64::MAX; n], streams: vec![] };
-        for s in &self.streams {
-            let kept = |c: usize| s.rows(c).filter(|i| u64::from(s.seq[*i]) < seq);
+        for (number, s) in self.streams.iter().enumerate() {
+            let kept = |c: usize| s.rows(c).filter(|i| keep(number, s.ts[*i], s.seq[*i]));
             let mut offsets = vec![0];
             let mut rows: Vec<usize> = vec![];
             for c in 0..n {
@@ -278,7 +279,17 @@ impl Snapshot {
 
     /// What was known before the log reached this position: events that arrived later are left out.
     pub fn known_before(&self, seq: u64) -> Snapshot {
-        let buckets = self.buckets.iter().map(|b| b.known_before(seq)).collect();
+        self.with(&|_, _, s| u64::from(s) < seq)
+    }
+
+    /// Without the events before an instant; traits stay.
+    pub fn since(&self, from: Instant) -> Snapshot {
+        let traits = self.streams.iter().position(|s| s.name == names::IDENTIFY);
+        self.with(&|stream, ts, _| Some(stream) == traits || ts >= from.0)
+    }
+
+    fn with(&self, keep: &dyn Fn(usize, i64, u32) -> bool) -> Snapshot {
+        let buckets = self.buckets.iter().map(|b| b.with(keep)).collect();
         Snapshot { streams: self.streams.clone(), buckets, arrivals: self.arrivals.clone() }
     }
 

@@ -1,3 +1,97 @@
-//! The one binary: verbs, settings, words.
+//! The one binary: verbs, words, formats of output. What is true, `gyul-engine` says.
 
-fn main() {}
+mod args;
+mod definitions;
+mod failure;
+mod output;
+mod parquet_file;
+mod time;
+mod verbs;
+
+use args::{Cli, LangArg, Verb};
+use clap::Parser;
+use failure::{Failure, OURS};
+use gyul_model::{Instant, Lang};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What every verb knows.
+pub struct Context {
+    pub lang: Lang,
+    pub data: PathBuf,
+    pub now: Instant,
+}
+
+impl Context {
+    pub fn say<'a>(&self, ko: &'a str, en: &'a str) -> &'a str {
+        self.lang.pick(ko, en)
+    }
+}
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|l| format!("{}:{}", l.file(), l.line())).unwrap_or_default();
+        eprintln!(
+            "{}",
+            lang_of_system().pick(
+                format!("gyul 내부 오류입니다({place}). 데이터는 그대로입니다. 실행한 명령과 함께 알려 주세요."),
+                format!(
+                    "This is a fault of Gyul ({place}). Your data are as before. Please report it with the command."
+                ),
+            )
+        );
+    }));
+    let done = std::panic::catch_unwind(|| {
+        let cli = match Cli::try_parse() {
+            Ok(cli) => cli,
+            Err(e) => {
+                let _ = e.print();
+                // Help and version are no mistakes.
+                return if e.use_stderr() { failure::USAGE } else { 0 };
+            }
+        };
+        let lang = match cli.lang {
+            Some(LangArg::Ko) => Lang::Ko,
+            Some(LangArg::En) => Lang::En,
+            None => lang_of_system(),
+        };
+        let context = Context { lang, data: cli.data, now: now() };
+        match run(&context, &cli.verb) {
+            Ok(code) => code,
+            Err(f) => {
+                eprintln!("{}: {}", context.say("오류", "error"), f.message(lang).trim_end());
+                f.code
+            }
+        }
+    });
+    ExitCode::from(done.unwrap_or(OURS))
+}
+
+fn run(context: &Context, verb: &Verb) -> Result<u8, Failure> {
+    match verb {
+        Verb::Import(a) => verbs::import::run(context, a),
+        Verb::Check(a) => verbs::check::run(context, a),
+        Verb::Segments(a) => verbs::segments::run(context, a),
+        Verb::Measures(a) => verbs::measures::run(context, a),
+        Verb::Report(a) => verbs::report::run(context, a),
+        Verb::Quarantine(a) => verbs::quarantine::run(context, a),
+        Verb::Data(a) => verbs::data::run(context, a),
+        Verb::Generate(a) => verbs::generate::run(context, a),
+        Verb::Demo(a) => verbs::demo::run(context, a),
+    }
+}
+
+/// By the first of LC_ALL, LC_MESSAGES and LANG that says something.
+fn lang_of_system() -> Lang {
+    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|v| std::env::var(v).ok());
+    match set.into_iter().find(|v| !v.is_empty()) {
+        Some(v) if v.starts_with("ko") => Lang::Ko,
+        _ => Lang::En,
+    }
+}
+
+/// The one place that asks for the time.
+fn now() -> Instant {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

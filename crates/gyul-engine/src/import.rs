@@ -1,0 +1,234 @@
+//! Import: a file's bytes to rows, rows to events in parallel, events to the store.
+
+use gyul_ingest::{Choice, Context, InputError, Kind, Mapped, Mapper, Mapping, Note, Options, Problem, Reject, Source};
+use gyul_model::{Instant, Zone};
+use gyul_store::{Import, Origin, Rejected, StoreError};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+/// Chunks that are mapped at the same time: memory stays bounded whatever the file.
+const CHUNKS: usize = 8;
+/// Rejected rows shown in a summary.
+const SHOWN: usize = 3;
+
+/// Where a file comes from.
+pub enum FileInput<'a> {
+    Path(&'a Path),
+    /// A name and the bytes, compiled in.
+    Bytes(&'a str, &'static [u8]),
+}
+
+pub struct Request<'a> {
+    pub input: FileInput<'a>,
+    pub kind: Kind,
+    /// Inferred if not given.
+    pub mapping: Option<Mapping>,
+    /// The workspace's, for times without an offset.
+    pub zone: Zone,
+    /// Of amounts that do not say theirs.
+    pub currency: String,
+    pub now: Instant,
+    /// Look, and change nothing.
+    pub dry_run: bool,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Done {
+    /// Of the compressed file.
+    pub bytes: u64,
+    pub rows: u64,
+}
+
+/// What became of a file. `rows = events + duplicates + rejected`; of a dry run duplicates are not known.
+#[derive(Clone, Debug, Default)]
+pub struct Imported {
+    pub source: String,
+    /// What was found: `CSV ; · CP949`.
+    pub description: String,
+    pub mapping: Option<Mapping>,
+    /// How the mapping was inferred; empty if it was given.
+    pub choices: Vec<Choice>,
+    /// What deserves a look: `(Korean, English)`.
+    pub remarks: Vec<(String, String)>,
+    pub rows: u64,
+    pub events: u64,
+    pub duplicates: u64,
+    pub rejected: BTreeMap<String, u64>,
+    /// Rows that an interrupted import had taken in before.
+    pub resumed_at: u64,
+    /// Nothing new came in.
+    pub unchanged: bool,
+    /// Values taken as unknown.
+    pub notes: Vec<Note>,
+    /// The first few rejected rows.
+    pub examples: Vec<Reject>,
+}
+
+impl Imported {
+    pub fn rejected_total(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+}
+
+#[derive(Debug)]
+pub enum ImportFailure {
+    Input(InputError),
+    /// What is wrong with the mapping, or cannot be inferred.
+    Mapping(Vec<Problem>),
+    Store(StoreError),
+}
+
+/// Imports one file into a directory. After a failure nothing that was not there before is in force, but for the
+/// checkpoints of very large files, behind which the next run goes on.
+pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> Result<Imported, ImportFailure> {
+    let options = Options::default();
+    let mut source = match &request.input {
+        FileInput::Path(p) => Source::open_path(p, &options),
+        FileInput::Bytes(name, bytes) => {
+            let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(*bytes));
+            Source::open(name, gyul_ingest::Input::Stream(stream), &options)
+        }
+    }
+    .map_err(ImportFailure::Input)?;
+    let context = Context { zone: request.zone.clone(), now: request.now, currency: Some(request.currency.clone()) };
+    let mut out = Imported {
+        source: source.name().to_string(),
+        description: source.description().to_string(),
+        ..Imported::default()
+    };
+    let mapping = match request.mapping {
+        Some(m) => m,
+        None => {
+            let found = gyul_ingest::infer(request.kind, source.header(), &source.sample(), &context);
+            let found = found.map_err(ImportFailure::Mapping)?;
+            (out.choices, out.remarks) = (found.choices, found.notes);
+            found.mapping
+        }
+    };
+    let mapper = Mapper::new(&mapping, source.header(), &context).map_err(ImportFailure::Mapping)?;
+    let header = header_line(&source);
+    let mut store = match request.dry_run {
+        true => None,
+        false => {
+            let origin = Origin {
+                name: &out.source,
+                fingerprint: fingerprint(&request.input),
+                kind: mapping.kind.as_str(),
+                header: &header,
+            };
+            let zone = request.zone.name();
+            let begun = Import::begin(dir, zone, &request.currency, &origin, request.now);
+            Some(begun.map_err(ImportFailure::Store)?)
+        }
+    };
+    out.mapping = Some(mapping);
+    out.resumed_at = store.as_ref().map_or(0, Import::rows_done);
+    loop {
+        let mut chunks = vec![];
+        while chunks.len() < CHUNKS {
+            match source.next_chunk().map_err(ImportFailure::Input)? {
+                Some(chunk) => chunks.push(chunk),
+                None => break,
+            }
+        }
+        if chunks.is_empty() {
+            break;
+        }
+        let mapped: Vec<Mapped> = chunks.into_par_iter().map(|c| mapper.map(c)).collect();
+        for m in mapped {
+            out.rows += m.rows;
+            // Checkpoints lie between chunks, and the same file falls into the same chunks.
+            if out.rows <= out.resumed_at {
+                continue;
+            }
+            take(&mut out, m, store.as_mut()).map_err(ImportFailure::Store)?;
+        }
+        if let Some(s) = &mut store {
+            s.checkpoint(out.rows.max(out.resumed_at)).map_err(ImportFailure::Store)?;
+        }
+        progress(Done { bytes: source.bytes_read(), rows: out.rows });
+    }
+    match store {
+        Some(s) => {
+            let summary = s.commit(out.rows).map_err(ImportFailure::Store)?;
+            out.events = summary.events;
+            out.duplicates = summary.duplicates;
+            out.rejected = summary.rejected;
+            out.unchanged = summary.unchanged;
+        }
+        None => out.events = out.rows - out.rejected_total(),
+    }
+    Ok(out)
+}
+
+fn take(out: &mut Imported, m: Mapped, store: Option<&mut Import>) -> Result<(), StoreError> {
+    for note in m.notes {
+        match out.notes.iter_mut().find(|n| n.column == note.column && n.code == note.code) {
+            Some(n) => n.count += note.count,
+            None => out.notes.push(note),
+        }
+    }
+    let room = SHOWN.saturating_sub(out.examples.len());
+    out.examples.extend(m.rejects.iter().take(room).cloned());
+    let Some(store) = store else {
+        m.rejects.iter().for_each(|r| *out.rejected.entry(r.code.as_str().into()).or_default() += 1);
+        return Ok(());
+    };
+    for batch in &m.batches {
+        store.append(batch)?;
+    }
+    for batch in &m.side {
+        store.append_side(batch)?;
+    }
+    for r in m.rejects {
+        store.reject(Rejected {
+            source: out.source.clone(),
+            row: r.row,
+            line: r.line,
+            code: r.code.as_str().into(),
+            column: r.column,
+            content: r.content,
+        });
+    }
+    Ok(())
+}
+
+/// The header as its file wrote it, so that rejected rows can be exported below it; nothing for JSON.
+fn header_line(source: &Source) -> String {
+    let found = source.description();
+    if found.starts_with("JSON") {
+        return String::new();
+    }
+    let delimiter = if found.contains("CSV ;") {
+        ";"
+    } else if found.contains("TSV") || found.contains("tab") {
+        "\t"
+    } else if found.contains("CSV |") {
+        "|"
+    } else {
+        ","
+    };
+    let cell = |h: &String| {
+        let quote = h.contains([',', ';', '\t', '|', '"', '\n', '\r']);
+        if quote { format!("\"{}\"", h.replace('"', "\"\"")) } else { h.clone() }
+    };
+    source.header().iter().map(cell).collect::<Vec<_>>().join(delimiter)
+}
+
+/// Tells another content under the same name: length and beginning of the file.
+fn fingerprint(input: &FileInput) -> u64 {
+    const HEAD: u64 = 64 << 10;
+    match input {
+        FileInput::Bytes(_, bytes) => gyul_model::hash64(&bytes[..bytes.len().min(HEAD as usize)]) ^ bytes.len() as u64,
+        FileInput::Path(path) => {
+            let mut head = vec![];
+            let Ok(file) = std::fs::File::open(path) else { return 0 };
+            let length = file.metadata().map_or(0, |m| m.len());
+            let _ = file.take(HEAD).read_to_end(&mut head);
+            gyul_model::hash64(&head) ^ length
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Definition files from disk, and the view of the data that they are asked of.
+
+use crate::Context;
+use crate::args::Asked;
+use crate::failure::Failure;
+use crate::time;
+use crate::verbs::data::policy;
+use gyul_engine::{Engine, View, schema_of, starter};
+use gyul_model::{Instant, Lang};
+use gyul_segment::{Problem, Schema, Severity};
+use std::path::{Path, PathBuf};
+
+/// Texts of definition files; of a folder those of all its `.yaml` and `.yml` files, by name.
+pub fn read(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    let mut files: Vec<PathBuf> = vec![];
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).map_err(|e| Failure::read(path, &e))?;
+        let mut found: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| is_yaml(p)).collect();
+        if found.is_empty() {
+            let p = path.display();
+            return Err(Failure::io(
+                format!("{p}: 정의 파일(.yaml)이 없는 폴더입니다."),
+                format!("{p}: a folder without definitions (.yaml)."),
+            ));
+        }
+        found.sort();
+        files.append(&mut found);
+    }
+    let read = |p: PathBuf| {
+        let text = std::fs::read_to_string(&p).map_err(|e| Failure::read(&p, &e))?;
+        Ok((p.display().to_string(), text))
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn is_yaml(p: &Path) -> bool {
+    p.is_file() && p.extension().is_some_and(|e| e == "yaml" || e == "yml")
+}
+
+/// The definitions asked for, or the starter library.
+pub fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    if paths.is_empty() { Ok(starter()) } else { read(paths) }
+}
+
+/// Definitions without errors; with some, all of them are shown.
+pub fn library(files: &[(String, String)], schema: Option<&Schema>) -> Result<gyul_segment::tree::Library, Failure> {
+    let (library, problems) = gyul_segment::load(files, schema);
+    let errors: Vec<&Problem> = problems.iter().filter(|p| p.severity == Severity::Error).collect();
+    if errors.is_empty() {
+        return Ok(library);
+    }
+    let all = |lang: Lang| errors.iter().map(|p| p.render(lang)).collect::<Vec<_>>().join("\n");
+    Err(Failure::findings(
+        format!("정의에 고칠 곳이 {}군데 있습니다.\n{}", errors.len(), all(Lang::Ko)),
+        format!("{} to mend in the definitions.\n{}", errors.len(), all(Lang::En)),
+    ))
+}
+
+/// The data with the definitions, and the instant of the question.
+pub fn view(context: &Context, asked: &Asked) -> Result<(View, Instant), Failure> {
+    let files = texts(&asked.defs)?;
+    // Errors in definitions are told before the data is touched.
+    let zone = library(&files, None)?.zone;
+    let known = asked.known_at.as_deref().map(|t| time::instant(t, &zone)).transpose()?;
+    let at = asked.as_of.as_deref().filter(|t| *t != "end").map(|t| time::instant(t, &zone)).transpose()?;
+    let engine = Engine::open(&context.data).map_err(|e| Failure::says(crate::failure::IO, |l| e.message(l)))?;
+    let data = engine.load(known).map_err(|e| Failure::says(crate::failure::IO, |l| e.message(l)))?;
+    let library = library(&files, Some(&schema_of(&data)))?;
+    let at = match (at, asked.as_of.as_deref()) {
+        (Some(at), _) => at,
+        (None, Some(_)) => engine.range().map_or(context.now, |r| r.1),
+        (None, None) => context.now,
+    };
+    let data = match policy(&context.data, &zone)? {
+        Some(p) => p.apply(data, at, &zone),
+        None => data,
+    };
+    Ok((View::new(data, library), at))
+}
+
+/// A segment, class or customer that is not there.
+pub fn not_found(e: gyul_engine::NotFound) -> Failure {
+    let (mut ko, mut en) = (format!("'{}'이(가) 없습니다.", e.name), format!("there is no '{}'.", e.name));
+    if let Some(n) = e.nearest {
+        ko += &format!(" 혹시 '{n}'인가요?");
+        en += &format!(" Did you mean '{n}'?");
+    }
+    Failure::usage(ko, en)
+}

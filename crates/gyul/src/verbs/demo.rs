@@ -1,0 +1,96 @@
+//! `gyul demo`: half a million real invoice lines, from the file to the page.
+
+use crate::Context;
+use crate::args::DemoArgs;
+use crate::definitions;
+use crate::failure::{Failure, IO};
+use crate::output::print;
+use crate::verbs::{import, report, segments};
+use gyul_engine::{Engine, FileInput, View, schema_of, starter};
+use gyul_ingest::{Kind, Mapping};
+use gyul_report::Text;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+const FILE: &[u8] = include_bytes!("../../../../datasets/online-retail/online_retail.csv.zst");
+const NAME: &str = "online_retail.csv.zst";
+
+const MAP: &str = "kind: orders
+rows: lines
+zone: Europe/London
+currency: GBP
+columns:
+  customer: CustomerID
+  time: {column: InvoiceDate, format: ymd}
+  order: InvoiceNo
+  product: StockCode
+  name: Description
+  quantity: Quantity
+  price: UnitPrice
+cancel:
+  prefix: C
+traits:
+  country: Country
+";
+
+/// What the shop's definitions say about itself.
+const SHOP: &str = "version: 1\nzone: Europe/London\ncurrency: GBP\n";
+
+pub fn run(context: &Context, args: &DemoArgs) -> Result<u8, Failure> {
+    // A folder of its own: the demo never touches the shop's data.
+    let data = context.data.join("demo");
+    let context = Context { lang: context.lang, data, now: context.now };
+    let mapping = Mapping::from_yaml(MAP).map_err(|p| {
+        Failure::says(crate::failure::OURS, |l| p.iter().map(|p| p.message(l)).collect::<Vec<_>>().join("\n"))
+    })?;
+    let done = import::in_workspace(
+        &context,
+        FileInput::Bytes(NAME, FILE),
+        Kind::Orders,
+        Some(mapping),
+        "Europe/London",
+        "GBP",
+    )?;
+    print(&import::summary(context.lang, &done, false))?;
+
+    let mut files = starter();
+    files.push(("demo".into(), SHOP.into()));
+    let engine = Engine::open(&context.data).map_err(|e| Failure::says(IO, |l| e.message(l)))?;
+    let data = engine.load(None).map_err(|e| Failure::says(IO, |l| e.message(l)))?;
+    let library = definitions::library(&files, Some(&schema_of(&data)))?;
+    let view = View::new(data, library);
+    let at = view.period().map_or(context.now, |p| p.1);
+    print("\n")?;
+    print(&segments::counts_table(context.lang, &view, &view.counts(at), at))?;
+
+    let page = PathBuf::from("report.html");
+    let source = Text::new(
+        "데이터: Chen, D. (2015). Online Retail. UCI Machine Learning Repository. doi:10.24432/C5BW33. CC BY 4.0.",
+        "Data: Chen, D. (2015). Online Retail. UCI Machine Learning Repository. doi:10.24432/C5BW33. CC BY 4.0.",
+    );
+    report::write(&context, &view, at, "Online Retail".into(), Some(source), &page)?;
+    let (file, dir) = (page.display(), context.data.display());
+    print(&context.lang.pick(
+        format!(
+            "\n리포트: {file}\n데이터: {dir} (예: gyul --data {dir} segments why rfm/champions 12347 --as-of end)\n"
+        ),
+        format!("\nreport: {file}\ndata: {dir} (try gyul --data {dir} segments why rfm/champions 12347 --as-of end)\n"),
+    ))?;
+    if !args.once {
+        print(
+            context
+                .say("실시간 서버는 다음 버전에서 함께 시작됩니다.\n", "The live server comes with a later version.\n"),
+        )?;
+    }
+    if !args.no_open && std::io::stdout().is_terminal() {
+        browse(&page);
+    }
+    Ok(0)
+}
+
+/// Shows a file in the browser, where there is one.
+fn browse(page: &Path) {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let quiet = std::process::Stdio::null;
+    let _ = std::process::Command::new(opener).arg(page).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
+}

@@ -1,0 +1,216 @@
+//! `gyul import`: files to events, with every row accounted for.
+
+use crate::Context;
+use crate::args::{ImportArgs, KindArg};
+use crate::failure::{FINDINGS, Failure, IO, USAGE};
+use crate::output::{table, thousands};
+use gyul_engine::{Done, FileInput, ImportFailure, Imported, Request, import};
+use gyul_ingest::{Kind, Mapping, Problem, RejectCode};
+use gyul_model::{Lang, Zone};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+pub fn run(context: &Context, args: &ImportArgs) -> Result<u8, Failure> {
+    let kind = match args.kind {
+        KindArg::Orders => Kind::Orders,
+        KindArg::Events => Kind::Events,
+        KindArg::Profiles => Kind::Profiles,
+    };
+    let given = args.map.as_deref().map(|p| read_mapping(p, kind)).transpose()?;
+    let mut code = 0;
+    for path in &args.files {
+        let done = one(context, FileInput::Path(path), kind, given.clone(), args.dry_run)?;
+        if let (Some(save), Some(mapping)) = (&args.save_map, &done.mapping) {
+            std::fs::write(save, mapping.to_yaml()).map_err(|e| Failure::write(save, &e))?;
+        }
+        if !args.dry_run {
+            remember(context, &done);
+        }
+        print!("{}", summary(context.lang, &done, args.dry_run));
+        if done.rejected_total() > 0 {
+            code = FINDINGS;
+        }
+    }
+    Ok(code)
+}
+
+/// Imports one input with a progress bar on a terminal, plain lines otherwise.
+pub fn one(
+    context: &Context,
+    input: FileInput,
+    kind: Kind,
+    mapping: Option<Mapping>,
+    dry_run: bool,
+) -> Result<Imported, Failure> {
+    let (zone, currency) = workspace(context);
+    inner(context, input, kind, mapping, dry_run, zone, currency)
+}
+
+/// The same for a directory whose zone and currency are known beforehand.
+pub fn in_workspace(
+    context: &Context,
+    input: FileInput,
+    kind: Kind,
+    mapping: Option<Mapping>,
+    zone: &str,
+    currency: &str,
+) -> Result<Imported, Failure> {
+    let zone = Zone::new(zone).unwrap_or_else(Zone::seoul);
+    inner(context, input, kind, mapping, false, zone, currency.into())
+}
+
+fn inner(
+    context: &Context,
+    input: FileInput,
+    kind: Kind,
+    mapping: Option<Mapping>,
+    dry_run: bool,
+    zone: Zone,
+    currency: String,
+) -> Result<Imported, Failure> {
+    let (name, size) = match &input {
+        FileInput::Path(p) => (p.display().to_string(), std::fs::metadata(p).map_or(0, |m| m.len())),
+        FileInput::Bytes(name, bytes) => (name.to_string(), bytes.len() as u64),
+    };
+    let request = Request { input, kind, mapping, zone, currency, now: context.now, dry_run };
+    let bar = std::io::stderr().is_terminal().then(|| {
+        let style = ProgressStyle::with_template("{msg} [{bar:30}] {percent:>3}% {elapsed}");
+        let bar = ProgressBar::new(size.max(1));
+        bar.set_message(name.clone());
+        if let Ok(style) = style {
+            bar.set_style(style.progress_chars("█▌ "));
+        }
+        bar
+    });
+    let mut told = 0;
+    let mut progress = |d: Done| match &bar {
+        Some(bar) => bar.set_position(d.bytes.min(size)),
+        // Without a terminal, a line for every million rows.
+        None if d.rows / 1_000_000 > told => {
+            told = d.rows / 1_000_000;
+            eprintln!("{name}: {} {}", thousands(d.rows), context.say("행", "rows"));
+        }
+        None => {}
+    };
+    let done = import(&context.data, request, &mut progress);
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    done.map_err(|e| failed(&name, e))
+}
+
+/// Zone and currency of the data directory; Korea's before the first import.
+fn workspace(context: &Context) -> (Zone, String) {
+    let known = gyul_engine::Engine::open(&context.data).ok();
+    let known = known.map(|e| (Zone::new(&e.manifest().zone), e.manifest().currency.clone()));
+    let (zone, currency) = known.unwrap_or_else(|| (None, "KRW".into()));
+    (zone.unwrap_or_else(Zone::seoul), currency)
+}
+
+fn failed(name: &str, e: ImportFailure) -> Failure {
+    match e {
+        ImportFailure::Input(e) => Failure::says(IO, |l| e.message(l)),
+        ImportFailure::Store(e) => Failure::says(IO, |l| e.message(l)),
+        ImportFailure::Mapping(problems) => {
+            let head = |l: Lang| {
+                l.pick(
+                    format!("{name}: 열의 뜻을 정해야 합니다. 아래 내용을 map.yaml에 적고 --map map.yaml로 다시 실행하세요."),
+                    format!("{name}: some columns need a meaning. Write what follows to map.yaml and run it again with --map map.yaml."),
+                )
+            };
+            let list = |l: Lang| problems.iter().map(|p| format!("\n- {}", p.message(l))).collect::<String>();
+            Failure::says(USAGE, |l| head(l) + &list(l))
+        }
+    }
+}
+
+fn read_mapping(path: &Path, kind: Kind) -> Result<Mapping, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| Failure::read(path, &e))?;
+    let list = |p: &[Problem], l: Lang| p.iter().map(|p| p.message(l)).collect::<Vec<_>>().join("\n");
+    let mapping = Mapping::from_yaml(&text)
+        .map_err(|p| Failure::says(USAGE, |l| format!("{}: {}", path.display(), list(&p, l))))?;
+    if mapping.kind != kind {
+        let (file, asked) = (mapping.kind.as_str(), kind.as_str());
+        let p = path.display();
+        return Err(Failure::usage(
+            format!("{p}는 {file}용 매핑인데 --as {asked}로 실행했습니다. 둘을 맞추세요."),
+            format!("{p} maps {file}, but --as says {asked}. Make them agree."),
+        ));
+    }
+    Ok(mapping)
+}
+
+/// Where the mapping of a source is kept for `gyul quarantine retry`.
+pub fn map_path(data: &Path, source: &str, kind: &str) -> PathBuf {
+    data.join("maps").join(format!("{kind}-{:016x}.yaml", gyul_model::hash64(source.as_bytes())))
+}
+
+/// Keeps the mapping beside the data. Without it a retry infers one, so a failure is none.
+fn remember(context: &Context, done: &Imported) {
+    if let Some(m) = &done.mapping {
+        let path = map_path(&context.data, &done.source, m.kind.as_str());
+        let _ = std::fs::create_dir_all(context.data.join("maps")).and_then(|()| std::fs::write(path, m.to_yaml()));
+    }
+}
+
+pub fn summary(lang: Lang, done: &Imported, dry_run: bool) -> String {
+    let n = thousands;
+    let mut out = format!("{} ({})\n", done.source, done.description);
+    if !done.choices.is_empty() {
+        let rows: Vec<Vec<String>> = done
+            .choices
+            .iter()
+            .map(|c| vec![c.target.clone(), c.column.clone(), c.samples.join(" · "), c.why(lang).to_string()])
+            .collect();
+        let header = lang.pick(["뜻", "열", "예", "근거"], ["meaning", "column", "samples", "because"]);
+        out += &indent(&table(&header, &[], &rows));
+    }
+    for (ko, en) in &done.remarks {
+        out += &format!("  ! {}\n", lang.pick(ko, en));
+    }
+    if done.resumed_at > 0 {
+        let at = n(done.resumed_at);
+        out += &lang.pick(format!("  {at}행 뒤부터 이어서 가져왔습니다.\n"), format!("  went on behind row {at}\n"));
+    }
+    let (rows, events, rejected) = (n(done.rows), n(done.events), n(done.rejected_total()));
+    out += &match dry_run {
+        true => lang.pick(
+            format!(
+                "  {rows}행 = 이벤트 또는 중복 {events} + 거부 {rejected} (확인만 했고 아무것도 바꾸지 않았습니다)\n"
+            ),
+            format!(
+                "  {rows} rows = {events} events or duplicates + {rejected} rejected (a dry run: nothing was changed)\n"
+            ),
+        ),
+        false => {
+            let duplicates = n(done.duplicates);
+            lang.pick(
+                format!("  {rows}행 = 이벤트 {events} + 중복 {duplicates} + 거부 {rejected}\n"),
+                format!("  {rows} rows = {events} events + {duplicates} duplicates + {rejected} rejected\n"),
+            )
+        }
+    };
+    for (code, count) in &done.rejected {
+        let why = RejectCode::parse(code).map_or("", |c| c.message(lang));
+        out += &format!("    {} {code}: {why}\n", n(*count));
+    }
+    for note in &done.notes {
+        let (column, count) = (&note.column, n(note.count));
+        out += &lang.pick(
+            format!("    '{column}' 열의 값 {count}개는 읽을 수 없어 모름으로 두었습니다.\n"),
+            format!("    {count} values of `{column}` could not be read and count as unknown\n"),
+        );
+    }
+    if done.rejected_total() > 0 && !dry_run {
+        out += lang.pick(
+            "  거부된 행: gyul quarantine show, 고칠 파일로 저장: gyul quarantine export -o fix.csv\n",
+            "  rejected rows: gyul quarantine show; as a file to mend: gyul quarantine export -o fix.csv\n",
+        );
+    }
+    out
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|l| format!("  {l}\n")).collect()
+}

@@ -1,0 +1,9 @@
+pub mod check;
+pub mod data;
+pub mod demo;
+pub mod generate;
+pub mod import;
+pub mod measures;
+pub mod quarantine;
+pub mod report;
+pub mod segments;

@@ -160,6 +160,24 @@ fn the_starter_library_has_no_problem_and_prints_back() {
 }
 
 #[test]
+fn the_examples_of_the_reference_are_right() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/segments.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut examples = 0;
+    for block in page.split("```gyul\n").skip(1) {
+        for line in block.split("```").next().unwrap().lines() {
+            let found = problems(&segment(line));
+            assert!(found.is_empty(), "{}", found[0].render(Lang::En));
+            examples += 1;
+        }
+    }
+    assert!(examples > 30);
+    let yaml = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let found = problems(yaml);
+    assert!(found.is_empty(), "{}", found[0].render(Lang::En));
+}
+
+#[test]
 fn a_shorter_age_than_months_is_a_later_instant() {
     let (library, _) = load(&[file("f.yaml", &segment("since(order) >= 6mo"))], None);
     let Kind::Cmp(cmp, last, ago) = &library.segments[0].when.kind else { panic!("a comparison") };
@@ -315,6 +333,14 @@ fn the_data_says_what_is_unknown() {
     assert_eq!(codes, ["trait_not_in_data", "sensitive", "property_not_in_data", "event_not_in_data"]);
     assert!(found.iter().all(|p| p.severity == Severity::Warning));
     assert_eq!(found[0].hint(Lang::En), Some("did you mean 'gender'?"));
+}
+
+#[test]
+fn a_text_is_not_earlier_than_a_date() {
+    let schema = Schema { traits: vec![("birth_date".to_string(), Type::Text)], ..Schema::default() };
+    let found = load(&[file("f.yaml", &segment("birth_date < 2000-01-01"))], Some(&schema)).1;
+    assert_eq!(places(&found), ["units 5:7"]);
+    assert!(load(&[file("f.yaml", &segment("birth_date = 2000-01-01"))], Some(&schema)).1.is_empty());
 }
 
 // ---- nothing panics, nothing hangs

@@ -143,7 +143,7 @@ impl Resolver<'_> {
     /// An instant against a local date: the whole day counts.
     fn against_date(&mut self, cmp: Cmp, value: Expr, d: gyul_model::Date, span: Span) -> Expr {
         if !matches!(value.ty, Type::Instant | Type::Any) {
-            if value.ty == Type::Text {
+            if value.ty == Type::Text && matches!(cmp, Cmp::Eq | Cmp::Ne) {
                 let text = Expr { kind: Kind::Text(d.to_string()), ty: Type::Text, span };
                 return Expr { kind: Kind::Cmp(cmp, Box::new(value), Box::new(text)), ty: Type::Bool, span };
             }

@@ -79,10 +79,18 @@ pub fn table_behind(head: &[String], rows: &[Vec<String>]) -> String {
     out + "</tbody></table></div></details>"
 }
 
-/// Which of `n` points of an axis carry a label, so that at most `most` do; the last always does.
-pub fn labelled(i: usize, n: usize, most: usize) -> bool {
-    let step = n.div_ceil(most.max(1)).max(1);
-    (n - 1 - i).is_multiple_of(step)
+/// The labels under `n` points: at most 13 on a wide screen, and of these about five on a narrow one, so that no two
+/// of them collide. The last point always has one.
+pub fn axis(n: usize, label: impl Fn(usize) -> String) -> String {
+    let step = n.div_ceil(13).max(1);
+    let narrow = step * n.div_ceil(step * 5).max(1);
+    (0..n)
+        .map(|i| match n - 1 - i {
+            back if back.is_multiple_of(narrow) => format!("<span>{}</span>", label(i)),
+            back if back.is_multiple_of(step) => format!("<span class=\"wide\">{}</span>", label(i)),
+            _ => "<span></span>".into(),
+        })
+        .collect()
 }
 
 /// The heat step 0 to 6 of a value among values up to `max`. Zero is step 0 and nothing else is.

@@ -1,6 +1,6 @@
 //! Where customers stand on their way, month by month, and who went where between two dates.
 
-use crate::html::{both, empty, labelled, pick, plain, say, section, table_behind, text};
+use crate::html::{axis, both, empty, pick, plain, say, section, table_behind, text};
 use crate::words::{count, date, month, people, percent};
 use crate::{Flow, Lang, Lifecycle, ReportData};
 
@@ -65,13 +65,7 @@ fn stacked(cycle: &Lifecycle) -> String {
             );
         }
     }
-    let axis: String = (0..n)
-        .map(|i| match (labelled(i, n, 13), labelled(i, n, 5)) {
-            (_, true) => format!("<span>{}</span>", both(|lang| month(cycle.series[i].0, lang))),
-            (true, _) => format!("<span class=\"wide\">{}</span>", both(|lang| month(cycle.series[i].0, lang))),
-            _ => "<span></span>".into(),
-        })
-        .collect();
+    let axis = axis(n, |i| both(|lang| month(cycle.series[i].0, lang)));
     let latest = cycle.series.last().map(|(_, c)| c.as_slice()).unwrap_or(&[]);
     // From the top of the columns to their foot, so that legend and chart read alike.
     let key: String = cycle
@@ -98,11 +92,10 @@ fn stacked(cycle: &Lifecycle) -> String {
         .collect();
     format!(
         "<figure class=\"chart tall\"><div class=\"plot\"><span class=\"grid\" style=\"bottom:100%\">{}</span>\
-         <span class=\"grid\" style=\"bottom:50%\">{}</span>\
+         <span class=\"grid\" style=\"bottom:50%\"></span>\
          <svg viewBox=\"0 0 {n} 100\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\">{bars}</svg></div>\
          <div class=\"axis\" aria-hidden=\"true\">{axis}</div><ul class=\"key\">{key}</ul></figure>{}",
         both(|lang| people(max as u64, lang)),
-        both(|lang| people((max / 2.0) as u64, lang)),
         plain(|lang| pick(lang, "월별 생애주기 단계별 고객 수", "Customers in each lifecycle stage by month").into()),
         table_behind(&head, &rows)
     )

@@ -1,6 +1,6 @@
 //! The page's first answer: how many customers, how much, how concentrated, and how the months went.
 
-use crate::html::{both, empty, labelled, pick, plain, say, section, table_behind, text};
+use crate::html::{axis, both, empty, pick, plain, say, section, table_behind, text};
 use crate::words::{count, decimal, money, month, percent};
 use crate::{Lang, ReportData};
 
@@ -123,16 +123,7 @@ fn months(data: &ReportData) -> String {
             100.0 - h
         );
     }
-    let axis: String = (0..n)
-        .map(|i| {
-            let (wide, narrow) = (labelled(i, n, 13), labelled(i, n, 5));
-            let class = if narrow { "" } else { " class=\"wide\"" };
-            match wide {
-                true => format!("<span{class}>{}</span>", both(|lang| month(data.months[i].month, lang))),
-                false => "<span></span>".into(),
-            }
-        })
-        .collect();
+    let axis = axis(n, |i| both(|lang| month(data.months[i].month, lang)));
     let best = data.months.iter().max_by(|a, b| a.revenue.total_cmp(&b.revenue));
     let lead = best.map_or(String::new(), |m| {
         both(|lang| {
@@ -154,12 +145,11 @@ fn months(data: &ReportData) -> String {
     let head = [say("월", "Month"), say("순매출", "Net revenue"), say("주문", "Orders")];
     format!(
         "<h3>{}</h3><p class=\"lead\">{lead}</p><figure class=\"chart\"><div class=\"plot\">\
-         <span class=\"grid\" style=\"bottom:100%\">{}</span><span class=\"grid\" style=\"bottom:50%\">{}</span>\
+         <span class=\"grid\" style=\"bottom:100%\">{}</span><span class=\"grid\" style=\"bottom:50%\"></span>\
          <svg viewBox=\"0 0 {n} 100\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\">{bars}</svg></div>\
          <div class=\"axis\" aria-hidden=\"true\">{axis}</div></figure>{}",
         say("월별 매출", "Revenue by month"),
         both(|lang| money(max, &data.currency, lang)),
-        both(|lang| money(max / 2.0, &data.currency, lang)),
         plain(|lang| pick(lang, "월별 순매출 막대그래프", "Bar chart of net revenue by month").into()),
         table_behind(&head, &rows)
     )

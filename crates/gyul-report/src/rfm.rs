@@ -112,7 +112,7 @@ fn classes(data: &ReportData, rfm: &Rfm) -> String {
                  <tr class=\"pair\" aria-hidden=\"true\"><td colspan=\"3\"><i class=\"a\" style=\"width:{:.1}%\"></i>\
                  <i class=\"b\" style=\"width:{:.1}%\"></i></td></tr>",
                 text(name),
-                both(|lang| people(*n, lang)),
+                count(*n),
                 percent(of),
                 both(|lang| money(*r, &data.currency, lang)),
                 percent(share),

@@ -74,6 +74,10 @@ fn table(data: &ReportData, group: &[Segment]) -> String {
 fn row(data: &ReportData, s: &Segment, money_known: bool) -> String {
     let share = if data.totals.customers > 0 { s.customers as f64 / data.totals.customers as f64 } else { 0.0 };
     let goal = if s.goal.is_empty() { String::new() } else { format!("<small>{}</small>", text(&s.goal)) };
+    let bar = match s.customers {
+        0 => String::new(),
+        _ => format!("<i class=\"bar\" style=\"width:{:.1}%\"></i>", (share * 100.0).clamp(0.0, 100.0)),
+    };
     let revenue = match s.revenue {
         _ if !money_known => String::new(),
         None => "<td class=\"num revenue\">–</td>".into(),
@@ -87,11 +91,10 @@ fn row(data: &ReportData, s: &Segment, money_known: bool) -> String {
     };
     format!(
         "<tr><th scope=\"row\">{}{goal}</th><td class=\"num size\"><b>{}</b><small>{}</small>\
-         <i class=\"bar\" style=\"width:{:.1}%\"></i></td><td class=\"trend\">{}</td>{revenue}<td class=\"do\">{}</td></tr>",
+         {bar}</td><td class=\"trend\">{}</td>{revenue}<td class=\"do\">{}</td></tr>",
         both(|lang| name(s, lang)),
         both(|lang| people(s.customers, lang)),
         percent(share),
-        (share * 100.0).clamp(0.0, 100.0),
         spark(data, s),
         text(&s.treatment)
     )

@@ -1,16 +1,48 @@
 //! Orders from their lines, and refunds tied to the orders they take back.
 
 use crate::rows::{BucketRows, Interner, Kind, StreamRows, Values};
+use crate::table::Field;
 use gyul_model::{POW10, hash64, names};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
 
 /// Marks what was derived here, so that the next merge derives it anew.
-const DERIVED: &str = "derived";
+pub const DERIVED: &str = "derived";
 /// Marks refund lines whose `order_id` was found, not given.
-const MATCHED: &str = "matched";
+pub const MATCHED: &str = "matched";
 
 /// Columns of a line that its order takes over, from the first line that knows them.
 const PASSED_ON: [&str; 6] = ["currency", "coupon", "channel", "source", "payment_method", "country"];
+
+/// The columns that [`derive`] will make, given those that there are.
+pub fn fields(given: &BTreeMap<String, Vec<Field>>) -> Vec<(&'static str, Vec<Field>)> {
+    let mut out = vec![];
+    let field = |name: &str, kind, scale| Field { name: name.into(), kind, scale };
+    for (lines, key, event) in
+        [(names::ITEM, "order_id", names::ORDER), (names::ITEM_REFUND, "refund_id", names::REFUND)]
+    {
+        let Some(columns) = given.get(lines) else { continue };
+        let of = |n: &str| columns.iter().find(|c| c.name == n);
+        let scale = |n: &str| of(n).filter(|c| c.kind == Kind::Num).map_or(0, |c| c.scale);
+        if event == names::REFUND {
+            out.push((lines, vec![field("order_id", Kind::Text, 0), field(MATCHED, Kind::Bool, 0)]));
+        }
+        let total = scale("total").max(scale("price") + scale("quantity")).min(9);
+        let mut list = vec![
+            field("total", Kind::Num, total),
+            field("quantity", Kind::Num, scale("quantity")),
+            field("items", Kind::Num, 0),
+            field(DERIVED, Kind::Bool, 0),
+        ];
+        let passed = PASSED_ON.into_iter().chain(["order_id", key]);
+        list.extend(passed.filter(|n| of(n).is_none_or(|c| c.kind == Kind::Text)).map(|n| field(n, Kind::Text, 0)));
+        list.retain(|f| {
+            of(&f.name).is_some() || ["total", "quantity", "items", DERIVED, "order_id", key].contains(&f.name.as_str())
+        });
+        out.push((event, list));
+    }
+    out
+}
 
 /// Brings a bucket's derived events up to date with its lines. Returns how many there are.
 pub fn derive(bucket: &mut BucketRows) -> u64 {
@@ -19,7 +51,7 @@ pub fn derive(bucket: &mut BucketRows) -> u64 {
             if let Some(d) = s.find(DERIVED) {
                 let kept: Vec<u32> = (0..s.len() as u32).filter(|i| d.ints[*i as usize] != 1).collect();
                 if kept.len() < s.len() {
-                    *s = s.select(&kept);
+                    *s = std::mem::take(s).select(&kept);
                 }
             }
         }
@@ -110,7 +142,8 @@ fn whole(bucket: &mut BucketRows, lines: &str, key: &str, event: &str) -> u64 {
     for rows in &members {
         let first = *rows.iter().min_by_key(|i| (l.ts[**i as usize], l.seq[**i as usize])).unwrap_or(&0) as usize;
         let sum = |f: &dyn Fn(usize) -> Option<i64>| {
-            rows.iter().filter_map(|i| f(*i as usize)).try_fold(0_i64, |a, b| a.checked_add(b)).unwrap_or(i64::MIN)
+            // One line without an amount leaves the sum unknown.
+            rows.iter().try_fold(0_i64, |sum, i| sum.checked_add(f(*i as usize)?)).unwrap_or(i64::MIN)
         };
         out.customer.push(l.customer[first]);
         out.ts.push(l.ts[first]);
@@ -181,18 +214,25 @@ fn tie_refunds(bucket: &mut BucketRows) {
         by_time.sort_by_key(|i| (refunds.ts[*i], refunds.seq[*i]));
         let mut found = vec![None; refunds.len()];
         let (r_product, r_quantity) = (refunds.find("product_id"), refunds.find("quantity"));
+        // Quantities of both sides at one scale.
+        let scale_of = |c: Option<&Values>| c.map_or(0, |c| c.scale);
+        let scale = scale_of(quantity).max(scale_of(r_quantity));
+        let (up, r_up) = (POW10[(scale - scale_of(quantity)) as usize], POW10[(scale - scale_of(r_quantity)) as usize]);
+        lines.values_mut().flatten().for_each(|l| l.2 = l.2.saturating_mul(up));
         for i in by_time {
             let ours = matched.is_some_and(|m| m.ints[i] == 1);
-            if !ours && known_text(given, i).is_some() {
-                continue;
-            }
             let Some(p) = known_text(r_product, i) else { continue };
             let Some(bought) = lines.get_mut(&(refunds.customer[i], p)) else { continue };
-            let back = number(r_quantity, i).unwrap_or(1);
-            let hit = bought.iter_mut().rev().find(|(ts, _, left)| *ts <= refunds.ts[i] && *left >= back);
+            let back = number(r_quantity, i).map_or(POW10[scale as usize], |q| q.saturating_mul(r_up));
+            // An order that is named takes the refund; else the latest earlier one with enough left.
+            let named = known_text(given, i).filter(|_| !ours);
+            let hit = bought.iter_mut().rev().find(|(ts, line, left)| match named {
+                Some(o) => known_text(order, *line as usize) == Some(o),
+                None => *ts <= refunds.ts[i] && *left >= back,
+            });
             if let Some((_, line, left)) = hit {
-                *left -= back;
-                found[i] = known_text(order, *line as usize).map(str::to_string);
+                *left = left.saturating_sub(back);
+                found[i] = named.is_none().then(|| known_text(order, *line as usize).map(str::to_string)).flatten();
             }
         }
         // What was matched before and is no longer becomes unknown again.

@@ -3,7 +3,7 @@
 //! There is no state between: the manifest names the base in force and how many rows of the source it holds. A process
 //! that dies in the middle leaves the last checkpoint; the next import of the same source goes on behind it.
 
-use crate::derive::derive;
+use crate::derive::{self, derive};
 use crate::error::{StoreError, StoreErrorKind};
 use crate::manifest::{ImportMeta, Manifest, StreamMeta};
 use crate::quarantine::{self, Rejected};
@@ -12,6 +12,7 @@ use crate::table::{Data, Field, Reader, Writer};
 use gyul_model::{BUCKETS, Column, Decimal, Instant, StreamBatch, TextColumn, bucket_of, hash64};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,10 +50,12 @@ pub struct Import {
     dir: PathBuf,
     manifest: Manifest,
     meta: ImportMeta,
+    /// The finished import of the same source, if there was one: it stays as it is unless something new comes.
+    before: Option<ImportMeta>,
+    now: Instant,
     header: String,
     buckets: Vec<BucketRows>,
-    /// Rows of the source (kind is events of one row each) that wait to be merged.
-    waiting_rows: u64,
+    /// Events for rows of the source that wait to be merged.
     waiting_events: u64,
     rejects: Vec<Rejected>,
     rejected: BTreeMap<String, u64>,
@@ -87,6 +90,7 @@ impl Import {
             hash64(format!("{}\0{}\0{:x}", origin.kind, origin.name, origin.fingerprint).as_bytes())
         );
         let old = manifest.imports.iter().position(|i| i.id == id).map(|i| manifest.imports.remove(i));
+        let before = old.clone().filter(|m| m.finished);
         let meta = match old {
             Some(m) if !m.finished => m,
             _ => ImportMeta {
@@ -113,9 +117,10 @@ impl Import {
             rejected: meta.rejected.clone(),
             manifest,
             meta,
+            before,
+            now,
             header: origin.header.to_string(),
             buckets: vec![BucketRows::default(); BUCKETS],
-            waiting_rows: 0,
             waiting_events: 0,
             rejects: vec![],
             schema,
@@ -139,9 +144,7 @@ impl Import {
 
     /// Takes a batch of events, one for each row.
     pub fn append(&mut self, batch: &StreamBatch) -> Result<(), StoreError> {
-        self.waiting_rows += batch.len() as u64;
-        let taken = self.place(batch)?;
-        self.waiting_events += taken;
+        self.waiting_events += self.place(batch)?;
         Ok(())
     }
 
@@ -155,14 +158,16 @@ impl Import {
     }
 
     pub fn reject(&mut self, row: Rejected) {
-        self.waiting_rows += 1;
         *self.rejected.entry(row.code.clone()).or_default() += 1;
         self.rejects.push(row);
     }
 
     /// Merges what has come if it is time to; `rows_done` is how far the source has been read.
     pub fn checkpoint(&mut self, rows_done: u64) -> Result<(), StoreError> {
-        if self.buckets.iter().map(BucketRows::weight).sum::<usize>() < self.bytes_max {
+        let rejects: usize = self.rejects.iter().map(|r| 100 + r.content.len()).sum();
+        if self.buckets.iter().map(BucketRows::weight).sum::<usize>() + rejects + self.side_ids.len() * 20
+            < self.bytes_max
+        {
             return Ok(());
         }
         self.merge(rows_done, false)
@@ -188,9 +193,12 @@ impl Import {
             return Err(StoreError::new(&self.dir, StoreErrorKind::Full));
         }
         let fitted = self.fit(batch);
-        let batch = fitted.as_ref().unwrap_or(batch);
+        let (batch, refused) = match &fitted {
+            Some((b, refused)) => (b, refused.as_slice()),
+            None => (batch, &[][..]),
+        };
         let mut shares: Vec<(Vec<u32>, Vec<u32>)> = vec![Default::default(); BUCKETS];
-        for i in 0..batch.len() {
+        for i in (0..batch.len()).filter(|i| refused.binary_search(i).is_err()) {
             let share = &mut shares[bucket_of(batch.customer.get(i).unwrap_or(""))];
             share.0.push(i as u32);
             // Even numbers: what is derived from an event comes right behind it.
@@ -202,18 +210,22 @@ impl Import {
                 bucket.append(batch, rows, seqs)
             }
         });
-        Ok(batch.len() as u64)
+        Ok((batch.len() - refused.len()) as u64)
     }
 
-    /// The batch with its columns in the kinds that the base has; `None` if they are already.
-    /// A value that cannot be one of that kind is unknown; the ingest room has checked rows before.
-    fn fit(&mut self, batch: &StreamBatch) -> Option<StreamBatch> {
+    /// The batch with its columns in the kinds that the base has, and the rows that cannot be brought to them:
+    /// those are rejected. `None` if everything fits already.
+    fn fit(&mut self, batch: &StreamBatch) -> Option<(StreamBatch, Vec<usize>)> {
         let mut out: Option<StreamBatch> = None;
+        let mut refused: Vec<(usize, String)> = vec![];
         for (c, (name, data)) in batch.props.iter().enumerate() {
-            let key = (batch.name.clone(), name.clone());
+            if RESERVED.contains(&name.as_str()) {
+                out.get_or_insert_with(|| batch.clone()).props[c].0 = format!("{name}_");
+            }
+            let name = if RESERVED.contains(&name.as_str()) { format!("{name}_") } else { name.clone() };
             let kind = Kind::of(data);
             let scale = if let Column::Num { scale, .. } = data { *scale } else { 0 };
-            let entry = self.schema.entry(key).or_insert((kind, scale));
+            let entry = self.schema.entry((batch.name.clone(), name.clone())).or_insert((kind, scale));
             if entry.0 == kind {
                 entry.1 = entry.1.max(scale);
                 continue;
@@ -222,25 +234,39 @@ impl Import {
             if let Column::Num { scale, .. } = &column {
                 entry.1 = entry.1.max(*scale);
             }
+            let lost = (0..data.len()).filter(|i| known(data, *i) && !known(&column, *i));
+            refused.extend(lost.map(|i| (i, name.clone())));
             out.get_or_insert_with(|| batch.clone()).props[c].1 = column;
         }
-        out
+        refused.sort_unstable();
+        refused.dedup_by_key(|r| r.0);
+        for (i, column) in &refused {
+            let shown: Vec<String> =
+                batch.props.iter().map(|(n, c)| format!("{n}={}", text_of(c, *i).unwrap_or_default())).collect();
+            self.reject(Rejected {
+                source: self.meta.source.clone(),
+                row: batch.row[*i],
+                line: 0,
+                code: "type_conflict".into(),
+                column: Some(column.clone()),
+                content: shown.join(", "),
+            });
+        }
+        out.map(|b| (b, refused.into_iter().map(|r| r.0).collect()))
     }
 
     // ---- merging
 
     fn merge(&mut self, rows_done: u64, finish: bool) -> Result<(), StoreError> {
         let next = self.manifest.generation + 1;
-        let fresh_dir = self.dir.join("base").join(format!("{next}.tmp"));
+        let base = self.dir.join("base");
+        let fresh_dir = base.join(format!("{next}.tmp"));
         let _ = fs::remove_dir_all(&fresh_dir);
-        let fields: BTreeMap<String, Vec<Field>> = self.fields();
+        fs::create_dir_all(&fresh_dir).map_err(StoreError::io(&fresh_dir))?;
+        let fields = self.fields();
         let slugs = self.slugs(fields.keys());
-        let waiting = std::mem::replace(&mut self.buckets, vec![BucketRows::default(); BUCKETS]);
-        let mut parts: Vec<(usize, Vec<BucketRows>)> = vec![];
-        let mut waiting = waiting.into_iter();
-        for p in 0..PARTS {
-            parts.push((p, waiting.by_ref().take(PER_PART).collect()));
-        }
+        let mut waiting = std::mem::replace(&mut self.buckets, vec![BucketRows::default(); BUCKETS]).into_iter();
+        let parts: Vec<Vec<BucketRows>> = (0..PARTS).map(|_| waiting.by_ref().take(PER_PART).collect()).collect();
         let job = Job {
             old: (self.manifest.generation > 0).then(|| self.manifest.base(&self.dir)),
             new: &fresh_dir,
@@ -249,75 +275,85 @@ impl Import {
             old_streams: &self.manifest.streams,
             side_ids: &self.side_ids,
         };
-        // First see whether anything is new at all: the same file once more must change nothing.
-        let merged: Vec<Merged> =
-            parts.into_par_iter().map(|(p, buckets)| job.merge(p, buckets)).collect::<Result<_, _>>()?;
-        let new: u64 = merged.iter().map(|m| m.new_rows).sum();
-        let duplicates: u64 = merged.iter().map(|m| m.duplicates).sum();
-        self.derived = merged.iter().map(|m| m.derived).sum();
+        // A part is written as soon as it is merged, so that only the parts under work are in memory.
+        let parts: Vec<Merged> =
+            parts.into_par_iter().enumerate().map(|(p, buckets)| job.part(p, buckets)).collect::<Result<_, _>>()?;
+        let new: u64 = parts.iter().map(|m| m.new_rows).sum();
+        let duplicates: u64 = parts.iter().map(|m| m.duplicates).sum();
+        self.derived = parts.iter().map(|m| m.derived).sum();
         let events = self.waiting_events - duplicates;
         if new > 0 {
-            fs::create_dir_all(&fresh_dir).map_err(StoreError::io(&fresh_dir))?;
-            let mut names: Vec<String> =
-                merged.iter().flat_map(|m| &m.buckets).flat_map(|b| &b.streams).map(|s| s.name.clone()).collect();
-            names.sort();
-            names.dedup();
-            merged.par_iter().enumerate().map(|(p, m)| job.write(p, m, &names)).collect::<Result<Vec<_>, _>>()?;
-            let mut columns = fields;
-            // Derived columns are known only now.
-            for m in &merged {
-                for s in m.buckets.iter().flat_map(|b| &b.streams) {
-                    let list = columns.entry(s.name.clone()).or_default();
-                    for c in &s.columns {
-                        match list.iter_mut().find(|f| f.name == c.name) {
-                            Some(f) => f.scale = f.scale.max(c.scale),
-                            None => list.push(Field { name: c.name.clone(), kind: c.kind, scale: c.scale }),
-                        }
+            self.manifest.streams = fields
+                .iter()
+                .map(|(name, columns)| {
+                    let of = || parts.iter().filter_map(|m| m.streams.get(name));
+                    StreamMeta {
+                        name: name.clone(),
+                        slug: slugs[name].clone(),
+                        rows: of().map(|s| s.rows).sum(),
+                        first: of().filter_map(|s| s.first).min(),
+                        last: of().filter_map(|s| s.last).max(),
+                        columns: columns.clone(),
                     }
-                }
-            }
-            self.manifest.streams = stream_metas(&merged, &columns, &slugs);
-            self.manifest.customers =
-                merged.iter().flat_map(|m| &m.buckets).map(|b| b.customers.texts.len() as u64).sum();
-            let whole = self.dir.join("base").join(next.to_string());
-            let _ = fs::remove_dir_all(&whole);
+                })
+                .collect();
+            self.manifest.customers = parts.iter().map(|m| m.customers).sum();
+            let whole = base.join(next.to_string());
             fs::rename(&fresh_dir, &whole).map_err(StoreError::io(&whole))?;
-            self.manifest.arrivals.push((self.manifest.seq_next, self.meta.at));
+            for folder in
+                fields.keys().map(|n| whole.join(&slugs[n])).chain([whole.join("customers"), whole.clone(), base])
+            {
+                fs::File::open(&folder).and_then(|d| d.sync_all()).map_err(StoreError::io(&folder))?;
+            }
+            self.manifest.arrivals.push((self.manifest.seq_next, self.now));
             self.manifest.generation = next;
             self.manifest.seq_next = self.seq_next;
             self.changed = true;
         } else {
+            // The same once more: the base stays as it is.
+            fs::remove_dir_all(&fresh_dir).map_err(StoreError::io(&fresh_dir))?;
             self.seq_next = self.manifest.seq_next;
         }
         let head = (self.meta.source.as_str(), self.meta.kind.as_str(), self.header.as_str());
-        quarantine::append(&self.dir, &self.meta.id, head, self.meta.rows_done, &self.rejects)?;
+        if self.before.is_none() || self.changed {
+            quarantine::append(&self.dir, &self.meta.id, head, self.meta.rows_done, &self.rejects)?;
+        }
         self.rejects.clear();
         self.meta.events += events;
         self.meta.duplicates += duplicates;
         self.meta.rejected = self.rejected.clone();
         self.meta.rows_done = rows_done;
         self.meta.finished = finish;
-        (self.waiting_rows, self.waiting_events) = (0, 0);
+        self.waiting_events = 0;
         self.side_ids.clear();
         let mut manifest = self.manifest.clone();
-        manifest.imports.push(self.meta.clone());
+        manifest.imports.push(match &self.before {
+            Some(before) if finish && !self.changed => before.clone(),
+            _ => self.meta.clone(),
+        });
         manifest.write(&self.dir)?;
         sweep(&self.dir, self.manifest.generation)
     }
 
+    /// All streams with their columns: the base's, what has come, what will be derived.
     fn fields(&self) -> BTreeMap<String, Vec<Field>> {
         let mut fields: BTreeMap<String, Vec<Field>> = BTreeMap::new();
-        for s in &self.manifest.streams {
-            fields.entry(s.name.clone()).or_default();
-        }
-        for b in &self.buckets {
-            for s in &b.streams {
-                fields.entry(s.name.clone()).or_default();
-            }
+        let fresh = self.buckets.iter().flat_map(|b| b.streams.iter().map(|s| &s.name));
+        for name in self.manifest.streams.iter().map(|s| &s.name).chain(fresh) {
+            fields.entry(name.clone()).or_default();
         }
         for ((stream, column), (kind, scale)) in &self.schema {
             let field = Field { name: column.clone(), kind: *kind, scale: *scale };
             fields.entry(stream.clone()).or_default().push(field);
+        }
+        for (stream, derived) in derive::fields(&fields) {
+            let own = fields.entry(stream.to_string()).or_default();
+            for f in derived {
+                match own.iter_mut().find(|o| o.name == f.name) {
+                    Some(o) => o.scale = o.scale.max(f.scale),
+                    None => own.push(f),
+                }
+            }
         }
         fields
     }
@@ -326,7 +362,7 @@ impl Import {
     fn slugs<'n>(&self, names: impl Iterator<Item = &'n String>) -> BTreeMap<String, String> {
         let mut slugs: BTreeMap<String, String> =
             self.manifest.streams.iter().map(|s| (s.name.clone(), s.slug.clone())).collect();
-        for name in names.map(String::as_str).chain([gyul_model::names::ORDER, gyul_model::names::REFUND]) {
+        for name in names {
             if slugs.contains_key(name) {
                 continue;
             }
@@ -335,7 +371,7 @@ impl Import {
             let plain = if plain.is_empty() || plain == "customers" { format!("{plain}-event") } else { plain };
             let taken = |s: &String| slugs.values().any(|t| t == s);
             let slug = (1..).map(|n| if n == 1 { plain.clone() } else { format!("{plain}-{n}") }).find(|s| !taken(s));
-            slugs.insert(name.to_string(), slug.unwrap_or(plain));
+            slugs.insert(name.clone(), slug.unwrap_or(plain));
         }
         slugs
     }
@@ -350,27 +386,50 @@ struct Job<'a> {
     side_ids: &'a FxHashSet<(u64, u64)>,
 }
 
+/// What became of a part.
+#[derive(Default)]
 struct Merged {
-    buckets: Vec<BucketRows>,
+    streams: BTreeMap<String, StreamCount>,
+    customers: u64,
     new_rows: u64,
     duplicates: u64,
     derived: u64,
 }
 
+struct StreamCount {
+    rows: u64,
+    first: Option<Instant>,
+    last: Option<Instant>,
+}
+
 impl Job<'_> {
-    /// The old rows of the part's buckets with the new ones, without duplicates, sorted.
-    fn merge(&self, part: usize, fresh: Vec<BucketRows>) -> Result<Merged, StoreError> {
-        let mut out = Merged { buckets: vec![], new_rows: 0, duplicates: 0, derived: 0 };
-        let old = self.read_old(part)?;
-        for (fresh, mut bucket) in fresh.into_iter().zip(old) {
+    /// The old rows of the part's buckets with the new ones, without duplicates, sorted and written.
+    fn part(&self, part: usize, fresh: Vec<BucketRows>) -> Result<Merged, StoreError> {
+        let mut out = Merged::default();
+        let mut buckets = vec![];
+        for (fresh, mut bucket) in fresh.into_iter().zip(self.read_old(part)?) {
             for s in &fresh.streams {
                 let (new, duplicates) = self.add(&mut bucket, &fresh, s);
                 out.new_rows += new;
                 out.duplicates += duplicates;
             }
             out.derived += derive(&mut bucket);
-            out.buckets.push(sorted(bucket));
+            buckets.push(sorted(bucket));
         }
+        for name in self.fields.keys() {
+            let streams = || buckets.iter().flat_map(|b| &b.streams).filter(|s| s.name == *name);
+            let dated = || streams().flat_map(|s| s.ts.iter().copied()).filter(|t| *t != Instant::ALWAYS.0);
+            let count = StreamCount {
+                rows: streams().map(|s| s.len() as u64).sum(),
+                first: dated().min().map(Instant),
+                last: dated().max().map(Instant),
+            };
+            out.streams.insert(name.clone(), count);
+        }
+        out.customers = buckets.iter().map(|b| b.customers.texts.len() as u64).sum();
+        // Every part has a file for every stream, so that readers need not ask.
+        self.fields.par_iter().map(|(n, f)| self.write_stream(part, n, f, &buckets)).collect::<Result<Vec<_>, _>>()?;
+        self.write_customers(part, &buckets)?;
         Ok(out)
     }
 
@@ -442,13 +501,7 @@ impl Job<'_> {
         Ok(buckets)
     }
 
-    /// Every part has a file for every stream, so that readers need not ask.
-    fn write(&self, part: usize, merged: &Merged, names: &[String]) -> Result<(), StoreError> {
-        names.par_iter().map(|n| self.write_stream(part, n, merged)).collect::<Result<Vec<_>, _>>()?;
-        self.write_customers(part, merged, names)
-    }
-
-    fn write_stream(&self, part: usize, name: &str, merged: &Merged) -> Result<(), StoreError> {
+    fn write_stream(&self, part: usize, name: &str, own: &[Field], buckets: &[BucketRows]) -> Result<(), StoreError> {
         let folder = self.new.join(&self.slugs[name]);
         fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
         let mut fields: Vec<Field> = ["customer", "ts", "seq", "id"]
@@ -456,23 +509,30 @@ impl Job<'_> {
             .zip([Kind::Text, Kind::Instant, Kind::Num, Kind::Num])
             .map(|(n, kind)| Field { name: n.to_string(), kind, scale: 0 })
             .collect();
-        // A column's scale is the largest of all buckets, so that every file of a stream has the same schema.
-        fields.extend(self.stream_fields(name, merged));
+        fields.extend_from_slice(own);
         let mut writer = Writer::create(&folder.join(format!("part-{part}.parquet")), &fields, &[0, 1, 2])?;
         let none = StreamRows::default();
-        for b in &merged.buckets {
+        for b in buckets {
             let s = b.streams.iter().find(|s| s.name == name).unwrap_or(&none);
             let customer: Vec<u32> = s.customer.iter().map(|c| c + 1).collect();
             let ts: Vec<i64> = s.ts.iter().map(|t| if *t == Instant::ALWAYS.0 { i64::MIN } else { *t }).collect();
             let seq: Vec<i64> = s.seq.iter().map(|x| i64::from(*x)).collect();
             let id: Vec<i64> = s.id.iter().map(|x| *x as i64).collect();
-            let own: Vec<Values> = fields[4..]
+            // A column may be missing here, or have numbers of fewer places than elsewhere.
+            let own: Vec<Cow<Values>> = fields[4..]
                 .iter()
-                .map(|f| {
-                    let mut v = s.find(&f.name).cloned().unwrap_or_else(|| Values::new(&f.name, f.kind));
-                    v.pad(s.len());
-                    v.widen(f.scale);
-                    v
+                .map(|f| match s.find(&f.name) {
+                    Some(v) if v.scale == f.scale => Cow::Borrowed(v),
+                    Some(v) => {
+                        let mut v = v.clone();
+                        v.widen(f.scale);
+                        Cow::Owned(v)
+                    }
+                    None => {
+                        let mut v = Values::new(&f.name, f.kind);
+                        v.pad(s.len());
+                        Cow::Owned(v)
+                    }
                 })
                 .collect();
             let mut data = vec![
@@ -481,25 +541,13 @@ impl Job<'_> {
                 Data::Ints(&seq),
                 Data::Ints(&id),
             ];
-            data.extend(own.iter().map(Data::of));
+            data.extend(own.iter().map(|v| Data::of(v)));
             writer.group(&data)?;
         }
         writer.close()
     }
 
-    fn stream_fields(&self, name: &str, merged: &Merged) -> Vec<Field> {
-        let mut fields = self.fields.get(name).cloned().unwrap_or_default();
-        // Derived events have columns that no import brought.
-        for c in merged.buckets.iter().flat_map(|b| &b.streams).filter(|s| s.name == name).flat_map(|s| &s.columns) {
-            match fields.iter_mut().find(|f| f.name == c.name) {
-                Some(f) => f.scale = f.scale.max(c.scale),
-                None => fields.push(Field { name: c.name.clone(), kind: c.kind, scale: c.scale }),
-            }
-        }
-        fields
-    }
-
-    fn write_customers(&self, part: usize, merged: &Merged, names: &[String]) -> Result<(), StoreError> {
+    fn write_customers(&self, part: usize, buckets: &[BucketRows]) -> Result<(), StoreError> {
         let folder = self.new.join("customers");
         fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
         let num = |n: &str| Field { name: n.into(), kind: Kind::Num, scale: 0 };
@@ -508,15 +556,15 @@ impl Job<'_> {
             num("bucket"),
             Field { name: "exists_from".into(), kind: Kind::Instant, scale: 0 },
         ];
-        fields.extend(names.iter().map(|n| num(&format!("events:{}", self.slugs[n]))));
+        fields.extend(self.fields.keys().map(|n| num(&format!("events:{}", self.slugs[n]))));
         let mut writer = Writer::create(&folder.join(format!("part-{part}.parquet")), &fields, &[1, 0])?;
-        for (g, b) in merged.buckets.iter().enumerate() {
+        for (g, b) in buckets.iter().enumerate() {
             let n = b.customers.texts.len();
             let codes: Vec<u32> = (1..=n as u32).collect();
             let bucket = vec![(part * PER_PART + g) as i64; n];
             let mut from = vec![i64::MAX; n];
             let mut counts: Vec<Vec<i64>> = vec![];
-            for name in names {
+            for name in self.fields.keys() {
                 let mut count = vec![0_i64; n];
                 if let Some(s) = b.streams.iter().find(|s| s.name == *name) {
                     for i in 0..s.len() {
@@ -570,31 +618,6 @@ fn sorted(bucket: BucketRows) -> BucketRows {
     out
 }
 
-fn stream_metas(
-    merged: &[Merged],
-    columns: &BTreeMap<String, Vec<Field>>,
-    slugs: &BTreeMap<String, String>,
-) -> Vec<StreamMeta> {
-    let mut metas = vec![];
-    for (name, fields) in columns {
-        let streams = || merged.iter().flat_map(|m| &m.buckets).flat_map(|b| &b.streams).filter(|s| s.name == *name);
-        let rows: u64 = streams().map(|s| s.len() as u64).sum();
-        if rows == 0 {
-            continue;
-        }
-        let dated = || streams().flat_map(|s| s.ts.iter().copied()).filter(|t| *t != Instant::ALWAYS.0);
-        metas.push(StreamMeta {
-            name: name.clone(),
-            slug: slugs.get(name).cloned().unwrap_or_default(),
-            rows,
-            first: dated().min().map(Instant),
-            last: dated().max().map(Instant),
-            columns: fields.clone(),
-        });
-    }
-    metas
-}
-
 /// Removes what no manifest names: other generations, and those that were never finished.
 fn sweep(dir: &Path, generation: u64) -> Result<(), StoreError> {
     let base = dir.join("base");
@@ -607,19 +630,33 @@ fn sweep(dir: &Path, generation: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Names of our own columns: a property of that name gets an underscore behind it.
+const RESERVED: [&str; 6] = ["customer", "ts", "seq", "id", derive::DERIVED, derive::MATCHED];
+
+fn known(c: &Column, i: usize) -> bool {
+    match c {
+        Column::Bool(v) => v[i].is_some(),
+        Column::Num { mantissas: v, .. } | Column::Instant(v) => v[i] != i64::MIN,
+        Column::Text(t) | Column::List(t) => t.get(i).is_some(),
+    }
+}
+
+/// A value as text.
+fn text_of(c: &Column, i: usize) -> Option<String> {
+    match c {
+        Column::Bool(v) => v[i].map(|b| b.to_string()),
+        Column::Num { scale, mantissas } => {
+            Some(mantissas[i]).filter(|m| *m != i64::MIN).map(|m| Decimal::new(m, *scale).to_string())
+        }
+        Column::Instant(v) => Some(v[i]).filter(|t| *t != i64::MIN).map(|t| Instant(t).to_string()),
+        Column::Text(t) | Column::List(t) => t.get(i).map(str::to_string),
+    }
+}
+
 /// A column in another kind: everything can be a text; texts that read as numbers can be numbers.
 fn converted(c: &Column, to: Kind) -> Column {
     let n = c.len();
-    let text = |i: usize| -> Option<String> {
-        match c {
-            Column::Bool(v) => v[i].map(|b| b.to_string()),
-            Column::Num { scale, mantissas } => {
-                Some(mantissas[i]).filter(|m| *m != i64::MIN).map(|m| Decimal::new(m, *scale).to_string())
-            }
-            Column::Instant(v) => Some(v[i]).filter(|t| *t != i64::MIN).map(|t| Instant(t).to_string()),
-            Column::Text(t) | Column::List(t) => t.get(i).map(str::to_string),
-        }
-    };
+    let text = |i: usize| text_of(c, i);
     let texts = |f: &dyn Fn(usize) -> Option<String>| {
         let mut out = TextColumn::default();
         (0..n).for_each(|i| out.push(f(i).as_deref()));

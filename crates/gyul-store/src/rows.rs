@@ -89,18 +89,15 @@ impl Values {
         if self.is_text() { self.codes.resize(len, 0) } else { self.ints.resize(len, self.unknown()) }
     }
 
-    /// Makes room for numbers of a larger scale; `false` if some value would not fit.
-    pub fn widen(&mut self, scale: u8) -> bool {
-        if scale <= self.scale {
-            return true;
+    /// Makes room for numbers of a larger scale. What would need more than 18 digits then becomes unknown.
+    pub fn widen(&mut self, scale: u8) {
+        if scale <= self.scale || self.kind != Kind::Num {
+            return;
         }
         let p = POW10[(scale - self.scale) as usize];
-        if self.ints.iter().any(|v| *v != i64::MIN && v.checked_mul(p).is_none()) {
-            return false;
-        }
-        self.ints.iter_mut().filter(|v| **v != i64::MIN).for_each(|v| *v *= p);
+        let known = self.ints.iter_mut().filter(|v| **v != i64::MIN);
+        known.for_each(|v| *v = v.checked_mul(p).unwrap_or(i64::MIN));
         self.scale = scale;
-        true
     }
 
     pub fn text(&mut self, t: Option<&str>) {
@@ -122,7 +119,9 @@ impl Values {
                 self.ints.push(if m == i64::MIN { m } else { m.checked_mul(by).unwrap_or(i64::MIN) });
             }
             Column::Instant(v) => self.ints.push(v[i]),
-            Column::Text(t) | Column::List(t) => self.text(t.get(i)),
+            Column::Text(t) => self.text(t.get(i)),
+            // An empty list says nothing.
+            Column::List(t) => self.text(t.get(i).filter(|t| !t.is_empty())),
         }
     }
 }
@@ -159,27 +158,21 @@ impl StreamRows {
         self.columns.iter().find(|c| c.name == name)
     }
 
-    /// Keeps the rows for which `keep` says so, in the order given.
-    pub fn select(&self, rows: &[u32]) -> StreamRows {
+    /// These rows, in this order.
+    pub fn select(self, rows: &[u32]) -> StreamRows {
         let pick = |v: &[i64]| rows.iter().map(|i| v[*i as usize]).collect();
+        let columns = self.columns.into_iter().map(|c| Values {
+            ints: if c.is_text() { vec![] } else { pick(&c.ints) },
+            codes: if c.is_text() { rows.iter().map(|i| c.codes[*i as usize]).collect() } else { vec![] },
+            ..c
+        });
         StreamRows {
-            name: self.name.clone(),
+            name: self.name,
             customer: rows.iter().map(|i| self.customer[*i as usize]).collect(),
             ts: pick(&self.ts),
             seq: rows.iter().map(|i| self.seq[*i as usize]).collect(),
             id: rows.iter().map(|i| self.id[*i as usize]).collect(),
-            columns: self
-                .columns
-                .iter()
-                .map(|c| Values {
-                    name: c.name.clone(),
-                    kind: c.kind,
-                    scale: c.scale,
-                    ints: if c.is_text() { vec![] } else { pick(&c.ints) },
-                    codes: if c.is_text() { rows.iter().map(|i| c.codes[*i as usize]).collect() } else { vec![] },
-                    dict: c.dict.clone(),
-                })
-                .collect(),
+            columns: columns.collect(),
         }
     }
 }
@@ -230,8 +223,12 @@ impl BucketRows {
         s.columns.iter_mut().for_each(|c| c.pad(len));
     }
 
-    /// Bytes held, roughly.
+    /// Bytes held, roughly: rows, and texts with their look-up.
     pub fn weight(&self) -> usize {
-        self.streams.iter().map(|s| s.len() * (24 + 6 * s.columns.len())).sum()
+        let texts = |d: &Interner| d.texts.len() * 80;
+        let stream = |s: &StreamRows| {
+            s.len() * (24 + 6 * s.columns.len()) + s.columns.iter().map(|c| texts(&c.dict)).sum::<usize>()
+        };
+        texts(&self.customers) + self.streams.iter().map(stream).sum::<usize>()
     }
 }

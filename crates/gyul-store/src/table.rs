@@ -100,7 +100,7 @@ impl Writer {
                 .build();
             SerializedFileWriter::new(file, Arc::new(schema), Arc::new(props))
         };
-        let writer = made().map_err(|e| StoreError::damaged(path, e))?;
+        let writer = made().map_err(|e| failed(path, e))?;
         Ok(Writer { path: path.to_path_buf(), writer })
     }
 
@@ -113,13 +113,13 @@ impl Writer {
             group.close()?;
             Ok(())
         };
-        write().map_err(|e| StoreError::damaged(&self.path, e))
+        write().map_err(|e| failed(&self.path, e))
     }
 
     /// Finishes the file and makes sure that it is on disk.
     pub fn close(self) -> Result<(), StoreError> {
         let path = self.path;
-        let file = self.writer.into_inner().map_err(|e| StoreError::damaged(&path, e))?;
+        let file = self.writer.into_inner().map_err(|e| failed(&path, e))?;
         file.sync_all().map_err(StoreError::io(&path))
     }
 }
@@ -162,6 +162,17 @@ fn column(group: &mut SerializedRowGroupWriter<File>, data: &Data) -> parquet::e
         }
     }
     w.close()
+}
+
+/// A full disk is no damage: what the system said is passed on.
+fn failed(path: &Path, e: parquet::errors::ParquetError) -> StoreError {
+    if let parquet::errors::ParquetError::External(inner) = e {
+        return match inner.downcast::<std::io::Error>() {
+            Ok(io) => StoreError::io(path)(*io),
+            Err(other) => StoreError::damaged(path, other),
+        };
+    }
+    StoreError::damaged(path, e)
 }
 
 pub struct Reader {

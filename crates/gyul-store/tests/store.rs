@@ -184,6 +184,38 @@ fn kinds_that_differ_from_the_base_are_brought_to_its_kind() {
 }
 
 #[test]
+fn what_cannot_be_brought_to_the_kind_is_rejected_and_our_own_names_are_kept_apart() {
+    let f = Folder::new("conflict");
+    let batch = |c: Column| StreamBatch {
+        name: "seen".into(),
+        customer: texts(&[Some("a"), Some("b")]),
+        ts: vec![1, 2],
+        id: vec![hash64(format!("{c:?}").as_bytes()), 2],
+        row: vec![1, 2],
+        props: vec![("v".into(), c), ("id".into(), Column::Text(texts(&[Some("x"), Some("y")])))],
+    };
+    import(&f.0, "1", &[batch(Column::Num { scale: 0, mantissas: vec![7, 8] })]);
+    let s = import(&f.0, "2", &[batch(Column::Text(texts(&[Some("red"), Some("8")])))]);
+    assert_eq!((s.rows, s.events, s.duplicates, s.rejected["type_conflict"]), (2, 0, 1, 1));
+    let kept = quarantined(&f.0).unwrap();
+    assert_eq!((kept[0].rows[0].row, kept[0].rows[0].content.as_str()), (1, "v=red, id=x"));
+    let data = Store::open(&f.0).unwrap().load(&Needs::All).unwrap();
+    assert_eq!(timeline(&data, "a").events[0].prop("id_"), Some(&Value::text("x")));
+}
+
+#[test]
+fn a_line_without_an_amount_leaves_the_total_unknown() {
+    let f = Folder::new("unknown");
+    let mut batch = lines(names::ITEM, "order_id", &[("a", "1", "p", 1, 2, 100), ("a", "1", "q", 1, 1, 100)]);
+    batch.props[3].1 = Column::Num { scale: 2, mantissas: vec![100, i64::MIN] };
+    import(&f.0, "1", &[batch]);
+    let data = Store::open(&f.0).unwrap().load(&Needs::All).unwrap();
+    let t = timeline(&data, "a");
+    let order = t.events.iter().find(|e| e.name == names::ORDER).unwrap();
+    assert_eq!((order.prop("total"), order.prop("quantity")), (None, Some(&decimal("3"))));
+}
+
+#[test]
 fn undated_traits_are_always_known_and_a_part_can_be_loaded() {
     let f = Folder::new("traits");
     let traits = StreamBatch {
@@ -219,7 +251,7 @@ fn interrupted_imports_end_as_if_never_interrupted() {
         x ^= x << 17;
         x % n
     };
-    for case in 0..12 {
+    for case in 0..5 {
         let rows: Vec<(String, String, i64, bool)> = (0..40 + below(60))
             .map(|_| (format!("c{}", below(9)), format!("o{}", below(20)), below(30) as i64, below(10) == 0))
             .collect();
@@ -255,7 +287,7 @@ fn interrupted_imports_end_as_if_never_interrupted() {
         // An interruption behind the end is none.
         let stops = [0; 3].map(|_| Some(below(rows.len() as u64) as usize));
         let mut runs = stops.into_iter().chain([None]);
-        let got = runs.find_map(|stop| run(&broken.0, stop, 600)).unwrap();
+        let got = runs.find_map(|stop| run(&broken.0, stop, 2_500)).unwrap();
         assert_eq!(
             (got.events, got.duplicates, &got.rejected),
             (want.events, want.duplicates, &want.rejected),

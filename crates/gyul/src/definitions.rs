@@ -62,12 +62,16 @@ pub fn library(files: &[(String, String)], schema: Option<&Schema>) -> Result<gy
 
 /// The data with the definitions, and the instant of the question.
 pub fn view(context: &Context, asked: &Asked) -> Result<(View, Instant), Failure> {
-    let files = texts(&asked.defs)?;
+    let mut files = texts(&asked.defs)?;
     // Errors in definitions are told before the data is touched.
+    library(&files, None)?;
+    let engine = Engine::open(&context.data).map_err(|e| Failure::says(crate::failure::IO, |l| e.message(l)))?;
+    // The data's zone and currency hold unless a file says otherwise: later files win.
+    let (zone, currency) = (&engine.manifest().zone, &engine.manifest().currency);
+    files.insert(0, ("gyul.json".into(), format!("version: 1\nzone: {zone}\ncurrency: {currency}\n")));
     let zone = library(&files, None)?.zone;
     let known = asked.known_at.as_deref().map(|t| time::instant(t, &zone)).transpose()?;
     let at = asked.as_of.as_deref().filter(|t| *t != "end").map(|t| time::instant(t, &zone)).transpose()?;
-    let engine = Engine::open(&context.data).map_err(|e| Failure::says(crate::failure::IO, |l| e.message(l)))?;
     let data = engine.load(known).map_err(|e| Failure::says(crate::failure::IO, |l| e.message(l)))?;
     let library = library(&files, Some(&schema_of(&data)))?;
     let at = match (at, asked.as_of.as_deref()) {

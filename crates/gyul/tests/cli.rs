@@ -1,0 +1,333 @@
+//! The binary as people and scripts meet it: output, exit codes, words in both languages, bad input.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const ORDERS: &str = "\u{feff}주문번호,주문일시,회원ID,결제금액\n\
+    1,2026-01-05 10:00,kim,10000\n\
+    2,2026-02-05 10:00,kim,\"20,000\"\n\
+    3,2026-02-06 11:00,lee,5000\n\
+    3,2026-02-06 11:00,lee,5000\n\
+    4,2026-02-07 11:00,,7000\n\
+    5,언젠가,park,9000\n\
+    6,2026-02-08 09:30,park,9000\n";
+
+const DEFS: &str = "version: 1\nsegments:\n  - id: repeat\n    name: { ko: 재구매 고객, en: Repeat buyers }\n    \
+    when: count(order) >= 2\n  - id: recent\n    when: count(order, last 10d) >= 1\npartitions:\n  - id: size\n    \
+    classes:\n      - { id: big, when: sum(order.total) >= 9000 }\n    otherwise: small\n";
+
+struct Shop {
+    dir: tempfile::TempDir,
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Shop {
+    fn new() -> Shop {
+        Shop { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// A shop with the orders above, and the definitions in `defs.yaml`.
+    fn open() -> Shop {
+        let shop = Shop::new();
+        shop.file("orders.csv", ORDERS);
+        shop.file("defs.yaml", DEFS);
+        assert_eq!(shop.gyul(&["import", "orders.csv", "--as", "orders"]).code, 1);
+        shop
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut c = Command::new(env!("CARGO_BIN_EXE_gyul"));
+        c.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
+        c.env_remove("LC_ALL").env_remove("LC_MESSAGES").env("LANG", "en_US.UTF-8");
+        c
+    }
+
+    fn gyul(&self, args: &[&str]) -> Ran {
+        ran(self.command(args).output().unwrap())
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(name)).unwrap()
+    }
+}
+
+fn ran(o: Output) -> Ran {
+    let text = |b: Vec<u8>| String::from_utf8(b).unwrap();
+    Ran { code: o.status.code().unwrap_or(-1), out: text(o.stdout), err: text(o.stderr) }
+}
+
+#[test]
+fn import_accounts_for_every_row_and_twice_changes_nothing() {
+    let shop = Shop::open();
+    let again = shop.gyul(&["import", "orders.csv", "--as", "orders"]);
+    assert!(again.out.contains("7 rows = 0 events + 5 duplicates + 2 rejected"), "{}", again.out);
+    let info: serde_json::Value = serde_json::from_str(&shop.gyul(&["data", "info", "--format", "json"]).out).unwrap();
+    assert_eq!(info["customers"], 3);
+    let korean = shop.gyul(&["--lang", "ko", "import", "orders.csv", "--as", "orders", "--dry-run"]);
+    assert!(korean.out.contains("7행 = 이벤트 또는 중복 5 + 거부 2"), "{}", korean.out);
+}
+
+#[test]
+fn counts_are_json_of_the_contract_and_a_table_for_people() {
+    let shop = Shop::open();
+    let count =
+        |more: &[&str]| shop.gyul(&[&["segments", "count", "-f", "defs.yaml", "--as-of", "2026-02-08"], more].concat());
+    let json = count(&["--format", "json"]);
+    let rows: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let expected = serde_json::json!([
+        {"segment": "repeat", "count": 1, "as_of": "2026-02-08T14:59:59.999999Z"},
+        {"segment": "recent", "count": 3, "as_of": "2026-02-08T14:59:59.999999Z"},
+        {"segment": "size/big", "count": 2, "as_of": "2026-02-08T14:59:59.999999Z"},
+        {"segment": "size/small", "count": 1, "as_of": "2026-02-08T14:59:59.999999Z"},
+    ]);
+    assert_eq!(rows, expected);
+    assert_eq!((json.code, json.err.as_str()), (0, ""));
+    let table = "\
+segment     name           customers   share
+──────────  ─────────────  ─────────  ──────
+repeat      Repeat buyers          1   33.3%
+recent      recent                 3  100.0%
+size/big    size · big             2   66.7%
+size/small  size · small           1   33.3%
+3 customers in all, as of 2026-02-08 23:59:59 (Asia/Seoul)
+";
+    assert_eq!(count(&[]).out, table);
+    let korean = count(&["--lang", "ko"]).out;
+    assert!(korean.contains("재구매 고객") && korean.contains("전체 고객 3명, 2026-02-08 23:59:59 (Asia/Seoul) 기준"));
+    assert_eq!(count(&["--format", "csv"]).out.lines().next(), Some("segment,count,as_of"));
+}
+
+#[test]
+fn the_past_is_as_it_was() {
+    let shop = Shop::open();
+    let members = |at: &str| shop.gyul(&["segments", "members", "recent", "-f", "defs.yaml", "--as-of", at]).out;
+    assert_eq!(members("2026-01-05 09:59"), "customer\n");
+    assert_eq!(members("2026-01-05 10:00"), "customer\nkim\n");
+    assert_eq!(members("2026-01-15T00:59:59.999999Z"), "customer\nkim\n");
+    assert_eq!(members("2026-01-15T01:00:00Z"), "customer\n");
+    let history =
+        ["segments", "history", "recent", "-f", "defs.yaml", "--as-of", "2026-02-08", "--changes", "--format", "csv"];
+    let expected = "segment,at,customer,change\n\
+        recent,2026-01-05T01:00:00Z,kim,entered\n\
+        recent,2026-01-15T01:00:00Z,kim,left\n\
+        recent,2026-02-05T01:00:00Z,kim,entered\n\
+        recent,2026-02-06T02:00:00Z,lee,entered\n\
+        recent,2026-02-08T00:30:00Z,park,entered\n";
+    assert_eq!(shop.gyul(&history).out, expected);
+    // Nothing was known before the import.
+    let count = [
+        "segments",
+        "count",
+        "-f",
+        "defs.yaml",
+        "--as-of",
+        "2026-02-08",
+        "--known-at",
+        "2026-02-08",
+        "--format",
+        "csv",
+    ];
+    assert!(shop.gyul(&count).out.contains("repeat,0,"));
+}
+
+#[test]
+fn why_says_the_reasons_in_both_languages_and_until_when() {
+    let shop = Shop::open();
+    let why = |lang: &str| {
+        shop.gyul(&["--lang", lang, "segments", "why", "recent", "kim", "-f", "defs.yaml", "--as-of", "2026-02-08"]).out
+    };
+    let english = why("en");
+    assert!(english.starts_with("✓ kim is in recent."), "{english}");
+    assert!(english.ends_with("If nothing happens, leaves at 2026-02-15 10:00:00.\n"), "{english}");
+    assert!(why("ko").starts_with("✓ kim 고객은 recent에 속합니다."));
+    assert!(why("ko").ends_with("아무 일이 없으면 2026-02-15 10:00:00에 나갑니다.\n"));
+}
+
+#[test]
+fn measures_report_and_overlap_are_written() {
+    let shop = Shop::open();
+    let asked = ["-f", "defs.yaml", "--as-of", "2026-02-08"];
+    let run = |verb: &[&str]| shop.gyul(&[verb, &asked[..]].concat());
+    assert_eq!(run(&["measures", "-o", "m.csv"]).code, 0);
+    assert_eq!(shop.read("m.csv"), "customer,size\nkim,big\nlee,small\npark,big\n");
+    assert_eq!(run(&["measures", "-o", "m.parquet"]).code, 0);
+    assert_eq!(run(&["measures", "-o", "m.txt"]).code, 2);
+    assert_eq!(run(&["report", "-o", "r.html"]).code, 0);
+    let page = shop.read("r.html");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("재구매 고객") && page.contains("Repeat buyers"));
+    let overlap = run(&["segments", "overlap", "repeat", "size/big", "--format", "json"]);
+    let v: serde_json::Value = serde_json::from_str(&overlap.out).unwrap();
+    assert_eq!(v["both"], serde_json::json!([[1, 1], [1, 2]]));
+}
+
+#[test]
+fn rejected_rows_are_shown_exported_mended_and_taken() {
+    let shop = Shop::open();
+    let list: serde_json::Value =
+        serde_json::from_str(&shop.gyul(&["quarantine", "list", "--format", "json"]).out).unwrap();
+    let reasons: Vec<&str> = list.as_array().unwrap().iter().map(|r| r["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["no_customer", "time_unreadable"]);
+    assert!(shop.gyul(&["quarantine", "show"]).out.contains("5,언젠가,park,9000"));
+    assert_eq!(shop.gyul(&["quarantine", "export", "-o", "fix.csv"]).code, 0);
+    let mended = shop.read("fix.csv").replace("언젠가", "2026-02-09 10:00").replace("11:00,,", "11:00,choi,");
+    shop.file("fix.csv", mended);
+    let retry = shop.gyul(&["quarantine", "retry", "1", "fix.csv"]);
+    assert_eq!(retry.code, 0, "{}{}", retry.out, retry.err);
+    assert!(retry.out.contains("2 rows = 2 events + 0 duplicates + 0 rejected"));
+    assert_eq!(shop.gyul(&["quarantine", "list"]).out, "no rejected rows\n");
+    let count = shop.gyul(&["segments", "count", "-f", "defs.yaml", "--as-of", "2026-02-09", "--format", "csv"]).out;
+    assert!(count.contains("repeat,2,"), "{count}");
+}
+
+#[test]
+fn bad_files_end_with_place_reason_and_code() {
+    let shop = Shop::new();
+    let import = |name: &str, lang: &str| shop.gyul(&["--lang", lang, "import", name, "--as", "orders"]);
+    shop.file("empty.csv", "");
+    shop.file("header.csv", "order,date,customer,total\n");
+    shop.file("cut.parquet", b"PAR1\x15\x04\x15\x10");
+    shop.file("wrong.csv", b"order,date,customer,total\n1,2026-01-01,\xff\xfe\x81,3\n");
+    std::fs::create_dir(shop.dir.path().join("folder")).unwrap();
+    for (name, code) in [("empty.csv", 3), ("header.csv", 3), ("cut.parquet", 3), ("folder", 3), ("missing.csv", 3)] {
+        for lang in ["ko", "en"] {
+            let r = import(name, lang);
+            assert_eq!(r.code, code, "{name}: {}{}", r.out, r.err);
+            assert!(r.err.contains(name), "{}", r.err);
+            assert_eq!(r.err.starts_with("오류"), lang == "ko");
+        }
+    }
+    let wrong = import("wrong.csv", "en");
+    assert!([1, 3].contains(&wrong.code), "{}{}", wrong.out, wrong.err);
+    // No customer column: the error shows the lines that settle it.
+    shop.file("puzzle.csv", "a,b\nx,y\n");
+    let puzzle = import("puzzle.csv", "en");
+    assert_eq!(puzzle.code, 2);
+    assert!(puzzle.err.contains("--map"), "{}", puzzle.err);
+    assert!(!shop.dir.path().join("gyul-data/gyul.json").exists());
+}
+
+#[test]
+fn two_date_formats_in_one_column_lose_no_row() {
+    let shop = Shop::new();
+    let rows = "order,date,customer,total\n1,2026-01-31,a,1\n2,2026-02-28,b,2\n3,31/01/2026,c,3\n";
+    shop.file("o.csv", rows);
+    let r = shop.gyul(&["import", "o.csv", "--as", "orders"]);
+    assert!(r.out.contains("3 rows = 2 events + 0 duplicates + 1 rejected"), "{}{}", r.out, r.err);
+}
+
+#[test]
+fn ten_errors_are_told_at_once_with_their_places() {
+    let shop = Shop::open();
+    let mut defs = String::from("version: 1\nsegments:\n");
+    for i in 0..10 {
+        defs += &format!("  - {{ id: s{i}, when: count(order) >= }}\n");
+    }
+    shop.file("bad.yaml", defs);
+    let r = shop.gyul(&["check", "bad.yaml", "--format", "json"]);
+    assert_eq!(r.code, 1);
+    let problems: serde_json::Value = serde_json::from_str(&r.out).unwrap();
+    let lines: Vec<u64> = problems.as_array().unwrap().iter().map(|p| p["line"].as_u64().unwrap()).collect();
+    assert_eq!(lines, (3..13).collect::<Vec<u64>>());
+    assert!(shop.gyul(&["check", "bad.yaml"]).out.contains("bad.yaml:3:"));
+    assert_eq!(shop.gyul(&["segments", "count", "-f", "bad.yaml"]).code, 1);
+    assert_eq!(shop.gyul(&["check", "defs.yaml"]).code, 0);
+}
+
+#[test]
+fn mistakes_are_told_with_what_was_meant() {
+    let shop = Shop::open();
+    let ask = |args: &[&str]| shop.gyul(args);
+    let slip = ask(&["segments", "members", "repaet", "-f", "defs.yaml"]);
+    assert_eq!(slip.code, 2);
+    assert_eq!(slip.err, "error: there is no 'repaet'. Did you mean 'repeat'?\n");
+    assert_eq!(ask(&["segments", "why", "repeat", "nobody", "-f", "defs.yaml"]).code, 2);
+    assert_eq!(ask(&["segments", "count", "-f", "defs.yaml", "--as-of", "soon"]).code, 2);
+    assert_eq!(ask(&["segments", "count", "-f", "missing.yaml"]).code, 3);
+    assert_eq!(ask(&["segments", "count", "--data", "elsewhere"]).code, 3);
+    assert_eq!(ask(&["segments", "jump"]).code, 2);
+    assert_eq!(ask(&["--version"]).code, 0);
+}
+
+#[test]
+fn the_language_follows_the_system() {
+    let shop = Shop::new();
+    let say = |key: &str, value: &str| {
+        let o = shop.command(&["data", "info"]).env(key, value).output().unwrap();
+        ran(o).err
+    };
+    assert!(say("LANG", "ko_KR.UTF-8").starts_with("오류: "));
+    assert!(say("LC_ALL", "ko_KR.UTF-8").starts_with("오류: "));
+    assert!(say("LC_ALL", "C").starts_with("error: "));
+}
+
+#[test]
+fn a_policy_hides_old_events() {
+    let shop = Shop::open();
+    assert_eq!(shop.gyul(&["data", "policy", "ignore", "events", "before", "2026-02-01"]).code, 0);
+    let count = ["segments", "count", "-f", "defs.yaml", "--as-of", "2026-02-08", "--format", "csv"];
+    assert!(shop.gyul(&count).out.contains("repeat,0,"));
+    assert_eq!(shop.gyul(&["data", "policy", "keep", "forever"]).code, 2);
+    assert_eq!(shop.gyul(&["data", "policy", "none"]).out, "none\n");
+    assert!(shop.gyul(&count).out.contains("repeat,1,"));
+}
+
+#[test]
+fn a_killed_import_leaves_all_or_nothing_and_runs_again() {
+    let shop = Shop::new();
+    let path = shop.dir.path().join("many.csv");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+    writeln!(file, "order,date,customer,total").unwrap();
+    for i in 0..60_000 {
+        writeln!(file, "{i},2026-01-{:02},c{},{}", i % 28 + 1, i % 5_000, i % 97 + 1).unwrap();
+    }
+    file.into_inner().unwrap();
+    for wait in [5, 60, 150] {
+        let mut child = shop.command(&["import", "many.csv", "--as", "orders"]).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        let _ = child.kill();
+        child.wait().unwrap();
+        if let Some(events) = events(shop.dir.path(), &shop) {
+            assert_eq!(events % 60_000, 0, "after {wait} ms");
+        }
+    }
+    assert_eq!(shop.gyul(&["import", "many.csv", "--as", "orders"]).code, 0);
+    assert_eq!(events(shop.dir.path(), &shop), Some(60_000));
+}
+
+/// Orders in the data directory, if there is one.
+fn events(dir: &Path, shop: &Shop) -> Option<u64> {
+    dir.join("gyul-data/gyul.json").exists().then(|| {
+        let info: serde_json::Value =
+            serde_json::from_str(&shop.gyul(&["data", "info", "--format", "json"]).out).unwrap();
+        let streams = info["events"].as_array().unwrap();
+        streams.iter().filter(|s| s["event"] == "Order Completed").map(|s| s["rows"].as_u64().unwrap()).sum()
+    })
+}
+
+#[test]
+fn a_generated_shop_is_imported_whole() {
+    let shop = Shop::new();
+    let made = shop.gyul(&["generate", "--customers", "60", "--months", "6", "--seed", "3", "-o", "shop"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    for (file, kind) in [("profiles.csv", "profiles"), ("orders.csv", "orders"), ("events.jsonl", "events")] {
+        let r = shop.gyul(&["import", &format!("shop/{file}"), "--as", kind]);
+        assert_eq!(r.code, 0, "{file}: {}{}", r.out, r.err);
+    }
+    let r = shop.gyul(&["segments", "count", "--as-of", "end", "--format", "json"]);
+    let rows: serde_json::Value = serde_json::from_str(&r.out).unwrap();
+    let lifecycle =
+        rows.as_array().unwrap().iter().filter(|r| r["segment"].as_str().unwrap().starts_with("lifecycle/"));
+    assert_eq!(lifecycle.map(|r| r["count"].as_u64().unwrap()).sum::<u64>(), 60);
+}

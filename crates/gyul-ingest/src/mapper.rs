@@ -279,6 +279,12 @@ impl<'a> Work<'a> {
         (streams.into_iter().filter_map(|(_, b, _)| b.finish()).collect(), learnt.finish())
     }
 
+    /// Segment's calls that need no event name say what they are in `type`.
+    fn call(&self, row: usize) -> Option<&'a str> {
+        let column = self.mapper.header.iter().position(|h| h == "type")?;
+        self.rows.known(row, column).filter(|t| matches!(*t, "page" | "screen"))
+    }
+
     fn event(
         &mut self,
         row: usize,
@@ -293,7 +299,7 @@ impl<'a> Work<'a> {
             None => mapper.mapping.event.as_deref().unwrap_or(""),
             Some(_) => match (self.text(row, Role::Event)?, mapper.mapping.event.as_deref()) {
                 (Some(n), _) | (None, Some(n)) => n,
-                (None, None) => return Err((RejectCode::NoEventName, mapper.at(Role::Event))),
+                (None, None) => self.call(row).ok_or((RejectCode::NoEventName, mapper.at(Role::Event)))?,
             },
         };
         let id = match self.cell(row, Role::Id) {

@@ -109,6 +109,7 @@ impl Ints {
     }
 
     /// `i64::MIN` is unknown, whatever the width.
+    #[inline]
     pub fn get(&self, i: usize) -> i64 {
         fn wide<T: Copy + Into<i64> + PartialEq>(v: T, unknown: T) -> i64 {
             if v == unknown { i64::MIN } else { v.into() }
@@ -131,6 +132,7 @@ impl Codes {
         }
     }
 
+    #[inline]
     pub fn get(&self, i: usize) -> u32 {
         match self {
             Codes::U8(v) => v[i].into(),
@@ -153,6 +155,7 @@ impl Stream {
         Stream { offsets: vec![0; customers + 1], ts: vec![], seq: vec![], columns }
     }
 
+    #[inline]
     pub fn rows(&self, customer: usize) -> std::ops::Range<usize> {
         self.offsets[customer] as usize..self.offsets[customer + 1] as usize
     }

@@ -119,9 +119,13 @@ impl Zone {
         &self.name
     }
 
+    #[inline]
     fn offset(&self, t: Instant) -> i64 {
-        let i = self.offsets.partition_point(|(from, _)| *from <= t.0);
-        self.offsets[i.max(1) - 1].1
+        // Most instants are later than the last change of the clocks in zones that gave up changing them.
+        match self.offsets.last() {
+            Some((from, offset)) if *from <= t.0 => *offset,
+            _ => self.offsets[self.offsets.partition_point(|(from, _)| *from <= t.0).max(1) - 1].1,
+        }
     }
 
     /// Instants at which the clocks change, after `from` and up to `to`.
@@ -129,10 +133,12 @@ impl Zone {
         self.offsets.iter().map(|o| Instant(o.0)).filter(move |t| *t > from && *t <= to)
     }
 
+    #[inline]
     fn local_micros(&self, t: Instant) -> i64 {
         t.0.saturating_add(self.offset(t))
     }
 
+    #[inline]
     pub fn date(&self, t: Instant) -> Date {
         Date(self.local_micros(t).div_euclid(MICROS_DAY).clamp(-4_371_587, 2_932_896) as i32)
     }

@@ -1,12 +1,15 @@
 //! Aggregates: a fold over the picked events of a window, for every row of a block.
 
-use crate::block::Block;
+use crate::block::{Block, Rows};
 use crate::column::{Col, UNKNOWN, key_real, real_key};
 use crate::events::Slices;
 use crate::plan::*;
-use gyul_model::{Instant, POW10, Period, Zone};
+use gyul_model::{ColumnData, Instant, POW10, Period, Zone};
 use gyul_segment::tree::AggOp;
 use std::rc::Rc;
+
+/// Dictionaries with fewer texts are counted text by text; code 0 is unknown.
+const TALLY: usize = 16;
 
 /// Running sums over the picked events of a block: a window's sum is a difference of two of them.
 pub struct Prefix {
@@ -29,9 +32,11 @@ impl Block<'_> {
     pub(crate) fn agg(&mut self, agg: &AggNode, ty: Ty) -> Col {
         let simple = agg.last.is_none() || agg.sources.len() <= 1;
         match agg.op {
+            AggOp::Count if ty == Ty::Bool => self.any(agg),
             AggOp::Count if simple => self.count(agg),
             AggOp::FirstAt | AggOp::LastAt if simple => self.edge_at(agg),
             AggOp::First | AggOp::Last if agg.sources.len() == 1 => self.edge_value(agg, ty),
+            AggOp::Distinct if self.few_texts(agg) => self.distinct_texts(agg),
             AggOp::Sum | AggOp::Avg if simple => match self.sums(agg, ty) {
                 Some(c) => c,
                 None => self.fold(agg, ty),
@@ -45,6 +50,12 @@ impl Block<'_> {
         let most = agg.last.map_or(usize::MAX, |n| n as usize);
         let mut out = vec![0_i64; n];
         for source in &agg.sources {
+            if let Some((column, code)) = self.one_text(source).filter(|_| agg.last.is_none()) {
+                let tally = self.tally(source, column, &agg.bounds);
+                let counts = tally.chunks(TALLY).map(|c| i64::from(c[code as usize]));
+                out.iter_mut().zip(counts).for_each(|(out, c)| *out += c);
+                continue;
+            }
             let slices = self.slices(source, &agg.bounds);
             for (r, out) in out.iter_mut().enumerate() {
                 let (lo, hi) = slices.get(r);
@@ -52,6 +63,65 @@ impl Block<'_> {
             }
         }
         Col::Int(out)
+    }
+
+    /// A filter by one text of a small dictionary, where each event is in few windows.
+    fn one_text(&self, source: &Source) -> Option<(NodeId, u32)> {
+        let Op::CodeIs(column, code) = self.plan.nodes[source.filter? as usize].op else { return None };
+        let Node { op: Op::Prop { .. }, ty: Ty::Text(dict), .. } = self.plan.nodes[column as usize] else {
+            return None;
+        };
+        let few = self.plan.dicts[dict as usize].len() < TALLY && matches!(self.rows, Rows::Each(_));
+        few.then_some((column, code))
+    }
+
+    /// For each row how often each text of a column stands in the window, all counted in one pass.
+    fn tally(&mut self, source: &Source, column: NodeId, bounds: &Bounds) -> Rc<Vec<u32>> {
+        if let Some(t) = self.tallies.get(&(column, *bounds)) {
+            return t.clone();
+        }
+        let slices = self.slices(&Source { filter: None, ..source.clone() }, bounds);
+        let mut out = vec![0; self.len() * TALLY];
+        let Op::Prop { column: c } = self.plan.nodes[column as usize].op else { return Rc::new(out) };
+        if let ColumnData::Codes(codes) = &self.bucket.streams[source.stream as usize].columns[c as usize] {
+            for (r, counts) in out.chunks_mut(TALLY).enumerate() {
+                let (lo, hi) = slices.get(r);
+                (lo..hi).for_each(|k| counts[codes.get(slices.first + k) as usize] += 1);
+            }
+        }
+        let out = Rc::new(out);
+        self.tallies.insert((column, *bounds), out.clone());
+        out
+    }
+
+    /// Whether there is any event: whether the latest one up to the upper end comes after the lower one.
+    fn any(&mut self, agg: &AggNode) -> Col {
+        let mut out = vec![0_u8; self.len()];
+        let after = agg.bounds.after.map(|b| self.col(b));
+        // The busiest streams first: they settle most of the customers.
+        let mut sources: Vec<&Source> = agg.sources.iter().filter(|s| !self.events(s.stream).is_empty()).collect();
+        sources.sort_by_key(|s| std::cmp::Reverse(self.events(s.stream).len()));
+        for source in sources {
+            let events = self.events(source.stream);
+            let upper = self.upto(source.stream, agg.bounds.until);
+            let picked = self.picked(source);
+            let s = &self.bucket.streams[source.stream as usize];
+            for (r, out) in out.iter_mut().enumerate() {
+                let lo = s.offsets[self.customer(r)] as usize - events.start;
+                let hi = upper[r] as usize;
+                if *out == 1 || lo >= hi {
+                    continue;
+                }
+                let last = picked.as_ref().map_or(Some(hi - 1), |p| p.last(lo, hi));
+                let inside = |k: usize| match after.as_ref().map(|a| a.int_at(r)) {
+                    None => true,
+                    Some(UNKNOWN) => false,
+                    Some(t) => s.ts[events.start + k] > t,
+                };
+                *out = last.is_some_and(inside).into();
+            }
+        }
+        Col::Bool(out)
     }
 
     fn edge_at(&mut self, agg: &AggNode) -> Col {
@@ -136,7 +206,7 @@ impl Block<'_> {
             return p.clone();
         }
         let values = self.col(value);
-        let n = slices.picked.as_ref().map_or_else(|| self.events(source.stream).len(), |p| p.index.len());
+        let n = slices.picked.as_ref().map_or_else(|| self.events(source.stream).len(), |p| p.index().len());
         let mut sum = Vec::with_capacity(n + 1);
         let (mut total, mut most, mut unknowns) = (0_i64, 0_u64, 0);
         sum.push(0);
@@ -161,6 +231,27 @@ impl Block<'_> {
         let prefix = Rc::new(Prefix { sum, known, safe });
         self.prefixes.insert(source.clone(), prefix.clone());
         prefix
+    }
+
+    /// One stream's texts from a dictionary so small that a bit set holds it.
+    fn few_texts(&self, agg: &AggNode) -> bool {
+        let [Source { value: Some(value), .. }] = agg.sources[..] else { return false };
+        matches!(self.plan.nodes[value as usize].ty, Ty::Text(d) if self.plan.dicts[d as usize].len() < 64)
+    }
+
+    fn distinct_texts(&mut self, agg: &AggNode) -> Col {
+        let source = &agg.sources[0];
+        let most = agg.last.map_or(usize::MAX, |n| n as usize);
+        let slices = self.slices(source, &agg.bounds);
+        let values = source.value.map(|v| self.col(v));
+        let Some(Col::Code(codes)) = values.as_deref() else { return Col::Int(vec![0; self.len()]) };
+        let count = |r| {
+            let (lo, hi) = slices.get(r);
+            let seen = (lo.max(hi.saturating_sub(most))..hi).fold(0_u64, |seen, k| seen | 1 << codes[slices.event(k)]);
+            // Code 0 is unknown.
+            (seen >> 1).count_ones().into()
+        };
+        Col::Int((0..self.len()).map(count).collect())
     }
 
     /// Any aggregate, event by event.

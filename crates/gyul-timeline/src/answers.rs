@@ -26,16 +26,7 @@ impl Bits {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.words.iter().enumerate().flat_map(|(w, &word)| {
-            let mut rest = word;
-            std::iter::from_fn(move || {
-                let bit = rest.trailing_zeros();
-                (rest != 0).then(|| {
-                    rest &= rest - 1;
-                    w * 64 + bit as usize
-                })
-            })
-        })
+        ones(&self.words)
     }
 
     /// How many are in both.
@@ -46,6 +37,20 @@ impl Bits {
     pub fn union(&mut self, other: &Bits) {
         self.words.iter_mut().zip(&other.words).for_each(|(a, b)| *a |= b);
     }
+}
+
+/// The positions of the bits that are set, ascending.
+pub(crate) fn ones(words: &[u64]) -> impl Iterator<Item = usize> + '_ {
+    words.iter().enumerate().flat_map(|(w, &word)| {
+        let mut rest = word;
+        std::iter::from_fn(move || {
+            let bit = rest.trailing_zeros();
+            (rest != 0).then(|| {
+                rest &= rest - 1;
+                w * 64 + bit as usize
+            })
+        })
+    })
 }
 
 /// Membership of everybody at one instant. Indexes follow the library that the plan was compiled from.

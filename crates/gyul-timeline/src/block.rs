@@ -32,6 +32,7 @@ pub struct Block<'a> {
     pub(crate) picked: FxHashMap<(u32, Option<NodeId>), Rc<crate::events::Picked>>,
     pub(crate) positions: FxHashMap<(u32, Option<NodeId>, bool), Rc<Vec<u32>>>,
     pub(crate) prefixes: FxHashMap<Source, Rc<crate::agg::Prefix>>,
+    pub(crate) tallies: FxHashMap<(NodeId, Bounds), Rc<Vec<u32>>>,
 }
 
 impl<'a> Block<'a> {
@@ -54,6 +55,7 @@ impl<'a> Block<'a> {
             picked: FxHashMap::default(),
             positions: FxHashMap::default(),
             prefixes: FxHashMap::default(),
+            tallies: FxHashMap::default(),
         }
     }
 
@@ -123,17 +125,17 @@ impl<'a> Block<'a> {
             Op::Real(bits) => Col::OneReal(f64::from_bits(*bits)),
             Op::Nothing => Col::OneInt(UNKNOWN),
 
-            Op::Now => self.from_instant(|t, _| t),
+            Op::Now => self.per_instant(|t, _| t),
             Op::Ago(d) => {
                 let d = *d;
-                self.from_instant(move |t, z| z.ago(Instant(t), d).0)
+                self.per_instant(move |t, z| z.ago(Instant(t), d).0)
             }
             Op::EndOf { period, back } => {
                 let (period, back) = (*period, *back);
-                self.from_instant(move |t, z| z.end_of(Instant(t), period, back).0)
+                self.per_instant(move |t, z| z.end_of(Instant(t), period, back).0)
             }
-            Op::Today => self.from_instant(|t, z| z.date(Instant(t)).0.into()),
-            Op::Trait { stream, column } => self.trait_values(*stream, *column, node.ty),
+            Op::Today => self.per_instant(|t, z| z.date(Instant(t)).0.into()),
+            Op::Trait { stream, column } => self.trait_values(*stream, *column),
             Op::AgeOn { birth, today } => {
                 let (birth, today) = (self.col(*birth), self.col(*today));
                 let age = |b: i64, t: i64| {
@@ -188,7 +190,7 @@ impl<'a> Block<'a> {
                 let and = matches!(node.op, Op::And(_));
                 let mut acc = Col::OneBool(and.into());
                 for id in list {
-                    col::fold_bool(&mut acc, &*self.col(*id), and);
+                    col::fold_bool(&mut acc, &self.col(*id), and);
                     if and && acc.all_false() {
                         return Col::OneBool(0);
                     }
@@ -224,7 +226,7 @@ impl<'a> Block<'a> {
         }
     }
 
-    fn from_instant(&self, f: impl Fn(i64, &Zone) -> i64) -> Col {
+    fn per_instant(&self, f: impl Fn(i64, &Zone) -> i64) -> Col {
         let zone = self.zone();
         match &self.rows {
             Rows::Each(t) => Col::OneInt(f(*t, zone)),
@@ -233,19 +235,19 @@ impl<'a> Block<'a> {
     }
 
     /// The latest known value of a trait at each row's instant.
-    fn trait_values(&mut self, stream: u32, column: u32, ty: Ty) -> Col {
+    fn trait_values(&mut self, stream: u32, column: u32) -> Col {
         let upto = self.upto(stream, None);
         let s = &self.bucket.streams[stream as usize];
         let first = s.offsets[self.customers.start] as usize;
         let data = &s.columns[column as usize];
-        let n = self.len();
-        let mut at = Vec::with_capacity(n);
-        for r in 0..n {
-            let start = s.offsets[self.customer(r)] as usize;
-            let end = first + upto[r] as usize;
-            at.push((start..end).rev().find(|i| known(data, *i)));
+        let rows = (0..self.len()).map(|r| (s.offsets[self.customer(r)] as usize..first + upto[r] as usize).rev());
+        use gyul_model::ColumnData::*;
+        match data {
+            Bool(v) => Col::Bool(latest(rows, 2, |i| v[i])),
+            Num(v) => Col::Int(latest(rows, UNKNOWN, |i| v.get(i))),
+            Instant(v) => Col::Int(latest(rows, UNKNOWN, |i| v[i])),
+            Codes(v) => Col::Code(latest(rows, 0, |i| v.get(i))),
         }
-        gather(data, ty, at.into_iter())
     }
 
     /// Equality with a constant, straight on the narrow codes where the operand is a property.
@@ -334,15 +336,13 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Whether a column holds a known value in a row.
-pub fn known(data: &gyul_model::ColumnData, i: usize) -> bool {
-    use gyul_model::ColumnData::*;
-    match data {
-        Bool(v) => v[i] != 2,
-        Num(v) => v.get(i) != UNKNOWN,
-        Instant(v) => v[i] != UNKNOWN,
-        Codes(v) => v.get(i) != 0,
-    }
+/// The first known value of each range.
+fn latest<T: Copy + PartialEq>(
+    ranges: impl Iterator<Item = impl Iterator<Item = usize>>,
+    unknown: T,
+    value: impl Fn(usize) -> T,
+) -> Vec<T> {
+    ranges.map(|mut r| r.find_map(|i| Some(value(i)).filter(|v| *v != unknown)).unwrap_or(unknown)).collect()
 }
 
 /// The values of a stored column at some of its rows; `None` is unknown.

@@ -160,12 +160,10 @@ impl Recipe {
 
     fn source(&mut self, plan: &Plan, source: &Source, shifts: &[Shift]) {
         let mut plain = Source { value: None, ..source.clone() };
-        if let Some(filter) = source.filter {
-            if plan.nodes[filter as usize].needs_now {
-                plain.filter = None;
-                self.row_by_row = true;
-                self.neighbours(plan, filter);
-            }
+        if let Some(filter) = source.filter.filter(|f| plan.nodes[*f as usize].needs_now) {
+            plain.filter = None;
+            self.row_by_row = true;
+            self.neighbours(plan, filter);
         }
         if let Some(value) = source.value.filter(|v| plan.nodes[*v as usize].needs_now) {
             self.row_by_row = true;
@@ -230,12 +228,12 @@ impl Recipe {
             for c in customers.clone() {
                 let rows = stream.rows(c);
                 let (lo, hi) = match &picked {
-                    Some(p) => (p.rank[rows.start - first] as usize, p.rank[rows.end - first] as usize),
+                    Some(p) => (p.rank(rows.start - first), p.rank(rows.end - first)),
                     None => (rows.start - first, rows.end - first),
                 };
                 let list = &mut out[c - start];
                 for k in lo..hi {
-                    let ts = stream.ts[first + picked.as_ref().map_or(k, |p| p.index[k] as usize)];
+                    let ts = stream.ts[first + picked.as_ref().map_or(k, |p| p.index()[k] as usize)];
                     list.push(ts);
                     shifts.iter().for_each(|s| s.instants(ts, zone, list));
                 }

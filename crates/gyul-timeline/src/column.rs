@@ -1,5 +1,6 @@
 //! Columns of values and the operators on them, a whole column at a time.
 
+use crate::answers::ones;
 use gyul_model::{Date, POW10};
 use gyul_segment::tree::{Arith, Cmp};
 
@@ -66,6 +67,40 @@ impl Col {
                 2 => UNKNOWN,
                 b => b.into(),
             },
+        }
+    }
+
+    /// Appends the known keys of the rows whose bit is set.
+    pub fn known_keys(&self, rows: &[u64], into: &mut Vec<i64>) {
+        match self {
+            Col::Int(v) => into.extend(ones(rows).map(|i| v[i]).filter(|k| *k != UNKNOWN)),
+            _ => into.extend(ones(rows).map(|i| self.key_at(i)).filter(|k| *k != UNKNOWN)),
+        }
+    }
+
+    /// The truth of the first `len` conditions, a bit each.
+    pub fn bits(&self, len: usize, into: &mut [u64]) {
+        match self {
+            Col::Bool(v) => {
+                for (word, bytes) in into.iter_mut().zip(v.chunks(64)) {
+                    let mut bits = 0_u64;
+                    for (i, eight) in bytes.chunks(8).enumerate() {
+                        let mut b = [0_u8; 8];
+                        b[..eight.len()].copy_from_slice(eight);
+                        // The lowest bit of each byte, gathered into one byte by a multiplication.
+                        let byte =
+                            (u64::from_le_bytes(b) & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+                        bits |= byte << (8 * i);
+                    }
+                    *word = bits;
+                }
+            }
+            c if c.bool_at(0) == 1 => {
+                into.fill(0);
+                into[..len / 64].fill(!0);
+                into.iter_mut().skip(len / 64).take(1).for_each(|w| *w = (1 << (len % 64)) - 1);
+            }
+            _ => into.fill(0),
         }
     }
 
@@ -154,7 +189,7 @@ pub fn cmp(op: Cmp, a: &Col, b: &Col) -> Col {
         return bools(match op {
             Cmp::Eq => zip(a, b, |a, b| u8::from(a == b)),
             // NaN is unlike everything, but an unknown makes the comparison false.
-            Cmp::Ne => zip(a, b, |a: f64, b: f64| u8::from(a < b || a > b)),
+            Cmp::Ne => zip(a, b, |a: f64, b: f64| u8::from(a < b) | u8::from(a > b)),
             Cmp::Lt => zip(a, b, |a, b| u8::from(a < b)),
             Cmp::Le => zip(a, b, |a, b| u8::from(a <= b)),
             Cmp::Gt => zip(a, b, |a, b| u8::from(a > b)),
@@ -182,7 +217,9 @@ pub fn arith(op: Arith, a: &Col, b: &Col) -> Col {
             Arith::Mul => zip(a, b, lift(i64::checked_mul)),
             Arith::Div => {
                 let quotient = |a: i64, b: i64| {
-                    if a == UNKNOWN || b == UNKNOWN || b == 0 { f64::NAN } else { a as f64 / b as f64 }
+                    // No branch: whether a divisor is 0 is hard to foresee.
+                    let q = a as f64 / b as f64;
+                    if (a == UNKNOWN) | (b == UNKNOWN) | (b == 0) { f64::NAN } else { q }
                 };
                 return zip(a, b, quotient).map_or_else(Col::OneReal, Col::Real);
             }
@@ -268,10 +305,20 @@ pub fn to_real(a: &Col, scale: u8) -> Col {
 
 /// Whether dates are within `days` of one of `dates` (ascending).
 pub fn near_occasion(a: &Col, dates: &[Date], days: i32) -> Col {
-    test_int(a, |x| {
-        let i = dates.partition_point(|d| i64::from(d.0) < x - i64::from(days));
-        dates.get(i).is_some_and(|d| i64::from(d.0) <= x + i64::from(days))
-    })
+    let days = i64::from(days);
+    let near = |x: i64| {
+        let i = dates.partition_point(|d| i64::from(d.0) < x - days);
+        dates.get(i).is_some_and(|d| i64::from(d.0) <= x + days)
+    };
+    let known = || if let Col::Int(v) = a { v.as_slice() } else { &[] }.iter().filter(|x| **x != UNKNOWN);
+    match (known().min(), known().max()) {
+        // Each date is asked once where there are more values than dates.
+        (Some(&first), Some(&last)) if last - first < known().count() as i64 => {
+            let table: Vec<bool> = (first..=last).map(near).collect();
+            test_int(a, |x| table[(x - first) as usize])
+        }
+        _ => test_int(a, near),
+    }
 }
 
 /// Folds conditions of one length into the first.

@@ -223,11 +223,7 @@ impl<'a> Compiler<'a> {
             }
             Kind::IsKnown(a) => {
                 let a = self.expr(a);
-                match self.ty(a) {
-                    Ty::Nothing => self.truth(false),
-                    Ty::Bool => self.truth(true),
-                    _ => self.add(Op::IsKnown(a), Ty::Bool),
-                }
+                self.is_known(a)
             }
             Kind::InText(a, list) => {
                 let list = list.clone();
@@ -480,7 +476,7 @@ impl<'a> Compiler<'a> {
                 Ty::Exact { scale, dur }
             }
             Ty::Quotient { dur } => {
-                self.each_value(sources, |c, v| c.to_real(v, dur));
+                self.each_value(sources, |c, v| c.as_real(v, dur));
                 first
             }
             Ty::Text(_) | Ty::List(_) if types.iter().any(|t| *t != first) => {
@@ -583,7 +579,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn to_real(&mut self, arg: NodeId, dur: bool) -> NodeId {
+    fn as_real(&mut self, arg: NodeId, dur: bool) -> NodeId {
         match self.ty(arg) {
             Ty::Quotient { dur: d } if d == dur => arg,
             Ty::Exact { scale, dur: d } if d == dur => match self.node(arg).op {
@@ -632,13 +628,13 @@ impl<'a> Compiler<'a> {
         if !flows(&self.plan, id) {
             return;
         }
-        if let Op::Arith(Arith::Div, _, below) = self.node(id).op {
-            if flows(&self.plan, below) {
-                let ty = self.ty(below);
-                let zero = if let Ty::Quotient { .. } = ty { Op::Real(0) } else { Op::Int(0) };
-                let zero = self.add(zero, ty);
-                out.extend([Cmp::Ge, Cmp::Gt].map(|c| self.add(Op::Cmp(c, below, zero), Ty::Bool)));
-            }
+        if let Op::Arith(Arith::Div, _, below) = self.node(id).op
+            && flows(&self.plan, below)
+        {
+            let ty = self.ty(below);
+            let zero = if let Ty::Quotient { .. } = ty { Op::Real(0) } else { Op::Int(0) };
+            let zero = self.add(zero, ty);
+            out.extend([Cmp::Ge, Cmp::Gt].map(|c| self.add(Op::Cmp(c, below, zero), Ty::Bool)));
         }
         let mut inner = vec![];
         operands(&self.node(id).op, &mut |o| inner.push(o));
@@ -659,16 +655,19 @@ impl<'a> Compiler<'a> {
                 let (ra, rb) = (self.rescale(a, s, scale, d), self.rescale(b, t, scale, d));
                 if self.ty(ra) == Ty::Nothing || self.ty(rb) == Ty::Nothing {
                     // A constant beyond what the column can hold: compare as doubles.
-                    let (a, b) = (self.to_real(a, d), self.to_real(b, d));
+                    let (a, b) = (self.as_real(a, d), self.as_real(b, d));
                     return self.add(Op::Cmp(cmp, a, b), Ty::Bool);
                 }
-                self.add(Op::Cmp(cmp, ra, rb), Ty::Bool)
+                match self.existence(cmp, ra, rb) {
+                    Some(id) => id,
+                    None => self.add(Op::Cmp(cmp, ra, rb), Ty::Bool),
+                }
             }
             (
                 Ty::Quotient { dur: d } | Ty::Exact { dur: d, .. },
                 Ty::Quotient { dur: e } | Ty::Exact { dur: e, .. },
             ) if d == e => {
-                let (a, b) = (self.to_real(a, d), self.to_real(b, d));
+                let (a, b) = (self.as_real(a, d), self.as_real(b, d));
                 self.add(Op::Cmp(cmp, a, b), Ty::Bool)
             }
             (Ty::Instant, Ty::Instant) | (Ty::Date, Ty::Date) => self.add(Op::Cmp(cmp, a, b), Ty::Bool),
@@ -684,6 +683,23 @@ impl<'a> Compiler<'a> {
                 self.add(Op::Cmp(cmp, a, b), Ty::Bool)
             }
             _ => self.truth(false),
+        }
+    }
+
+    /// `count(…) >= 1`, `= 0` and the like need no counting.
+    fn existence(&mut self, cmp: Cmp, a: NodeId, b: NodeId) -> Option<NodeId> {
+        let (Op::Agg(agg), &Op::Int(bound)) = (&self.node(a).op, &self.node(b).op) else { return None };
+        if agg.op != AggOp::Count || agg.last.is_some() {
+            return None;
+        }
+        let any = Op::Agg(agg.clone());
+        match (cmp, bound) {
+            (Cmp::Ge, 1) | (Cmp::Gt | Cmp::Ne, 0) => Some(self.add(any, Ty::Bool)),
+            (Cmp::Lt, 1) | (Cmp::Le | Cmp::Eq, 0) => {
+                let any = self.add(any, Ty::Bool);
+                Some(self.add(Op::Not(any), Ty::Bool))
+            }
+            _ => None,
         }
     }
 
@@ -707,8 +723,11 @@ impl<'a> Compiler<'a> {
         let code = (0..entries.len()).find(|i| entries.get(*i) == Some(text)).map(|i| i as u32 + 1);
         match (cmp, code) {
             (Cmp::Eq, None) => self.truth(false),
-            (Cmp::Eq, Some(code)) => self.add(Op::CodeIs(a, code), Ty::Bool),
-            (_, None) => self.add(Op::IsKnown(a), Ty::Bool),
+            (Cmp::Eq, Some(code)) => match self.node(a).op {
+                Op::Int(c) => self.truth(c == i64::from(code)),
+                _ => self.add(Op::CodeIs(a, code), Ty::Bool),
+            },
+            (_, None) => self.is_known(a),
             (_, Some(code)) => {
                 let mut table = vec![1; entries.len() + 1];
                 table[0] = 0;
@@ -718,7 +737,19 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    fn is_known(&mut self, a: NodeId) -> NodeId {
+        match (self.ty(a), &self.node(a).op) {
+            (Ty::Nothing, _) => self.truth(false),
+            (Ty::Bool, _) => self.truth(true),
+            (_, &Op::Int(x)) => self.truth(x > i64::MIN),
+            _ => self.add(Op::IsKnown(a), Ty::Bool),
+        }
+    }
+
     fn code_in(&mut self, a: NodeId, table: Vec<u8>) -> NodeId {
+        if let Op::Int(code) = self.node(a).op {
+            return self.truth(table.get(code as usize) == Some(&1));
+        }
         let index = self.plan.truths.iter().position(|t| **t == table).unwrap_or_else(|| {
             self.plan.truths.push(Arc::new(table));
             self.plan.truths.len() - 1
@@ -805,13 +836,13 @@ impl<'a> Compiler<'a> {
             }
             (Arith::Mul, Some((s, _)), Some((t, _))) => {
                 if s + t > 18 {
-                    let (a, b) = (self.to_real(a, da), self.to_real(b, db));
+                    let (a, b) = (self.as_real(a, da), self.as_real(b, db));
                     return self.add(Op::Arith(op, a, b), Ty::Quotient { dur: result_dur });
                 }
                 self.add(Op::Arith(op, a, b), Ty::Exact { scale: s + t, dur: result_dur })
             }
             _ => {
-                let (a, b) = (self.to_real(a, da), self.to_real(b, db));
+                let (a, b) = (self.as_real(a, da), self.as_real(b, db));
                 self.add(Op::Arith(op, a, b), Ty::Quotient { dur: result_dur })
             }
         }

@@ -54,8 +54,11 @@ pub(crate) struct BlockState {
 /// One column of results: a measure's value for everybody.
 pub struct ValueColumn {
     pub ty: Ty,
-    pub values: Vec<(usize, Option<Value>)>,
+    pub values: Values,
 }
+
+/// `(customer number, value)`.
+pub type Values = Vec<(usize, Option<Value>)>;
 
 impl Plan {
     /// Every node whose truth is asked for: segments, then classes.
@@ -234,7 +237,8 @@ impl Timelines {
             }
             for (i, id) in roots.iter().enumerate().filter(|(_, id)| of_layer(id)) {
                 let c = block.col(*id);
-                pack(&c, &state.population, &mut state.roots[i]);
+                c.bits(state.customers.len(), &mut state.roots[i]);
+                state.roots[i].iter_mut().zip(&state.population).for_each(|(w, p)| *w &= p);
             }
         });
     }
@@ -262,7 +266,7 @@ impl Timelines {
     /// The values of some nodes (measures, say) for everybody who exists at `at`: `(customer number, value)` in order.
     pub fn values(&self, plan: &Plan, nodes: &[NodeId], state: &State) -> Vec<ValueColumn> {
         let at = state.answers.at;
-        let per_block: Vec<Vec<Vec<(usize, Option<Value>)>>> = state
+        let per_block: Vec<Vec<Values>> = state
             .blocks
             .par_iter()
             .map(|s| {
@@ -290,41 +294,17 @@ impl Timelines {
     }
 }
 
-/// Bytes of truth to bits, for those who exist.
-fn pack(c: &Col, population: &[u64], into: &mut [u64]) {
-    match c {
-        Col::Bool(v) => {
-            for (word, bytes) in into.iter_mut().zip(v.chunks(64)) {
-                let mut bits = 0_u64;
-                for (i, eight) in bytes.chunks(8).enumerate() {
-                    let mut b = [0_u8; 8];
-                    b[..eight.len()].copy_from_slice(eight);
-                    // The lowest bit of each byte, gathered into one byte by a multiplication.
-                    let byte =
-                        (u64::from_le_bytes(b) & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-                    bits |= byte << (8 * i);
-                }
-                *word = bits;
-            }
-        }
-        c => into.fill(if c.bool_at(0) == 1 { !0 } else { 0 }),
-    }
-    into.iter_mut().zip(population).for_each(|(w, p)| *w &= p);
-}
-
 fn rank_thresholds(plan: &Plan, rank: &RankNode, blocks: &[BlockState]) -> Thresholds {
     let real = matches!(plan.nodes[rank.x as usize].ty, Ty::Quotient { .. });
     let mut keys = vec![];
     for b in blocks {
         let Some(x) = b.saved.get(&rank.x) else { continue };
-        let among = rank.among.and_then(|a| b.saved.get(&a));
-        for i in 0..b.customers.len() {
-            let k = x.key_at(i);
-            let exists = b.population[i / 64] >> (i % 64) & 1 == 1;
-            if k != UNKNOWN && exists && among.is_none_or(|a| a.bool_at(i) == 1) {
-                keys.push(k);
-            }
+        let mut inside = b.population.clone();
+        if let Some(among) = rank.among.and_then(|a| b.saved.get(&a)) {
+            among.bits(b.customers.len(), &mut inside);
+            inside.iter_mut().zip(&b.population).for_each(|(w, p)| *w &= p);
         }
+        x.known_keys(&inside, &mut keys);
     }
     Thresholds::find(rank.kind, keys, real)
 }

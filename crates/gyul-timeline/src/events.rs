@@ -1,18 +1,64 @@
 //! Values of single events: properties, gaps, neighbours; and the events that a filter lets through.
 
+use crate::answers::ones;
 use crate::block::{Block, gather};
 use crate::column::{Col, UNKNOWN};
 use crate::plan::*;
 use gyul_model::{ColumnData, Instant, Ints};
 use gyul_segment::tree::Direction;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
-/// The events of a block that pass a filter, as a stream of their own.
+/// The events of a block that pass a filter, as a stream of their own. Positions count from the block's first event.
 pub struct Picked {
-    /// `rank[i]`: how many of the first `i` events pass. Turns a position in the stream into one among the picked.
-    pub rank: Vec<u32>,
-    /// Positions (from the block's first event) of those that pass.
-    pub index: Vec<u32>,
+    /// A bit per event, and room for one more.
+    words: Vec<u64>,
+    /// How many pass before each word.
+    before: Vec<u32>,
+    index: OnceCell<Vec<u32>>,
+}
+
+impl Picked {
+    fn new(mask: &Col, len: usize) -> Picked {
+        let mut words = vec![0; len / 64 + 1];
+        mask.bits(len, &mut words);
+        let mut count = 0;
+        let mut before = Vec::with_capacity(words.len());
+        for w in &words {
+            before.push(count);
+            count += w.count_ones();
+        }
+        Picked { words, before, index: OnceCell::new() }
+    }
+
+    /// How many of the first `i` events pass. Turns a position in the stream into one among the picked.
+    #[inline]
+    pub fn rank(&self, i: usize) -> usize {
+        let low = self.words[i / 64] & ((1 << (i % 64)) - 1);
+        self.before[i / 64] as usize + low.count_ones() as usize
+    }
+
+    /// Positions of those that pass.
+    pub fn index(&self) -> &[u32] {
+        self.index.get_or_init(|| {
+            let mut index = Vec::with_capacity(self.rank(self.words.len() * 64 - 1));
+            index.extend(ones(&self.words).map(|i| i as u32));
+            index
+        })
+    }
+
+    /// The last one in `lo..hi`.
+    #[inline]
+    pub fn last(&self, lo: usize, hi: usize) -> Option<usize> {
+        let mut w = hi / 64;
+        let mut word = self.words[w] & ((1 << (hi % 64)) - 1);
+        while word == 0 && w * 64 > lo {
+            w -= 1;
+            word = self.words[w];
+        }
+        let last = (w * 64 + 63).checked_sub(word.leading_zeros() as usize);
+        last.filter(|k| word != 0 && *k >= lo)
+    }
 }
 
 impl Block<'_> {
@@ -24,31 +70,7 @@ impl Block<'_> {
             return Some(p.clone());
         }
         let mask = self.col(filter);
-        let n = self.events(source.stream).len();
-        let mut rank = Vec::with_capacity(n + 1);
-        let mut index = vec![0_u32; n];
-        let mut count = 0_u32;
-        rank.push(0);
-        match &*mask {
-            Col::Bool(v) => {
-                for (i, &b) in v.iter().enumerate() {
-                    // Written always, kept only if it passes: no branch to mispredict.
-                    index[count as usize] = i as u32;
-                    count += u32::from(b);
-                    rank.push(count);
-                }
-            }
-            other => {
-                let b = u32::from(other.bool_at(0));
-                for i in 0..n as u32 {
-                    index[count as usize] = i;
-                    count += b;
-                    rank.push(count);
-                }
-            }
-        }
-        index.truncate(count as usize);
-        let picked = Rc::new(Picked { rank, index });
+        let picked = Rc::new(Picked::new(&mask, self.events(source.stream).len()));
         self.picked.insert(key, picked.clone());
         Some(picked)
     }
@@ -125,10 +147,10 @@ impl Block<'_> {
                     continue;
                 }
                 let (lo, hi) = match &picked {
-                    Some(p) => (p.rank[other.start - o_first] as usize, p.rank[other.end - o_first] as usize),
+                    Some(p) => (p.rank(other.start - o_first), p.rank(other.end - o_first)),
                     None => (other.start - o_first, other.end - o_first),
                 };
-                let ts_of = |k: usize| o.ts[o_first + picked.as_ref().map_or(k, |p| p.index[k] as usize)];
+                let ts_of = |k: usize| o.ts[o_first + picked.as_ref().map_or(k, |p| p.index()[k] as usize)];
                 // First neighbour strictly after (or not before) the event: moves forward with the events.
                 let mut k = lo;
                 for i in own {
@@ -168,12 +190,12 @@ impl Slices {
     /// Positions among the picked, empty if the window is.
     #[inline]
     pub fn get(&self, row: usize) -> (usize, usize) {
-        let (lo, hi) = (self.lower[row], self.upper[row]);
+        let (lo, hi) = (self.lower[row] as usize, self.upper[row] as usize);
         let (lo, hi) = match &self.picked {
             None => (lo, hi),
-            Some(p) => (p.rank[lo as usize], p.rank[hi as usize]),
+            Some(p) => (p.rank(lo), p.rank(hi)),
         };
-        (lo.min(hi) as usize, hi as usize)
+        (lo.min(hi), hi)
     }
 
     /// The position in the block's events of a picked one.
@@ -181,7 +203,7 @@ impl Slices {
     pub fn event(&self, k: usize) -> usize {
         match &self.picked {
             None => k,
-            Some(p) => p.index[k] as usize,
+            Some(p) => p.index()[k] as usize,
         }
     }
 }

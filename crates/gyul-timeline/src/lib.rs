@@ -25,7 +25,7 @@ mod refresh;
 
 pub use answers::{Answers, Bits};
 pub use compile::Named;
-pub use evaluate::{State, Timelines, ValueColumn};
+pub use evaluate::{State, Timelines, ValueColumn, Values};
 pub use history::{Change, History, NoHistory};
 pub use plan::{NodeId, Plan, Ty};
 pub use refresh::Applied;

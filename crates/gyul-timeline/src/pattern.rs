@@ -38,17 +38,13 @@ impl<'a> Block<'a> {
         let mut progress = vec![];
         let reached = |r| {
             marks.clear();
-            let mut last = 0;
-            for (i, inputs) in steps.iter().enumerate() {
-                let before = marks.len();
-                inputs.iter().for_each(|x| x.collect(r, i as u32, false, &mut marks));
-                if marks.len() == before {
-                    break;
-                }
-                last = i + 1;
-            }
-            if last <= 1 {
+            // A step without events cannot be reached, nor what follows it.
+            let last = steps.iter().take_while(|inputs| inputs.iter().any(|x| x.any(r))).count();
+            if last == 0 || last == 1 && !p.by {
                 return last as i64;
+            }
+            for (i, inputs) in steps.iter().enumerate().take(last) {
+                inputs.iter().for_each(|x| x.collect(r, i as u32, false, &mut marks));
             }
             for (i, inputs) in withouts.iter().enumerate().take(last) {
                 inputs.iter().for_each(|x| x.collect(r, i as u32, true, &mut marks));
@@ -73,6 +69,11 @@ struct Input<'a> {
 }
 
 impl Input<'_> {
+    fn any(&self, row: usize) -> bool {
+        let (lo, hi) = self.slices.get(row);
+        lo < hi
+    }
+
     fn collect(&self, row: usize, step: u32, without: bool, into: &mut Vec<Mark>) {
         let (lo, hi) = self.slices.get(row);
         into.extend((lo..hi).filter_map(|k| {

@@ -127,6 +127,7 @@ pub enum Op {
         arg: NodeId,
         dates: u32,
     },
+    /// A count of type `Bool` is whether there is any.
     Agg(Box<AggNode>),
     Pattern(Box<PatternNode>),
     Rank(u32),

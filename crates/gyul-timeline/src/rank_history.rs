@@ -209,7 +209,7 @@ impl Spans {
             let mut width = 1;
             for (l, level) in self.levels.iter().enumerate() {
                 let w = 2 << l;
-                let aligned = i % w == 0 && i + w <= last;
+                let aligned = i.is_multiple_of(w) && i + w <= last;
                 let uniform = || {
                     let (min, max) = level[i / w];
                     side(min) == before && side(max) == before

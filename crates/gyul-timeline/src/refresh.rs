@@ -117,10 +117,10 @@ impl Timelines {
             (ColumnKind::Text(dict), Value::Text(_)) | (ColumnKind::List(dict), Value::List(_)) => {
                 let codes = self.codes.entry((s, c)).or_insert_with(|| index(dict));
                 let text = stored_text(value);
-                if !codes.contains_key(&text) {
-                    Arc::make_mut(dict).push(Some(&text));
-                    codes.insert(text, dict.len() as u32);
-                }
+                codes.entry(text).or_insert_with_key(|text| {
+                    Arc::make_mut(dict).push(Some(text));
+                    dict.len() as u32
+                });
             }
             (ColumnKind::Num { scale }, Value::Num(d)) if d.scale() > *scale => {
                 let factor = POW10[(d.scale() - *scale) as usize];
@@ -151,13 +151,12 @@ impl Timelines {
                 (a, b) => a.or(b).unwrap_or(Instant::ALWAYS.0),
             });
         }
-        let places: Vec<(Option<(usize, usize)>, &[&Event])> =
-            places.iter().map(|(n, _, e)| (n.map(|n| self.place(n)), e.as_slice())).collect();
+        let places: Vec<Touched> = places.iter().map(|(n, _, e)| (n.map(|n| self.place(n)), e.as_slice())).collect();
         bucket.streams = (0..self.data.streams.len()).map(|s| self.overlay_stream(s, &places)).collect();
         bucket
     }
 
-    fn overlay_stream(&self, s: usize, places: &[(Option<(usize, usize)>, &[&Event])]) -> Stream {
+    fn overlay_stream(&self, s: usize, places: &[Touched]) -> Stream {
         let info = &self.data.streams[s];
         let mut out = Stream { offsets: vec![0], ..Stream::default() };
         // Where each row comes from: an old row of a bucket, or a fresh event.
@@ -229,6 +228,9 @@ impl Timelines {
         }
     }
 }
+
+/// Where a customer's timeline was so far, and what comes to it.
+type Touched<'a> = (Option<(usize, usize)>, &'a [&'a Event]);
 
 struct Row<'a> {
     ts: i64,

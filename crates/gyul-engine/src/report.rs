@@ -159,10 +159,9 @@ impl Own {
                 *names.entry((f - 1, r - 1, k)).or_default() += 1;
             }
         }
-        for f in 0..5 {
-            for r in 0..5 {
-                let cell = &mut out.cells[f][r];
-                cell.m_mean = (cell.customers > 0).then(|| m_sums[f][r] as f64 / cell.customers as f64);
+        for (f, (row, sums)) in out.cells.iter_mut().zip(m_sums).enumerate() {
+            for (r, (cell, sum)) in row.iter_mut().zip(sums).enumerate() {
+                cell.m_mean = (cell.customers > 0).then(|| sum as f64 / cell.customers as f64);
                 let here = names.iter().filter(|((cf, cr, _), _)| (*cf, *cr) == (f, r));
                 if let (Some(p), Some(((_, _, k), _))) = (classes, here.max_by_key(|(_, n)| **n)) {
                     cell.class = class_name(&view.library.partitions[p], *k);
@@ -174,9 +173,10 @@ impl Own {
 }
 
 fn months(view: &View, at: Instant) -> Vec<page::Month> {
-    let mut found: BTreeMap<Date, (u64, i128, u8)> = BTreeMap::new();
     let zone = view.zone();
-    let mut by_scale: BTreeMap<(Date, u8), i128> = BTreeMap::new();
+    let mut orders: BTreeMap<Date, u64> = BTreeMap::new();
+    // Exact mantissas by month and scale: the sum does not depend on the order of adding.
+    let mut sums: BTreeMap<(Date, u8), i128> = BTreeMap::new();
     for (s, info) in view.data().streams.iter().enumerate() {
         let sign = match info.name.as_str() {
             names::ORDER => 1,
@@ -187,23 +187,23 @@ fn months(view: &View, at: Instant) -> Vec<page::Month> {
         for stream in view.data().buckets.iter().map(|b| &b.streams[s]) {
             for i in (0..stream.ts.len()).filter(|i| stream.ts[*i] <= at.0) {
                 let month = zone.date(Instant(stream.ts[i])).period_start(Period::Month, 0);
-                found.entry(month).or_default().0 += u64::from(sign > 0);
+                *orders.entry(month).or_default() += u64::from(sign > 0);
                 let value = total.and_then(|c| info.columns[c].value(&stream.columns[c], i));
                 if let Some(Value::Num(d)) = value {
-                    *by_scale.entry((month, d.scale())).or_default() += sign * i128::from(d.mantissa());
+                    *sums.entry((month, d.scale())).or_default() += sign * i128::from(d.mantissa());
                 }
             }
         }
     }
-    let (Some(first), Some(last)) = (found.keys().next().copied(), found.keys().next_back().copied()) else {
+    let (Some(first), Some(last)) = (orders.keys().next().copied(), orders.keys().next_back().copied()) else {
         return vec![];
     };
     let mut out = vec![];
     let mut month = first;
     while month <= last && out.len() < 1_200 {
-        let sums = by_scale.range((month, 0)..=(month, u8::MAX));
-        let revenue = sums.map(|((_, scale), m)| *m as f64 / 10_f64.powi(i32::from(*scale))).sum();
-        out.push(page::Month { month, orders: found.get(&month).map_or(0, |f| f.0), revenue });
+        let of_month = sums.range((month, 0)..=(month, u8::MAX));
+        let revenue = of_month.map(|((_, scale), m)| *m as f64 / 10_f64.powi(i32::from(*scale))).sum();
+        out.push(page::Month { month, orders: orders.get(&month).copied().unwrap_or(0), revenue });
         month = month.period_start(Period::Month, -1);
     }
     out

@@ -112,11 +112,14 @@ struct Raw {
 
 fn read_part(base: &Path, part: usize, wanted: &[StreamMeta]) -> Result<Vec<Raw>, StoreError> {
     let file = format!("part-{part}.parquet");
-    let customers = Reader::open(&base.join("customers").join(&file))?;
+    // A reader is one thread's: its file has one position.
+    let open_customers = || Reader::open(&base.join("customers").join(&file));
+    let customers = open_customers()?;
+    let groups = customers.groups();
     let num = |n: &str| Field { name: n.into(), kind: Kind::Num, scale: 0 };
     let instant = |n: &str| Field { name: n.into(), kind: Kind::Instant, scale: 0 };
     let mut raws = vec![];
-    for g in 0..customers.groups() {
+    for g in 0..groups {
         let ids = customers.read(g, &Field { name: "customer".into(), kind: Kind::Text, scale: 0 })?;
         let mut column = TextColumn::default();
         (0..ids.codes.len()).for_each(|i| column.push(ids.text_at(i)));
@@ -128,9 +131,9 @@ fn read_part(base: &Path, part: usize, wanted: &[StreamMeta]) -> Result<Vec<Raw>
         .par_iter()
         .map(|meta| {
             let path = base.join(&meta.slug).join(&file);
-            let reader = Reader::open(&path)?;
+            let (reader, customers) = (Reader::open(&path)?, open_customers()?);
             let mut out = vec![];
-            for g in 0..customers.groups() {
+            for g in 0..groups {
                 let counts = customers.read(g, &num(&format!("events:{}", meta.slug)))?.ints;
                 let mut s = RawStream { offsets: vec![0], ..RawStream::default() };
                 let mut end = 0_u32;

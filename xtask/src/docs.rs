@@ -19,8 +19,10 @@ pub fn check(house: &House) -> Vec<String> {
             None => out.push(format!("{page}: has no English page {stem}.md")),
             Some(english) => {
                 let (ko, en) = (headings(&text), headings(&english));
-                if ko != en {
-                    out.push(format!("{page}: {ko} headings, the English page has {en}"));
+                // A page that says less points to the one that says all.
+                let points = links(&text).iter().any(|l| resolve(page, l) == Path::new(&format!("{stem}.md")));
+                if ko != en && !points {
+                    out.push(format!("{page}: {ko} headings, the English page has {en}, and no link to it"));
                 }
             }
         }

@@ -47,20 +47,18 @@ pub fn fields(given: &BTreeMap<String, Vec<Field>>) -> Vec<(&'static str, Vec<Fi
 /// Brings a bucket's derived events up to date with its lines. Returns how many there are.
 pub fn derive(bucket: &mut BucketRows) -> u64 {
     for name in [names::ORDER, names::REFUND] {
-        if let Some(s) = bucket.streams.iter_mut().find(|s| s.name == name) {
-            if let Some(d) = s.find(DERIVED) {
-                let kept: Vec<u32> = (0..s.len() as u32).filter(|i| d.ints[*i as usize] != 1).collect();
-                if kept.len() < s.len() {
-                    *s = std::mem::take(s).select(&kept);
-                }
-            }
+        let Some(s) = bucket.streams.iter_mut().find(|s| s.name == name) else { continue };
+        let Some(d) = s.find(DERIVED) else { continue };
+        let kept: Vec<u32> = (0..s.len() as u32).filter(|i| d.ints[*i as usize] != 1).collect();
+        if kept.len() < s.len() {
+            *s = std::mem::take(s).select(&kept);
         }
     }
     tie_refunds(bucket);
     whole(bucket, names::ITEM, "order_id", names::ORDER) + whole(bucket, names::ITEM_REFUND, "refund_id", names::REFUND)
 }
 
-fn known_text<'a>(c: Option<&'a Values>, i: usize) -> Option<&'a str> {
+fn known_text(c: Option<&Values>, i: usize) -> Option<&str> {
     c.filter(|c| c.kind == Kind::Text).and_then(|c| c.text_at(i))
 }
 
@@ -193,6 +191,9 @@ fn extend(bucket: &mut BucketRows, rows: StreamRows) {
     s.columns.iter_mut().for_each(|c| c.pad(len));
 }
 
+/// A purchased line: instant, row, quantity left.
+type Bought = (i64, u32, i64);
+
 /// Finds for each refunded line the latest earlier purchase of the same product with enough of it left.
 fn tie_refunds(bucket: &mut BucketRows) {
     let Some(r) = bucket.streams.iter().position(|s| s.name == names::ITEM_REFUND) else { return };
@@ -202,7 +203,7 @@ fn tie_refunds(bucket: &mut BucketRows) {
         let given = refunds.find("order_id");
         let Some(items) = bucket.streams.iter().find(|s| s.name == names::ITEM) else { return };
         let (product, order, quantity) = (items.find("product_id"), items.find("order_id"), items.find("quantity"));
-        let mut lines: FxHashMap<(u32, &str), Vec<(i64, u32, i64)>> = FxHashMap::default();
+        let mut lines: FxHashMap<(u32, &str), Vec<Bought>> = FxHashMap::default();
         for i in 0..items.len() {
             if let Some(p) = known_text(product, i) {
                 let left = number(quantity, i).unwrap_or(i64::MAX);
@@ -237,7 +238,7 @@ fn tie_refunds(bucket: &mut BucketRows) {
         }
         // What was matched before and is no longer becomes unknown again.
         for (i, f) in found.iter_mut().enumerate() {
-            if f.is_none() && !matched.is_some_and(|m| m.ints[i] == 1) {
+            if f.is_none() && matched.is_none_or(|m| m.ints[i] != 1) {
                 *f = known_text(given, i).map(|t| format!("\u{0}{t}"));
             }
         }

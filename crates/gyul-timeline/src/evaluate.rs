@@ -6,7 +6,7 @@ use crate::column::{Col, UNKNOWN};
 use crate::compile::operands;
 use crate::plan::*;
 use crate::rank::Thresholds;
-use gyul_model::{Date, Decimal, Instant, Snapshot, Value};
+use gyul_model::{Date, Decimal, Instant, Snapshot, Value, bucket_of};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
@@ -24,6 +24,8 @@ pub struct Timelines {
     /// Latest instant of each stream, per bucket.
     pub(crate) latest: Vec<Vec<i64>>,
     pub(crate) bases: Vec<usize>,
+    /// Buckets of the snapshot; those after them hold timelines that fresh events touched.
+    shares: usize,
     /// Latest beginning of a customer, per bucket.
     pub(crate) youngest: Vec<i64>,
     /// Customers whose timeline has moved to a later bucket.
@@ -110,7 +112,8 @@ impl Timelines {
             .map(|b| b.streams.iter().map(|s| s.ts.iter().copied().max().unwrap_or(i64::MIN)).collect())
             .collect();
         let youngest = data.buckets.iter().map(|b| b.exists_from.iter().copied().max().unwrap_or(i64::MIN)).collect();
-        Timelines { data, latest, bases, youngest, moved: Bits::none(base), codes: FxHashMap::default() }
+        let shares = data.buckets.len();
+        Timelines { data, latest, bases, shares, youngest, moved: Bits::none(base), codes: FxHashMap::default() }
     }
 
     pub fn data(&self) -> &Snapshot {
@@ -135,10 +138,13 @@ impl Timelines {
 
     /// The number of a customer.
     pub fn number_of(&self, customer: &str) -> Option<usize> {
-        (0..self.data.buckets.len()).rev().find_map(|b| {
-            let c = self.data.buckets[b].find(customer)?;
+        // Where the customer's hash points to most are found; the others may be in any bucket.
+        let likely = bucket_of(customer) % self.shares.max(1);
+        let at = |b: usize| {
+            let c = self.data.buckets.get(b)?.find(customer)?;
             Some(self.bases[b] + c).filter(|n| !self.moved.has(*n))
-        })
+        };
+        at(likely).or_else(|| (0..self.data.buckets.len()).rev().find_map(at))
     }
 
     pub(crate) fn tasks(&self, buckets: Range<usize>) -> Vec<(usize, Range<usize>)> {

@@ -6,8 +6,10 @@ use gyul_model::{
     Bucket, Codes, ColumnData, ColumnInfo, ColumnKind, Event, Instant, Ints, POW10, Stream, StreamInfo, TextColumn,
     Value,
 };
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What taking in fresh events did.
@@ -152,78 +154,87 @@ impl Timelines {
             });
         }
         let places: Vec<Touched> = places.iter().map(|(n, _, e)| (n.map(|n| self.place(n)), e.as_slice())).collect();
-        bucket.streams = (0..self.data.streams.len()).map(|s| self.overlay_stream(s, &places)).collect();
+        bucket.streams =
+            (0..self.data.streams.len()).into_par_iter().map(|s| self.overlay_stream(s, &places)).collect();
         bucket
     }
 
     fn overlay_stream(&self, s: usize, places: &[Touched]) -> Stream {
         let info = &self.data.streams[s];
         let mut out = Stream { offsets: vec![0], ..Stream::default() };
-        // Where each row comes from: an old row of a bucket, or a fresh event.
-        let mut rows: Vec<Row> = vec![];
+        let mut pieces = vec![];
         for (place, events) in places {
-            let from = rows.len();
-            if let Some((b, c)) = place {
-                let stream = &self.data.buckets[*b].streams[s];
-                rows.extend(stream.rows(*c).map(|i| Row {
-                    ts: stream.ts[i],
-                    seq: stream.seq[i],
-                    from: From::Old(*b as u32, i as u32),
-                }));
+            let mut fresh: Vec<&Event> = events.iter().copied().filter(|e| e.name == info.name).collect();
+            fresh.sort_by_key(|e| (e.ts, e.seq));
+            let old = place.map(|(b, c)| (&self.data.buckets[b].streams[s], c));
+            let mut rest = old.map_or(0..0, |(stream, c)| stream.rows(c));
+            let len = rest.len() + fresh.len();
+            for e in fresh {
+                let mut at = rest.end;
+                if let Some((stream, _)) = old {
+                    // Fresh events are late ones, mostly.
+                    while at > rest.start && (stream.ts[at - 1], stream.seq[at - 1]) > (e.ts.0, e.seq as u32) {
+                        at -= 1;
+                    }
+                    pieces.push(Piece::Old(stream, rest.start..at));
+                }
+                pieces.push(Piece::Fresh(e));
+                rest.start = at;
             }
-            let fresh = events.iter().filter(|e| e.name == info.name);
-            let old = rows.len();
-            rows.extend(fresh.map(|e| Row { ts: e.ts.0, seq: e.seq as u32, from: From::Fresh(e) }));
-            if rows.len() > old {
-                rows[from..].sort_by_key(|r| (r.ts, r.seq));
-            }
-            out.offsets.push(rows.len() as u32);
+            pieces.extend(old.map(|(stream, _)| Piece::Old(stream, rest)));
+            out.offsets.push(out.offsets[out.offsets.len() - 1] + len as u32);
         }
-        out.ts = rows.iter().map(|r| r.ts).collect();
-        out.seq = rows.iter().map(|r| r.seq).collect();
-        out.columns = (0..info.columns.len()).map(|c| self.overlay_column(s, c, &rows)).collect();
+        for piece in &pieces {
+            match piece {
+                Piece::Old(stream, rows) => {
+                    out.ts.extend_from_slice(&stream.ts[rows.clone()]);
+                    out.seq.extend_from_slice(&stream.seq[rows.clone()]);
+                }
+                Piece::Fresh(e) => {
+                    out.ts.push(e.ts.0);
+                    out.seq.push(e.seq as u32);
+                }
+            }
+        }
+        out.columns = (0..info.columns.len()).map(|c| self.overlay_column(s, c, &pieces)).collect();
         out
     }
 
-    fn overlay_column(&self, s: usize, c: usize, rows: &[Row]) -> ColumnData {
+    fn overlay_column(&self, s: usize, c: usize, pieces: &[Piece]) -> ColumnData {
         let info = &self.data.streams[s].columns[c];
-        let old = |b: u32| &self.data.buckets[b as usize].streams[s].columns[c];
-        let each =
-            |old_value: &dyn Fn(&ColumnData, usize) -> i64, fresh: &dyn Fn(&Value) -> Option<i64>, unknown: i64| {
-                let value = |r: &Row| match &r.from {
-                    From::Old(b, i) => old_value(old(*b), *i as usize),
-                    From::Fresh(e) => e.prop(&info.name).and_then(fresh).unwrap_or(unknown),
-                };
-                rows.iter().map(value).collect::<Vec<i64>>()
-            };
-        match &info.kind {
-            ColumnKind::Bool => {
-                let old = |d: &ColumnData, i: usize| if let ColumnData::Bool(v) = d { v[i].into() } else { 2 };
-                let fresh = |v: &Value| if let Value::Bool(b) = v { Some((*b).into()) } else { None };
-                ColumnData::Bool(each(&old, &fresh, 2).into_iter().map(|x| x as u8).collect())
+        let codes = self.codes.get(&(s, c));
+        let fresh = |v: &Value| match (&info.kind, v) {
+            (ColumnKind::Bool, Value::Bool(b)) => Some((*b).into()),
+            (ColumnKind::Num { scale }, Value::Num(d)) => d.at_scale(*scale),
+            (ColumnKind::Instant, Value::Instant(t)) => Some(t.0),
+            (ColumnKind::Text(_), Value::Text(_)) | (ColumnKind::List(_), Value::List(_)) => {
+                codes?.get(&stored_text(v)).map(|c| i64::from(*c))
             }
-            ColumnKind::Num { scale } => {
-                let old = |d: &ColumnData, i: usize| if let ColumnData::Num(v) = d { v.get(i) } else { i64::MIN };
-                let fresh = |v: &Value| if let Value::Num(d) = v { d.at_scale(*scale) } else { None };
-                ColumnData::Num(Ints::pack(&each(&old, &fresh, i64::MIN)))
+            _ => None,
+        };
+        let unknown = match info.kind {
+            ColumnKind::Bool => 2,
+            ColumnKind::Num { .. } | ColumnKind::Instant => i64::MIN,
+            ColumnKind::Text(_) | ColumnKind::List(_) => 0,
+        };
+        let mut out: Vec<i64> = vec![];
+        for piece in pieces {
+            match piece {
+                Piece::Old(stream, rows) => match &stream.columns[c] {
+                    ColumnData::Bool(v) => out.extend(v[rows.clone()].iter().map(|b| i64::from(*b))),
+                    ColumnData::Num(v) => out.extend(rows.clone().map(|i| v.get(i))),
+                    ColumnData::Instant(v) => out.extend_from_slice(&v[rows.clone()]),
+                    ColumnData::Codes(v) => out.extend(rows.clone().map(|i| i64::from(v.get(i)))),
+                },
+                Piece::Fresh(e) => out.push(e.prop(&info.name).and_then(fresh).unwrap_or(unknown)),
             }
-            ColumnKind::Instant => {
-                let old = |d: &ColumnData, i: usize| if let ColumnData::Instant(v) = d { v[i] } else { i64::MIN };
-                let fresh = |v: &Value| if let Value::Instant(t) = v { Some(t.0) } else { None };
-                ColumnData::Instant(each(&old, &fresh, i64::MIN))
-            }
+        }
+        match info.kind {
+            ColumnKind::Bool => ColumnData::Bool(out.into_iter().map(|x| x as u8).collect()),
+            ColumnKind::Num { .. } => ColumnData::Num(Ints::pack(&out)),
+            ColumnKind::Instant => ColumnData::Instant(out),
             ColumnKind::Text(_) | ColumnKind::List(_) => {
-                let list = matches!(info.kind, ColumnKind::List(_));
-                let codes = self.codes.get(&(s, c));
-                let old = |d: &ColumnData, i: usize| if let ColumnData::Codes(v) = d { v.get(i).into() } else { 0 };
-                let fresh = |v: &Value| match v {
-                    Value::Text(_) | Value::List(_) if list == matches!(v, Value::List(_)) => {
-                        codes?.get(&stored_text(v)).map(|c| i64::from(*c))
-                    }
-                    _ => None,
-                };
-                let all: Vec<u32> = each(&old, &fresh, 0).into_iter().map(|c| c as u32).collect();
-                ColumnData::Codes(Codes::pack(&all))
+                ColumnData::Codes(Codes::pack(&out.into_iter().map(|c| c as u32).collect::<Vec<u32>>()))
             }
         }
     }
@@ -232,14 +243,9 @@ impl Timelines {
 /// Where a customer's timeline was so far, and what comes to it.
 type Touched<'a> = (Option<(usize, usize)>, &'a [&'a Event]);
 
-struct Row<'a> {
-    ts: i64,
-    seq: u32,
-    from: From<'a>,
-}
-
-enum From<'a> {
-    Old(u32, u32),
+/// Rows of a stream that follow one another: some old ones, or a fresh event.
+enum Piece<'a> {
+    Old(&'a Stream, Range<usize>),
     Fresh(&'a Event),
 }
 

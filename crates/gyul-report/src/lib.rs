@@ -25,9 +25,9 @@ use html::{both, escape, plain, say};
 pub fn render(data: &ReportData) -> String {
     let sections = [
         ("overview", say("한눈에 보기", "At a glance"), overview::render(data)),
-        ("segments", say("세그먼트", "Segments"), segments::render(data)),
-        ("lifecycle", say("생애주기", "Lifecycle"), lifecycle::render(data)),
         ("rfm", say("RFM 지도", "RFM map"), rfm::render(data)),
+        ("lifecycle", say("생애주기", "Lifecycle"), lifecycle::render(data)),
+        ("segments", say("세그먼트", "Segments"), segments::render(data)),
         ("overlap", say("겹침", "Overlap"), overlap::render(data)),
         ("quality", say("데이터 품질", "Data quality"), quality::render(data)),
         ("sufficiency", say("데이터 충분성", "Sufficiency"), quality::sufficiency(data)),

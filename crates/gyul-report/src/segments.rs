@@ -53,15 +53,45 @@ fn name(s: &Segment, lang: Lang) -> String {
     }
 }
 
+/// Those that have, or once had, anybody; the others wait behind a fold, so that they do not hide what there is to see.
 fn table(data: &ReportData, group: &[Segment]) -> String {
     let heading = match group.first() {
         Some(s) if !s.group.is_empty() => text(&s.group),
         _ => say("세그먼트별 크기와 쓰임", "Sizes and uses"),
     };
     let money_known = group.iter().any(|s| s.revenue.is_some());
-    let rows: String = group.iter().map(|s| row(data, s, money_known)).collect();
+    let ever = |s: &&Segment| s.customers > 0 || s.history.iter().any(|n| *n > 0);
+    let (used, unused): (Vec<&Segment>, Vec<&Segment>) = group.iter().partition(ever);
+    // A partition with everybody in one class says only that the data for it is missing.
+    let tells_nothing = group.first().is_some_and(|s| !s.group.is_empty()) && used.len() <= 1;
+    let rows = |list: &[&Segment]| head(list, data, money_known);
+    if tells_nothing {
+        let all: Vec<&Segment> = group.iter().collect();
+        let why = say(
+            "모두 한 클래스에 있습니다. 나눌 데이터가 아직 없습니다.",
+            "everybody is in one class; the data to tell them apart is missing.",
+        );
+        return format!("<details><summary>{heading}: {why}</summary>{}</details>", rows(&all));
+    }
+    let mut out = format!("<h3>{heading}</h3>");
+    if !used.is_empty() {
+        out += &rows(&used);
+    }
+    if !unused.is_empty() {
+        let n = unused.len() as u64;
+        let summary = both(|lang| match lang {
+            Lang::Ko => format!("아무도 없는 항목 {}개. 필요한 데이터는 ‘데이터 충분성’에 있습니다.", count(n)),
+            Lang::En => format!("{} without anybody. “Sufficiency” says which data they need.", count(n)),
+        });
+        out += &format!("<details><summary>{summary}</summary>{}</details>", rows(&unused));
+    }
+    out
+}
+
+fn head(list: &[&Segment], data: &ReportData, money_known: bool) -> String {
+    let rows: String = list.iter().map(|s| row(data, s, money_known)).collect();
     format!(
-        "<h3>{heading}</h3><table class=\"segments\"><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th>\
+        "<table class=\"segments\"><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th>\
          <th scope=\"col\">{}</th>{}<th scope=\"col\">{}</th></tr></thead><tbody>{rows}</tbody></table>",
         say("이름과 목표", "Name and goal"),
         say("고객", "Customers"),

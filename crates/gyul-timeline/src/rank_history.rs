@@ -46,19 +46,19 @@ impl RankSteps {
         values.par_sort_unstable();
         values.dedup();
         let mut counts = Counts::new(values.len());
-        let index = |v: i64| values.partition_point(|x| *x < v);
+        // From here on values are indexes, -1 for the unknown.
+        let index = |v: i64| if v == UNKNOWN { -1 } else { values.partition_point(|x| *x < v) as i64 };
+        moves.par_iter_mut().for_each(|m| (m.1, m.2) = (index(m.1), index(m.2)));
         let mut sum = 0_i128;
         let mut at = vec![];
         let mut cuts: Vec<Vec<i64>> = vec![vec![]; if rank.kind == RankKind::Quintile { 4 } else { 1 }];
         for group in moves.chunk_by(|a, b| a.0 == b.0) {
             for &(_, old, new) in group {
-                if old != UNKNOWN {
-                    counts.add(index(old), -1);
-                    sum -= i128::from(old);
-                }
-                if new != UNKNOWN {
-                    counts.add(index(new), 1);
-                    sum += i128::from(new);
+                for (value, by) in [(old, -1), (new, 1)] {
+                    if let Ok(i) = usize::try_from(value) {
+                        counts.add(i, by);
+                        sum += i128::from(by) * i128::from(values[i]);
+                    }
                 }
             }
             let now = thresholds(rank.kind, &counts, &values, sum);
@@ -75,13 +75,17 @@ impl RankSteps {
     fn rank_of(&self, key: i64, t: i64) -> i64 {
         let step = self.at.partition_point(|a| *a <= t);
         let Some(step) = step.checked_sub(1) else { return 0 };
-        let cut = |i: usize| self.cuts[i].values[step];
+        let sides = self.cuts.iter().map(|c| i64::from(self.side(key, c.values[step])));
+        i64::from(self.kind == RankKind::Quintile) + sides.sum::<i64>()
+    }
+
+    /// Whether a threshold puts a value inside (for quintiles: one higher).
+    fn side(&self, key: i64, cut: i64) -> bool {
         match self.kind {
-            RankKind::Top(_) => i64::from(key >= cut(0)),
-            RankKind::Bottom(_) => i64::from(key <= cut(0)),
-            RankKind::AboveAverage => i64::from(key > cut(0)),
-            RankKind::BelowAverage => i64::from(key < cut(0)),
-            _ => 1 + (0..4).map(|q| i64::from(key > cut(q))).sum::<i64>(),
+            RankKind::Top(_) => key >= cut,
+            RankKind::Bottom(_) => key <= cut,
+            RankKind::BelowAverage => key < cut,
+            _ => key > cut,
         }
     }
 
@@ -99,20 +103,27 @@ impl RankSteps {
 
     /// Pushes the instants in `(from, to)` at which the rank of a constant value changes.
     pub fn crossings(&self, key: i64, from: i64, to: i64, out: &mut Vec<i64>) {
-        let first = self.at.partition_point(|a| *a <= from).saturating_sub(1);
-        let last = self.at.partition_point(|a| *a < to);
-        for cut in &self.cuts {
-            let side: &dyn Fn(i64) -> bool = match self.kind {
-                RankKind::Top(_) => &|c| key >= c,
-                RankKind::Bottom(_) => &|c| key <= c,
-                RankKind::BelowAverage => &|c| key < c,
-                _ => &|c| key > c,
-            };
-            cut.flips(first, last, side, &mut |i| {
-                if self.at[i] > from {
-                    out.push(self.at[i]);
-                }
+        // Most values stay on one side of a threshold for all of the time.
+        let crossed = |c: &&Spans| {
+            let (min, max) = c.extremes();
+            self.side(key, min) != self.side(key, max)
+        };
+        let mut steps = None;
+        for cut in self.cuts.iter().filter(crossed) {
+            let (first, last) = *steps.get_or_insert_with(|| {
+                let first = self.at.partition_point(|a| *a <= from).saturating_sub(1);
+                (first, first + self.at[first..].partition_point(|a| *a < to))
             });
+            cut.flips(
+                first,
+                last,
+                |c| self.side(key, c),
+                |i| {
+                    if self.at[i] > from {
+                        out.push(self.at[i]);
+                    }
+                },
+            );
         }
     }
 }
@@ -196,37 +207,43 @@ impl Spans {
         Spans { values, levels }
     }
 
+    /// The smallest and the largest of all.
+    fn extremes(&self) -> (i64, i64) {
+        let one = self.values.first().copied().unwrap_or(0);
+        self.levels.last().and_then(|l| l.first()).copied().unwrap_or((one, one))
+    }
+
     /// Calls `f` with each step `i` in `first + 1..last` at which `side` differs from the step before.
     /// `side` is monotone: where both extremes of a span agree, all of it does.
-    fn flips(&self, first: usize, last: usize, side: &dyn Fn(i64) -> bool, f: &mut dyn FnMut(usize)) {
+    fn flips(&self, first: usize, last: usize, side: impl Fn(i64) -> bool, mut f: impl FnMut(usize)) {
         if first >= last {
             return;
         }
         let mut before = side(self.values[first]);
         let mut i = first + 1;
+        // The widest aligned span of 2^level steps from here that lies inside and is all on the side of before.
+        let mut level = 0;
         while i < last {
-            // The largest aligned span from here that lies inside and is all on the side of before.
-            let mut width = 1;
-            for (l, level) in self.levels.iter().enumerate() {
-                let w = 2 << l;
-                let aligned = i.is_multiple_of(w) && i + w <= last;
-                let uniform = || {
-                    let (min, max) = level[i / w];
-                    side(min) == before && side(max) == before
-                };
-                if !(aligned && uniform()) {
-                    break;
-                }
-                width = w;
+            let fits = |level: usize| {
+                let (min, max) = self.levels[level - 1][i >> level];
+                i + (1 << level) <= last && side(min) == before && side(max) == before
+            };
+            if level > 0 && !fits(level) {
+                level -= 1;
+                continue;
             }
-            if width == 1 {
+            if i.is_multiple_of(2 << level) && level < self.levels.len() && fits(level + 1) {
+                level += 1;
+                continue;
+            }
+            if level == 0 {
                 let now = side(self.values[i]);
                 if now != before {
                     f(i);
                     before = now;
                 }
             }
-            i += width;
+            i += 1 << level;
         }
     }
 }

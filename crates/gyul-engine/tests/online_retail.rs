@@ -57,7 +57,7 @@ fn rfm_on_real_data_is_what_pandas_counts_and_a_second_import_changes_nothing() 
     assert_eq!(first.rows, first.events + first.duplicates + first.rejected_total());
     assert_eq!(first.rejected_total(), expected["rows"]["without_customer"].as_u64().unwrap());
     // pandas compares every cell; of two lines sold twice in one order, the description alone differs.
-    assert_eq!(first.duplicates, expected["rows"]["repeated_with_customer"].as_u64().unwrap() + 2);
+    assert_eq!(first.duplicates, expected["rows"]["repeated_with_customer"].as_u64().unwrap());
 
     let mut cells = String::from("");
     for r in 1..=5 {

@@ -120,9 +120,7 @@ fn read_part(base: &Path, part: usize, wanted: &[StreamMeta]) -> Result<Vec<Raw>
     let instant = |n: &str| Field { name: n.into(), kind: Kind::Instant, scale: 0 };
     let mut raws = vec![];
     for g in 0..groups {
-        let ids = customers.read(g, &Field { name: "customer".into(), kind: Kind::Text, scale: 0 })?;
-        let mut column = TextColumn::default();
-        (0..ids.codes.len()).for_each(|i| column.push(ids.text_at(i)));
+        let column = customers.read_texts(g, "customer")?;
         let exists_from = customers.read(g, &instant("exists_from"))?.ints.into_iter().map(undated).collect();
         raws.push(Raw { customers: column, exists_from, streams: vec![] });
     }

@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use crate::rows::{Kind, Values};
+use gyul_model::TextColumn;
 use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type};
@@ -199,6 +200,21 @@ impl Reader {
     fn position(&self, name: &str) -> Option<usize> {
         let schema = self.reader.metadata().file_metadata().schema_descr();
         schema.columns().iter().position(|c| c.path().parts().first().is_some_and(|p| p == name))
+    }
+
+    /// A column of texts that are all different, such as ids: straight, without looking any of them up.
+    pub fn read_texts(&self, group: usize, name: &str) -> Result<TextColumn, StoreError> {
+        let mut out = TextColumn::default();
+        let damaged = |e: &dyn std::fmt::Display| StoreError::damaged(&self.path, e);
+        let at = self.position(name).ok_or_else(|| damaged(&format!("column {name} is missing")))?;
+        let rows = self.rows(group);
+        let column = self.reader.get_row_group(group).and_then(|g| g.get_column_reader(at)).map_err(|e| damaged(&e))?;
+        let ColumnReader::ByteArrayColumnReader(r) = column else {
+            return Err(damaged(&format!("column {name} has another type")));
+        };
+        let push = |v: Option<&ByteArray>, _| out.push(v.map(|v| String::from_utf8_lossy(v.data())).as_deref());
+        fill(r, rows, push).map_err(|e| damaged(&e))?;
+        Ok(out)
     }
 
     /// A column of a row group; all unknown if the file does not have it.

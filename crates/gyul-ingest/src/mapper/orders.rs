@@ -263,7 +263,7 @@ fn understand<'a>(
         (false, None, Some(order)) if !own => work.identity.start("order").text(order).hash(),
         _ => {
             let id = work.identity.start(if own { "refund" } else { "purchase" });
-            id.text(order.unwrap_or("")).text(product.or(name).unwrap_or("")).int(ts);
+            id.text(order.unwrap_or("")).text(product.unwrap_or("")).text(name.unwrap_or("")).int(ts);
             id.number(quantity).number(price).number(total).number(discount).hash()
         }
     };

@@ -1,0 +1,123 @@
+//! Opening a data directory of the workload's size, from cold files to the first 24 answers.
+//!
+//! ```text
+//! gyul-bench-store write --data bench/data/M --dir DIR     # the generator's Parquet into a data directory
+//! gyul-bench-store open --dir DIR --defs bench/workload.yaml
+//! gyul-bench-store first --dir DIR --defs bench/workload.yaml
+//! ```
+//! `first` loads what the first segment needs alone (orders' instants) and counts it. `open` prints a line of JSON: wall and CPU seconds until everything is loaded and all segments are counted.
+
+#[expect(dead_code, reason = "the delta is for the other binary")]
+mod load;
+mod meter;
+mod read;
+
+use gyul_model::{Column, ColumnData, ColumnKind, Instant, Snapshot, StreamBatch, TextColumn};
+use gyul_store::{Import, Needs, Origin, Store};
+use gyul_timeline::{Plan, Timelines};
+use read::Fallible;
+use std::path::Path;
+
+fn main() {
+    if let Err(e) = run() {
+        eprintln!("gyul-bench-store: {e}");
+        std::process::exit(2);
+    }
+}
+
+fn run() -> Fallible<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let flag = |name: &str| {
+        let at = args.iter().position(|a| a == name).ok_or_else(|| format!("{name} is missing"))?;
+        args.get(at + 1).cloned().ok_or_else(|| format!("{name} needs a value"))
+    };
+    match args.first().map(String::as_str) {
+        Some("write") => write(Path::new(&flag("--data")?), Path::new(&flag("--dir")?)),
+        Some("open") => open(Path::new(&flag("--dir")?), Path::new(&flag("--defs")?), &Needs::All, 24),
+        Some("first") => {
+            let orders = Needs::Streams(vec![("order_completed".into(), vec![])]);
+            open(Path::new(&flag("--dir")?), Path::new(&flag("--defs")?), &orders, 1)
+        }
+        _ => Err("say write, open or first".into()),
+    }
+}
+
+fn at() -> Instant {
+    Instant::parse_rfc3339("2026-01-01T00:00:00Z").unwrap_or(Instant(0))
+}
+
+fn write(data: &Path, dir: &Path) -> Fallible<()> {
+    let snapshot = load::snapshot(data)?;
+    let origin = Origin { name: "generator", fingerprint: 1, kind: "events", header: "" };
+    let mut import = Import::begin(dir, "Asia/Seoul", "KRW", &origin, at())?;
+    import.limit_memory(8 << 30);
+    let mut rows = 0;
+    for b in 0..snapshot.buckets.len() {
+        for s in 0..snapshot.streams.len() {
+            let batch = batch(&snapshot, b, s);
+            rows += batch.len() as u64;
+            import.append(&batch)?;
+        }
+        import.checkpoint(rows)?;
+    }
+    println!("{:?}", import.commit(rows)?);
+    Ok(())
+}
+
+/// All events of one stream and bucket.
+fn batch(snapshot: &Snapshot, b: usize, s: usize) -> StreamBatch {
+    let (info, bucket) = (&snapshot.streams[s], &snapshot.buckets[b]);
+    let stream = &bucket.streams[s];
+    let n = stream.ts.len();
+    let mut customer = TextColumn::default();
+    for c in 0..bucket.customers.len() {
+        stream.rows(c).for_each(|_| customer.push(bucket.customers.get(c)));
+    }
+    let props = info.columns.iter().zip(&stream.columns).map(|(c, data)| {
+        let column = match (&c.kind, data) {
+            (ColumnKind::Bool, ColumnData::Bool(v)) => {
+                Column::Bool(v.iter().map(|x| (*x < 2).then_some(*x == 1)).collect())
+            }
+            (ColumnKind::Num { scale }, ColumnData::Num(v)) => {
+                Column::Num { scale: *scale, mantissas: (0..n).map(|i| v.get(i)).collect() }
+            }
+            (ColumnKind::Instant, ColumnData::Instant(v)) => Column::Instant(v.clone()),
+            (ColumnKind::Text(dict) | ColumnKind::List(dict), ColumnData::Codes(v)) => {
+                let mut t = TextColumn::default();
+                (0..n).for_each(|i| t.push(v.get(i).checked_sub(1).and_then(|c| dict.get(c as usize))));
+                Column::Text(t)
+            }
+            _ => Column::Instant(vec![i64::MIN; n]),
+        };
+        (c.name.clone(), column)
+    });
+    StreamBatch {
+        name: info.name.clone(),
+        customer,
+        ts: stream.ts.clone(),
+        // Instants are unique within a customer of the generator.
+        id: stream.ts.iter().map(|t| *t as u64).collect(),
+        row: vec![0; n],
+        props: props.collect(),
+    }
+}
+
+fn open(dir: &Path, defs: &Path, needs: &Needs, segments: usize) -> Fallible<()> {
+    let text = std::fs::read_to_string(defs)?;
+    let (mut library, _) = gyul_segment::load(&[("workload".into(), text)], None);
+    library.segments.truncate(segments);
+    if segments == 1 {
+        // Measures of the others would ask for what is not loaded.
+        library.measures.truncate(2);
+    }
+    let (done, cost) = meter::measured(|| -> Fallible<(usize, usize)> {
+        let store = Store::open(dir)?;
+        let timelines = Timelines::new(store.load(needs)?);
+        let plan = Plan::compile(&library, &timelines.data().streams);
+        let answers = timelines.evaluate(&plan, at());
+        Ok((timelines.data().events(), answers.segments.iter().map(|s| s.count()).sum()))
+    });
+    let (events, members) = done?;
+    println!("{}", serde_json::json!({ "events": events, "members": members, "cost": cost }));
+    Ok(())
+}

@@ -103,6 +103,16 @@ impl Block<'_> {
         sources.sort_by_key(|s| std::cmp::Reverse(self.events(s.stream).len()));
         for source in sources {
             let events = self.events(source.stream);
+            let plain = source.filter.is_none() && agg.bounds.until.is_none();
+            if let (true, Some(last)) = (plain, self.last_instants(source.stream)) {
+                let after = |r: usize| after.as_ref().map_or(i64::MIN, |a| a.int_at(r));
+                // Without a lower end any event will do; an unknown one lets none through.
+                let bounded = agg.bounds.after.is_some();
+                for (r, (out, last)) in out.iter_mut().zip(last).enumerate() {
+                    *out |= u8::from(*last > after(r) && (!bounded || after(r) != UNKNOWN));
+                }
+                continue;
+            }
             let upper = self.upto(source.stream, agg.bounds.until);
             let picked = self.picked(source);
             let s = &self.bucket.streams[source.stream as usize];
@@ -130,6 +140,12 @@ impl Block<'_> {
         let first = agg.op == AggOp::FirstAt;
         let mut out = vec![UNKNOWN; n];
         for source in &agg.sources {
+            let whole = source.filter.is_none() && agg.bounds == (Bounds { after: None, until: None });
+            if let (false, true, Some(last)) = (first, whole, self.last_instants(source.stream)) {
+                // `UNKNOWN` is the smallest number: no event is earlier than any.
+                out.iter_mut().zip(last).for_each(|(out, last)| *out = (*out).max(*last));
+                continue;
+            }
             let slices = self.slices(source, &agg.bounds);
             let ts = &self.bucket.streams[source.stream as usize].ts;
             for (r, out) in out.iter_mut().enumerate() {

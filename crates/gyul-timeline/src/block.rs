@@ -1,6 +1,7 @@
 //! A block: some neighbouring customers of a bucket, some rows about them, and the values of nodes for those rows.
 
 use crate::column::{self as col, Col, UNKNOWN};
+use crate::evaluate::Latest;
 use crate::plan::*;
 use crate::rank::Thresholds;
 use gyul_model::{Bucket, Instant, Zone, sample_position};
@@ -21,7 +22,7 @@ pub struct Block<'a> {
     pub plan: &'a Plan,
     pub bucket: &'a Bucket,
     /// Latest instant of each stream of the bucket: what is all in the past needs no look at the upper end.
-    pub latest: &'a [i64],
+    pub latest: &'a [Latest],
     pub customers: Range<usize>,
     pub rows: Rows,
     /// What ranks compare with; empty for those of later layers.
@@ -39,7 +40,7 @@ impl<'a> Block<'a> {
     pub fn new(
         plan: &'a Plan,
         bucket: &'a Bucket,
-        latest: &'a [i64],
+        latest: &'a [Latest],
         customers: Range<usize>,
         rows: Rows,
     ) -> Block<'a> {
@@ -283,6 +284,15 @@ impl<'a> Block<'a> {
         self.ends(stream, bound, true)
     }
 
+    /// Each row's last instant in the stream, if all of the stream is in the past of one instant for all rows.
+    pub fn last_instants(&self, stream: u32) -> Option<&'a [i64]> {
+        let latest = &self.latest[stream as usize];
+        match self.rows {
+            Rows::Each(t) if t >= latest.of_all => Some(&latest.each[self.customers.clone()]),
+            _ => None,
+        }
+    }
+
     /// The same without the limit by the row's instant, for lower ends; an unknown bound gives the customer's end.
     pub fn after(&mut self, stream: u32, bound: NodeId) -> Rc<Vec<u32>> {
         self.ends(stream, Some(bound), false)
@@ -305,10 +315,14 @@ impl<'a> Block<'a> {
         };
         if let Some(x) = instant {
             let offsets = &s.offsets[self.customers.start..=self.customers.end];
-            if x >= self.latest[stream as usize] {
+            let latest = &self.latest[stream as usize];
+            if x >= latest.of_all {
                 out.extend(offsets[1..].iter().map(|o| o - first));
             } else {
-                out.extend(offsets.windows(2).map(|w| {
+                out.extend(offsets.windows(2).zip(&latest.each[self.customers.clone()]).map(|(w, last)| {
+                    if *last <= x {
+                        return w[1] - first;
+                    }
                     let own = &s.ts[w[0] as usize..w[1] as usize];
                     w[0] - first + own.partition_point(|t| *t <= x) as u32
                 }));

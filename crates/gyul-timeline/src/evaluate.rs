@@ -21,8 +21,8 @@ const BLOCK: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Timelines {
     pub(crate) data: Snapshot,
-    /// Latest instant of each stream, per bucket.
-    pub(crate) latest: Vec<Vec<i64>>,
+    /// Of each stream, per bucket.
+    pub(crate) latest: Vec<Vec<Latest>>,
     pub(crate) bases: Vec<usize>,
     /// Buckets of the snapshot; those after them hold timelines that fresh events touched.
     shares: usize,
@@ -32,6 +32,24 @@ pub struct Timelines {
     pub(crate) moved: Bits,
     /// Codes by text of the columns that fresh events wrote to.
     pub(crate) codes: FxHashMap<(usize, usize), FxHashMap<String, u32>>,
+}
+
+/// When the last events of a bucket's stream happened, kept side by side: most windows end at them, and many customers
+/// have nothing since their beginning, so that a look at one number spares the look into the timeline.
+#[derive(Clone, Debug)]
+pub(crate) struct Latest {
+    /// Of anybody.
+    pub of_all: i64,
+    /// Of each customer; `i64::MIN` without any event.
+    pub each: Vec<i64>,
+}
+
+impl Latest {
+    pub fn of(s: &gyul_model::Stream) -> Latest {
+        let last = |w: &[u32]| if w[0] < w[1] { s.ts[w[1] as usize - 1] } else { i64::MIN };
+        let each: Vec<i64> = s.offsets.windows(2).map(last).collect();
+        Latest { of_all: each.iter().copied().max().unwrap_or(i64::MIN), each }
+    }
 }
 
 /// What a run leaves behind, so that a refresh need only look at what changed.
@@ -106,11 +124,7 @@ impl Timelines {
             bases.push(base);
             base += b.customers.len().div_ceil(64) * 64;
         }
-        let latest = data
-            .buckets
-            .par_iter()
-            .map(|b| b.streams.iter().map(|s| s.ts.iter().copied().max().unwrap_or(i64::MIN)).collect())
-            .collect();
+        let latest = data.buckets.par_iter().map(|b| b.streams.iter().map(Latest::of).collect()).collect();
         let youngest = data.buckets.iter().map(|b| b.exists_from.iter().copied().max().unwrap_or(i64::MIN)).collect();
         let shares = data.buckets.len();
         Timelines { data, latest, bases, shares, youngest, moved: Bits::none(base), codes: FxHashMap::default() }

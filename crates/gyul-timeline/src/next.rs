@@ -2,7 +2,7 @@
 
 use crate::block::{Block, Rows};
 use crate::changes::Recipe;
-use crate::evaluate::{State, Timelines};
+use crate::evaluate::{Latest, State, Timelines};
 use crate::plan::{NodeId, Plan};
 use gyul_model::{Bucket, Codes, ColumnData, Instant, Ints, Stream};
 
@@ -21,7 +21,7 @@ impl Timelines {
         let root = *plan.segments.first()?;
         let (b, c) = self.place(customer);
         let alone = cut(&self.data.buckets[b], c, at.0);
-        let latest: Vec<i64> = alone.streams.iter().map(|s| s.ts.iter().copied().max().unwrap_or(i64::MIN)).collect();
+        let latest: Vec<Latest> = alone.streams.iter().map(Latest::of).collect();
         let zone = plan.zone.clone().unwrap_or_else(gyul_model::Zone::seoul);
         let recipe = Recipe::of(plan, root, &zone, at, horizon);
         let block = |rows: Rows| {

@@ -1,6 +1,6 @@
 //! Fresh events: the timelines they touch move into a bucket of their own, and only those are evaluated again.
 
-use crate::evaluate::{State, Timelines};
+use crate::evaluate::{Latest, State, Timelines};
 use crate::plan::Plan;
 use gyul_model::{
     Bucket, Codes, ColumnData, ColumnInfo, ColumnKind, Event, Instant, Ints, POW10, Stream, StreamInfo, TextColumn,
@@ -40,7 +40,7 @@ impl Timelines {
         self.bases.push(self.numbers());
         let words = self.moved.words.len() + touched.div_ceil(64);
         self.moved.words.resize(words, 0);
-        self.latest.push(bucket.streams.iter().map(|s| s.ts.iter().copied().max().unwrap_or(i64::MIN)).collect());
+        self.latest.push(bucket.streams.iter().map(Latest::of).collect());
         self.youngest.push(bucket.exists_from.iter().copied().max().unwrap_or(i64::MIN));
         self.data.buckets.push(bucket);
         Applied { touched, schema_changed: before != self.data.streams }
@@ -77,7 +77,8 @@ impl Timelines {
             let info = StreamInfo { name: e.name.clone(), columns: vec![] };
             for (b, bucket) in self.data.buckets.iter_mut().enumerate() {
                 bucket.streams.push(Stream::empty(bucket.customers.len(), &info));
-                self.latest[b].push(i64::MIN);
+                let each = vec![i64::MIN; bucket.customers.len()];
+                self.latest[b].push(Latest { of_all: i64::MIN, each });
             }
             self.data.streams.push(info);
             self.data.streams.len() - 1

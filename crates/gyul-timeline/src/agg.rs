@@ -4,7 +4,7 @@ use crate::block::{Block, Rows};
 use crate::column::{Col, UNKNOWN, key_real, real_key};
 use crate::events::Slices;
 use crate::plan::*;
-use gyul_model::{ColumnData, Instant, POW10, Period, Zone};
+use gyul_model::{Codes, ColumnData, Instant, POW10, Period, Zone};
 use gyul_segment::tree::AggOp;
 use std::rc::Rc;
 
@@ -84,9 +84,16 @@ impl Block<'_> {
         let mut out = vec![0; self.len() * TALLY];
         let Op::Prop { column: c } = self.plan.nodes[column as usize].op else { return Rc::new(out) };
         if let ColumnData::Codes(codes) = &self.bucket.streams[source.stream as usize].columns[c as usize] {
-            for (r, counts) in out.chunks_mut(TALLY).enumerate() {
+            for (r, counts) in out.chunks_exact_mut(TALLY).enumerate() {
                 let (lo, hi) = slices.get(r);
-                (lo..hi).for_each(|k| counts[codes.get(slices.first + k) as usize] += 1);
+                match codes {
+                    // The usual width, without asking at each event.
+                    Codes::U8(v) => {
+                        let own = &v[slices.first + lo..slices.first + hi];
+                        own.iter().for_each(|c| counts[usize::from(*c) % TALLY] += 1);
+                    }
+                    codes => (lo..hi).for_each(|k| counts[codes.get(slices.first + k) as usize] += 1),
+                }
             }
         }
         let out = Rc::new(out);

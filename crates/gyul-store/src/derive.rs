@@ -212,7 +212,9 @@ fn tie_refunds(bucket: &mut BucketRows) {
         }
         lines.values_mut().for_each(|v| v.sort_unstable());
         let mut by_time: Vec<usize> = (0..refunds.len()).collect();
-        by_time.sort_by_key(|i| (refunds.ts[*i], refunds.seq[*i]));
+        // Those that name their order come first: no guess may use up what they take back.
+        let guessed = |i: usize| known_text(given, i).is_none() || matched.is_some_and(|m| m.ints[i] == 1);
+        by_time.sort_by_key(|i| (guessed(*i), refunds.ts[*i], refunds.seq[*i]));
         let mut found = vec![None; refunds.len()];
         let (r_product, r_quantity) = (refunds.find("product_id"), refunds.find("quantity"));
         // Quantities of both sides at one scale.

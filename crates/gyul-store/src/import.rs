@@ -76,8 +76,10 @@ impl Import {
         fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
         let lock_path = dir.join("lock");
         let lock = fs::File::create(&lock_path).map_err(StoreError::io(&lock_path))?;
-        if lock.try_lock().is_err() {
-            return Err(StoreError::new(dir, StoreErrorKind::Locked));
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(StoreError::new(dir, StoreErrorKind::Locked)),
+            Err(fs::TryLockError::Error(e)) => return Err(StoreError::io(&lock_path)(e)),
         }
         let mut manifest = match Manifest::read(dir) {
             Ok(m) => m,
@@ -464,7 +466,7 @@ impl Job<'_> {
                 own.codes.extend(kept.iter().map(|i| codes[c.codes[*i as usize] as usize]));
             } else {
                 let p = gyul_model::POW10[(own.scale - c.scale) as usize];
-                let scaled = |v: i64| if v == i64::MIN || c.kind != Kind::Num { v } else { v.saturating_mul(p) };
+                let scaled = |v: i64| if c.kind == Kind::Num { v.checked_mul(p).unwrap_or(i64::MIN) } else { v };
                 own.ints.extend(kept.iter().map(|i| scaled(c.ints[*i as usize])));
             }
         }

@@ -1,6 +1,6 @@
 //! From the base to memory: only what is asked for, in parallel, packed as narrowly as it goes.
 
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::import::{PARTS, undated};
 use crate::manifest::{Manifest, StreamMeta};
 use crate::rows::{Interner, Kind, Values};
@@ -46,6 +46,20 @@ impl Store {
     }
 
     pub fn load(&self, needs: &Needs) -> Result<Snapshot, StoreError> {
+        match self.load_once(needs) {
+            // An import has put a newer base in force meanwhile: that one is there.
+            Err(StoreError { kind: StoreErrorKind::Io(e), path }) if e.kind() == std::io::ErrorKind::NotFound => {
+                let fresh = Store::open(&self.dir)?;
+                match fresh.manifest.generation > self.manifest.generation {
+                    true => fresh.load_once(needs),
+                    false => Err(StoreError::io(&path)(e)),
+                }
+            }
+            done => done,
+        }
+    }
+
+    fn load_once(&self, needs: &Needs) -> Result<Snapshot, StoreError> {
         let mut wanted: Vec<StreamMeta> = vec![];
         for s in &self.manifest.streams {
             match needs {

@@ -5,15 +5,22 @@ use crate::args::{CheckArgs, TextFormat};
 use crate::definitions::read;
 use crate::failure::{FINDINGS, Failure};
 use crate::output::{json_text, print};
-use gyul_engine::{Engine, schema_of};
-use gyul_segment::{Problem, Severity};
+use gyul_engine::{Engine, View, schema_of};
+use gyul_segment::{Facts, Problem, Severity};
 use serde_json::json;
 
 pub fn run(context: &Context, args: &CheckArgs) -> Result<u8, Failure> {
     let files = read(&args.defs)?;
-    // With data at hand, names are checked against what it has.
-    let schema = Engine::open(&context.data).ok().and_then(|e| e.load(None).ok()).map(|d| schema_of(&d));
-    let (library, problems) = gyul_segment::load(&files, schema.as_ref());
+    // With data at hand, names, windows and sizes are checked against what it has.
+    let engine = Engine::open(&context.data).ok();
+    let data = engine.as_ref().and_then(|e| e.load(None).ok());
+    let schema = data.as_ref().map(schema_of);
+    let (library, problems) = gyul_segment::check(&files, schema.as_ref(), |library| {
+        let (first, last) = engine.as_ref()?.range()?;
+        let counts = View::new(data?, library.clone()).counts(last);
+        let population = counts.first()?.population;
+        Some(Facts { first, last, population, sizes: counts.into_iter().map(|c| (c.id, c.customers)).collect() })
+    });
     let errors = problems.iter().filter(|p| p.severity == Severity::Error).count();
     let warnings = problems.len() - errors;
     print(&match args.format {

@@ -152,6 +152,21 @@ pub fn counts_table(lang: Lang, view: &View, counts: &[Count], at: Instant) -> S
             format!("전체 고객 {all}명, {when} ({zone}) {now}\n"),
             format!("{all} customers in all, {now} {when} ({zone})\n"),
         )
+        + &stale(lang, view, at)
+}
+
+/// Asked long after the data's end, most windows are empty: says so and how to ask for the end.
+fn stale(lang: Lang, view: &View, at: Instant) -> String {
+    let Some((_, last)) = view.period() else { return String::new() };
+    let days = (at.0 - last.0) / gyul_model::MICROS_DAY;
+    if days < 14 {
+        return String::new();
+    }
+    let end = moment(view, last);
+    lang.pick(
+        format!("데이터는 {days}일 전인 {end}에 끝납니다. 그 시점으로 보려면 --as-of end를 붙이세요.\n"),
+        format!("The data ends {days} days earlier, at {end}. Add --as-of end to see that moment.\n"),
+    )
 }
 
 fn series_text(context: &Context, view: &View, series: &[Series], format: TableFormat) -> String {

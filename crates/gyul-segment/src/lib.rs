@@ -4,6 +4,7 @@
 //! (slow, obvious, the judge) and by `gyul-timeline` (fast, judged).
 
 pub mod explain;
+mod lint;
 mod load;
 pub mod problem;
 pub mod reference;
@@ -12,6 +13,7 @@ pub mod syntax;
 pub mod tree;
 mod yaml;
 
-pub use load::load;
+pub use lint::Facts;
+pub use load::{check, load};
 pub use problem::{Problem, Severity};
 pub use resolve::{ALIASES, Schema};

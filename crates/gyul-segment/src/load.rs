@@ -1,9 +1,10 @@
 //! Definition files to a library: what was good, and the list of what was not.
 
+use crate::lint::{Facts, Place, lint};
 use crate::problem::{Problem, Severity, nearest};
 use crate::resolve::{Resolver, Schema};
 use crate::syntax::{Ast, Fault, parse};
-use crate::tree::{About, Class, Library, Measure, Otherwise, Partition, Segment, Span, Words};
+use crate::tree::{About, Class, Expr, Library, Measure, Otherwise, Partition, Segment, Span, Words};
 use crate::yaml::{Node, NodeKind, read};
 use gyul_model::{Date, Occasion, Occasions, Zone};
 use std::collections::BTreeMap;
@@ -11,13 +12,56 @@ use std::collections::BTreeMap;
 /// Reads definition files, `(name, text)` each, into one library. `schema`, if at hand, says which events, properties
 /// and traits the data has. A definition with a problem is kept as far as it can be: its wrong parts are false.
 pub fn load(files: &[(String, String)], schema: Option<&Schema>) -> (Library, Vec<Problem>) {
+    let (library, _, problems) = read_all(files).library(schema);
+    (library, problems)
+}
+
+/// Loads, and if nothing is wrong looks for what may not mean what was meant. `ask` tells about the data at hand.
+pub fn check(
+    files: &[(String, String)],
+    schema: Option<&Schema>,
+    ask: impl FnOnce(&Library) -> Option<Facts>,
+) -> (Library, Vec<Problem>) {
+    let mut loader = read_all(files);
+    let names: Vec<String> = files.iter().map(|(n, _)| n.clone()).collect();
+    let sources = loader.files.clone();
+    let (library, places, mut problems) = loader.library(schema);
+    if problems.iter().any(|p| p.severity == Severity::Error) {
+        return (library, problems);
+    }
+    loader = Loader { files: sources, ..Loader::default() };
+    for (place, fault) in lint(&library, ask(&library).as_ref()) {
+        let w = match place {
+            Place::Measure(i) => places.measures.get(i),
+            Place::Segment(i) => places.segments.get(i),
+            Place::Class(p, c) => places.classes.get(p).and_then(|p| p.get(c)),
+        };
+        if let Some(w) = w {
+            loader.in_text(w, Severity::Warning, fault);
+        }
+    }
+    problems.append(&mut loader.problems);
+    problems.sort_by_key(|p| (names.iter().position(|n| *n == p.file), p.line, p.column));
+    problems.dedup();
+    (library, problems)
+}
+
+fn read_all(files: &[(String, String)]) -> Loader {
     let mut l = Loader { files: files.iter().map(|(n, t)| Source::new(n, t)).collect(), ..Loader::default() };
     for (i, (_, text)) in files.iter().enumerate() {
         l.file(i, text);
     }
-    l.library(schema)
+    l
 }
 
+/// Where the expressions of a library were written, in its order.
+struct Places {
+    measures: Vec<Written>,
+    segments: Vec<Written>,
+    classes: Vec<Vec<Written>>,
+}
+
+#[derive(Clone)]
 struct Source {
     name: String,
     chars: Vec<char>,
@@ -80,6 +124,8 @@ struct Loader {
     segments: Vec<RawDef>,
     partitions: Vec<RawPartition>,
     ids: BTreeMap<String, (usize, usize)>,
+    /// File and line of short names and occasions.
+    declared: BTreeMap<(&'static str, String), (usize, usize)>,
 }
 
 const ABOUT: [&str; 6] = ["name", "description", "goal", "treatment", "owner", "tags"];
@@ -316,6 +362,7 @@ impl Loader {
             if raw.names.is_empty() {
                 self.expected(file, value, "event: 이벤트 이름", "event: and the name of an event");
             }
+            self.declare(file, key, "events", alias);
             self.events.insert(alias.to_string(), raw);
         }
     }
@@ -346,6 +393,7 @@ impl Loader {
                 self.expected(file, item, "id", "an id");
                 continue;
             }
+            self.declare(file, item, "occasions", &occasion.id);
             self.occasions.push(occasion);
         }
     }
@@ -371,6 +419,22 @@ impl Loader {
                 Some(when) => self.measures.push(RawDef { id, about, when }),
                 None => self.expected(file, value, "식", "an expression"),
             }
+        }
+    }
+
+    /// A short name or occasion of another file is replaced, which is worth a word.
+    fn declare(&mut self, file: usize, node: &Node, section: &'static str, id: &str) {
+        let before = self.declared.insert((section, id.to_string()), (file, node.line));
+        if let Some((other, line)) = before.filter(|(other, _)| *other != file) {
+            let name = self.files[other].name.clone();
+            let fault = Fault::new(
+                Span::default(),
+                "duplicate",
+                format!("'{id}'은(는) {name}:{line}에도 있습니다. 모든 파일에서 여기의 뜻을 씁니다"),
+                format!("'{id}' is declared at {name}:{line} too; in all files it means what stands here"),
+            );
+            let fault = fault.hint("한 곳만 남기거나 이름을 바꾸세요", "keep one of them, or rename one");
+            self.problem(file, node.index, id.chars().count(), Severity::Warning, fault);
         }
     }
 
@@ -472,7 +536,7 @@ impl Loader {
 
     // ---- resolving
 
-    fn library(mut self, schema: Option<&Schema>) -> (Library, Vec<Problem>) {
+    fn library(mut self, schema: Option<&Schema>) -> (Library, Places, Vec<Problem>) {
         let mut occasions = Occasions::builtin();
         std::mem::take(&mut self.occasions).into_iter().for_each(|o| occasions.insert(o));
         let events = std::mem::take(&mut self.events);
@@ -508,35 +572,39 @@ impl Loader {
             segments: vec![],
             partitions: vec![],
         };
-        for def in &measures {
-            let expr = r.measure(&def.when.ast);
-            self.take(&mut r, &def.when);
-            out.measures.push(Measure {
-                id: def.id.clone(),
-                name: def.about.name.clone(),
-                expr,
-                source: def.when.text.clone(),
-            });
+        // Each after those that it uses, so that their types are known.
+        let mut exprs: BTreeMap<usize, Expr> = BTreeMap::new();
+        for i in r.measure_order() {
+            exprs.insert(i, r.measure(i, &measures[i].when.ast));
+            self.take(&mut r, &measures[i].when);
+        }
+        let mut places = Places { measures: vec![], segments: vec![], classes: vec![] };
+        for (def, expr) in measures.into_iter().zip(exprs.into_values()) {
+            out.measures.push(Measure { id: def.id, name: def.about.name, expr, source: def.when.text.clone() });
+            places.measures.push(def.when);
         }
         for def in segments {
             let when = r.segment(&def.when.ast);
             self.take(&mut r, &def.when);
-            out.segments.push(Segment { id: def.id, about: def.about, when, source: def.when.text });
+            out.segments.push(Segment { id: def.id, about: def.about, when, source: def.when.text.clone() });
+            places.segments.push(def.when);
         }
         for p in partitions {
-            let mut classes = vec![];
+            let (mut classes, mut wheres) = (vec![], vec![]);
             for def in p.classes {
                 let when = r.segment(&def.when.ast);
                 self.take(&mut r, &def.when);
-                classes.push(Class { id: def.id, about: def.about, when, source: def.when.text });
+                classes.push(Class { id: def.id, about: def.about, when, source: def.when.text.clone() });
+                wheres.push(def.when);
             }
+            places.classes.push(wheres);
             out.partitions.push(Partition { id: p.id, about: p.about, classes, otherwise: p.otherwise });
         }
         let mut problems = self.problems;
         let order = |p: &Problem| (files_index(&self.files, &p.file), p.line, p.column);
         problems.sort_by_key(order);
         problems.dedup();
-        (out, problems)
+        (out, places, problems)
     }
 
     fn take(&mut self, r: &mut Resolver, w: &Written) {

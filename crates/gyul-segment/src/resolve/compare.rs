@@ -15,6 +15,24 @@ const WEEKDAYS: [[&str; 3]; 7] = [
     ["sun", "sunday", "일"],
 ];
 
+/// Traits that shops usually have.
+const TRAITS: [&str; 14] = [
+    "gender",
+    "birth_date",
+    "region",
+    "country",
+    "city",
+    "email",
+    "phone",
+    "name",
+    "income",
+    "education",
+    "marital_status",
+    "tags",
+    "joined",
+    "language",
+];
+
 pub(super) fn is_weekday(word: &str) -> bool {
     WEEKDAYS.iter().any(|w| w.contains(&word.to_lowercase().as_str()))
 }
@@ -56,6 +74,9 @@ impl Resolver<'_> {
         }
         let mut left = self.expr(a, at);
         let mut right = self.expr(b, at);
+        if matches!(cmp, Cmp::Eq | Cmp::Ne) {
+            self.bare_word(&right, b);
+        }
         if matches!(left.kind, Kind::Weekday) {
             right = self.weekday(right, b);
         } else if matches!(right.kind, Kind::Weekday) {
@@ -81,6 +102,21 @@ impl Resolver<'_> {
             self.error(fault);
         }
         Expr { kind: Kind::Cmp(cmp, Box::new(left), Box::new(right)), ty: Type::Bool, span }
+    }
+
+    /// `gender = female`: without the data's word for it, a strange name on the right is most likely a text.
+    fn bare_word(&mut self, right: &Expr, ast: &Ast) {
+        let (Kind::Trait(name), AstKind::Name(path)) = (&right.kind, &ast.kind) else { return };
+        if self.schema.is_some() || path.quoted || path.len() != 1 || TRAITS.contains(&name.as_str()) {
+            return;
+        }
+        let fault = Fault::new(
+            ast.span,
+            "bare_word",
+            format!("{name}에 따옴표가 없어 글자가 아니라 고객 속성으로 읽습니다"),
+            format!("{name} without quotes is a trait of the customer, not a text"),
+        );
+        self.warn(fault.hint(format!("글자라면 '{name}'(으)로 쓰세요"), format!("did you mean '{name}' in quotes?")));
     }
 
     fn units(&mut self, a: &Expr, b: &Expr, right: &Ast, span: Span) {

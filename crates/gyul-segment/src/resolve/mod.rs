@@ -83,6 +83,7 @@ pub(crate) struct Resolver<'a> {
     partitions: Vec<(String, Vec<String>, Vec<Ast>)>,
     /// Types of the measures resolved so far.
     types: BTreeMap<usize, Type>,
+    order: Vec<usize>,
     schema: Option<&'a Schema>,
     faults: Vec<(Severity, Fault)>,
     /// Names of definitions that lie in a circle.
@@ -111,6 +112,7 @@ impl<'a> Resolver<'a> {
             segments,
             partitions,
             types: BTreeMap::new(),
+            order: vec![],
             schema,
             faults: vec![],
             circular: vec![],
@@ -131,8 +133,13 @@ impl<'a> Resolver<'a> {
         self.condition(ast, At::Customer)
     }
 
+    /// Indexes of all measures, each after those that it uses; those in a circle come last.
+    pub fn measure_order(&self) -> Vec<usize> {
+        self.order.clone()
+    }
+
     /// A measure's value.
-    pub fn measure(&mut self, ast: &Ast) -> Expr {
+    pub fn measure(&mut self, index: usize, ast: &Ast) -> Expr {
         self.expansions = 0;
         let e = self.expr(ast, At::Customer);
         let wrong = matches!(e.kind, Kind::Bool(_)) && !matches!(ast.kind, AstKind::Bool(_));
@@ -145,7 +152,6 @@ impl<'a> Resolver<'a> {
             );
             self.error(fault.hint("조건이라면 segments에 두세요", "put conditions under segments"));
         }
-        let index = self.types.len();
         self.types.insert(index, e.ty);
         e
     }
@@ -177,12 +183,16 @@ impl<'a> Resolver<'a> {
             })
             .collect();
         let mut circular = vec![];
-        for i in knotted(&uses) {
+        let (mut order, knotted) = untied(&uses);
+        order.extend(&knotted);
+        order.retain(|i| *i < self.measures.len());
+        for i in knotted {
             if let Some(path) = way_back(&uses, i) {
                 circular.push((defs[i].0.to_string(), path.iter().map(|p| defs[*p].0.to_string()).collect()));
             }
         }
         self.circular = circular;
+        self.order = order;
     }
 
     /// Reports a reference that leads back to where it comes from.
@@ -720,13 +730,15 @@ fn mentions(ast: &Ast, out: &mut Vec<String>) {
     }
 }
 
-/// What is left when everything that uses nothing, or only such, has been taken away: circles and what leads to them.
-fn knotted(uses: &[Vec<usize>]) -> Vec<usize> {
+/// Everything that uses nothing, or only such, each after what it uses; and what is left: circles and what leads to them.
+fn untied(uses: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
     let mut users = vec![vec![]; uses.len()];
     uses.iter().enumerate().for_each(|(i, list)| list.iter().for_each(|u| users[*u].push(i)));
     let mut open: Vec<usize> = uses.iter().map(Vec::len).collect();
     let mut free: Vec<usize> = (0..uses.len()).filter(|i| open[*i] == 0).collect();
+    let mut order = vec![];
     while let Some(i) = free.pop() {
+        order.push(i);
         for user in &users[i] {
             open[*user] -= 1;
             if open[*user] == 0 {
@@ -734,7 +746,7 @@ fn knotted(uses: &[Vec<usize>]) -> Vec<usize> {
             }
         }
     }
-    (0..uses.len()).filter(|i| open[*i] > 0).collect()
+    (order, (0..uses.len()).filter(|i| open[*i] > 0).collect())
 }
 
 /// The shortest way from a definition back to itself, both ends included.

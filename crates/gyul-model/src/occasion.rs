@@ -146,6 +146,14 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_lists_every_occasion() {
+        let page = include_str!("../../../docs/reference/occasions.md");
+        for o in Occasions::builtin().iter() {
+            assert!(page.contains(&format!("| `{}` | {} | {} |", o.id, o.ko, o.en)), "{} is missing", o.id);
+        }
+    }
+
+    #[test]
     fn near_counts_days_on_both_sides() {
         let all = Occasions::builtin();
         let near = |date, days| all.get("christmas").unwrap().near(Date::parse(date).unwrap(), days);

@@ -8,8 +8,11 @@
 //! `first` loads what the first segment needs alone (orders' instants) and counts it. `open` prints a line of JSON: wall and CPU seconds until everything is loaded and all segments are counted.
 
 #[expect(dead_code, reason = "the delta is for the other binary")]
+#[path = "../load.rs"]
 mod load;
+#[path = "../meter.rs"]
 mod meter;
+#[path = "../read.rs"]
 mod read;
 
 use gyul_model::{Column, ColumnData, ColumnKind, Instant, Snapshot, StreamBatch, TextColumn};

@@ -64,7 +64,7 @@ fn swallow(kind: Kind, bytes: &[u8], block_bytes: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_make_it_panic(

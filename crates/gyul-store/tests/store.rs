@@ -341,3 +341,34 @@ fn damage_and_rivals_are_told() {
     std::fs::write(f.0.join("gyul.json"), text.replace("\"format\": 1", "\"format\": 99")).unwrap();
     assert!(matches!(Store::open(&f.0).unwrap_err().kind, Newer(99)));
 }
+
+/// Whatever a disk or an editor did to the files: an error or data, never a panic.
+#[test]
+fn damaged_files_are_errors_not_panics() {
+    let f = Folder::new("mutated");
+    import(&f.0, "a", &[lines(names::ITEM, "order_id", &[("a", "1", "p", 5, 1, 1), ("b", "2", "q", 6, 2, 3)])]);
+    let whole = contents(&f.0);
+    let mut x = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = |n: usize| {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        (x % n as u64) as usize
+    };
+    let mut errors = 0;
+    for (path, bytes) in whole.iter().filter(|(p, b)| !p.ends_with("lock") && !b.is_empty()) {
+        for _ in 0..12 {
+            let mut bad = bytes.clone();
+            match below(3) {
+                0 => bad.truncate(below(bytes.len())),
+                1 => bad[below(bytes.len())] ^= 1 << below(8),
+                _ => bad.insert(below(bytes.len()), b'\"'),
+            }
+            std::fs::write(path, &bad).unwrap();
+            errors += usize::from(Store::open(&f.0).and_then(|s| s.load(&Needs::All)).is_err());
+        }
+        std::fs::write(path, bytes).unwrap();
+    }
+    assert!(errors > 50, "only {errors} errors");
+    assert_eq!(Store::open(&f.0).unwrap().load(&Needs::All).unwrap().customers(), 2);
+}

@@ -131,7 +131,7 @@ impl Resolver<'_> {
         let fault = Fault::new(
             span,
             "units",
-            format!("{}와(과) {}은(는) 비교할 수 없습니다", ka.0, kb.0),
+            format!("종류가 달라 비교할 수 없습니다: {} · {}", ka.0, kb.0),
             format!("{} cannot be compared with {}", ka.1, kb.1),
         );
         let fault = match (&a.ty, &right.kind) {

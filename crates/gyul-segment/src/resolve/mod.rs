@@ -226,7 +226,7 @@ impl<'a> Resolver<'a> {
         let fault = Fault::new(
             span,
             code,
-            format!("'{name}'(이)라는 {}이(가) 없습니다", what.0),
+            format!("없는 이름입니다: {} '{name}'", what.0),
             format!("there is no {} '{name}'", what.1),
         );
         self.error(match nearest(name, valid.iter().copied()) {
@@ -469,7 +469,7 @@ impl<'a> Resolver<'a> {
             self.error(Fault::new(
                 span,
                 "units",
-                format!("{}와(과) {}은(는) '{sign}'로 계산할 수 없습니다", ka.0, kb.0),
+                format!("이렇게는 계산할 수 없습니다: {} {sign} {}", ka.0, kb.0),
                 format!("{} {sign} {} makes no sense", ka.1, kb.1),
             ));
             return self.wrong(span);

@@ -169,7 +169,7 @@ impl Parser {
         let found = self.found();
         self.fault(
             "expected",
-            format!("여기에는 {ko}이(가) 와야 하는데 {found}이(가) 있습니다"),
+            format!("여기에 올 것: {ko}. 지금 있는 것: {found}"),
             format!("expected {en}, found {found}"),
             None,
         );

@@ -1,6 +1,8 @@
 //! Import: a file's bytes to rows, rows to events in parallel, events to the store.
 
-use gyul_ingest::{Choice, Context, InputError, Kind, Mapped, Mapper, Mapping, Note, Options, Problem, Reject, Source};
+use gyul_ingest::{
+    Choice, Chunk, Context, InputError, Kind, Mapped, Mapper, Mapping, Note, Options, Problem, Reject, Source,
+};
 use gyul_model::{Instant, Zone};
 use gyul_store::{Import, Origin, Rejected, StoreError};
 use rayon::prelude::*;
@@ -126,29 +128,18 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
     };
     out.mapping = Some(mapping);
     out.resumed_at = store.as_ref().map_or(0, Import::rows_done);
-    loop {
-        let mut chunks = vec![];
-        while chunks.len() < CHUNKS {
-            match source.next_chunk().map_err(ImportFailure::Input)? {
-                Some(chunk) => chunks.push(chunk),
-                None => break,
-            }
-        }
-        if chunks.is_empty() {
-            break;
-        }
-        let mapped: Vec<Mapped> = chunks.into_par_iter().map(|c| mapper.map(c)).collect();
-        for m in mapped {
-            out.rows += m.rows;
-            // Checkpoints lie between chunks, and the same file falls into the same chunks.
-            if out.rows <= out.resumed_at {
-                continue;
-            }
-            take(&mut out, m, store.as_mut()).map_err(ImportFailure::Store)?;
-        }
-        if let Some(s) = &mut store {
-            s.checkpoint(out.rows.max(out.resumed_at)).map_err(ImportFailure::Store)?;
-        }
+    let mut chunks = read(&mut source).map_err(ImportFailure::Input)?;
+    while !chunks.is_empty() {
+        // The next chunks are read while these are worked on.
+        let (next, taken) = rayon::join(
+            || read(&mut source),
+            || {
+                let mapped: Vec<Mapped> = std::mem::take(&mut chunks).into_par_iter().map(|c| mapper.map(c)).collect();
+                take(&mut out, mapped, store.as_mut())
+            },
+        );
+        taken.map_err(ImportFailure::Store)?;
+        chunks = next.map_err(ImportFailure::Input)?;
         progress(Done { bytes: source.bytes_read(), rows: out.rows });
     }
     match store {
@@ -164,26 +155,44 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
     Ok(out)
 }
 
-fn take(out: &mut Imported, m: Mapped, store: Option<&mut Import>) -> Result<(), StoreError> {
-    for note in m.notes {
-        match out.notes.iter_mut().find(|n| n.column == note.column && n.code == note.code) {
-            Some(n) => n.count += note.count,
-            None => out.notes.push(note),
-        }
+fn read(source: &mut Source) -> Result<Vec<Chunk>, InputError> {
+    let mut chunks = vec![];
+    while chunks.len() < CHUNKS
+        && let Some(chunk) = source.next_chunk()?
+    {
+        chunks.push(chunk);
     }
-    let room = SHOWN.saturating_sub(out.examples.len());
-    out.examples.extend(m.rejects.iter().take(room).cloned());
+    Ok(chunks)
+}
+
+fn take(out: &mut Imported, mut mapped: Vec<Mapped>, store: Option<&mut Import>) -> Result<(), StoreError> {
+    // Checkpoints lie between chunks, and the same file falls into the same chunks.
+    mapped.retain(|m| {
+        out.rows += m.rows;
+        out.rows > out.resumed_at
+    });
+    for m in &mut mapped {
+        for note in m.notes.drain(..) {
+            match out.notes.iter_mut().find(|n| n.column == note.column && n.code == note.code) {
+                Some(n) => n.count += note.count,
+                None => out.notes.push(note),
+            }
+        }
+        let room = SHOWN.saturating_sub(out.examples.len());
+        out.examples.extend(m.rejects.iter().take(room).cloned());
+    }
     let Some(store) = store else {
-        m.rejects.iter().for_each(|r| *out.rejected.entry(r.code.as_str().into()).or_default() += 1);
+        let rejects = mapped.iter().flat_map(|m| &m.rejects);
+        rejects.for_each(|r| *out.rejected.entry(r.code.as_str().into()).or_default() += 1);
         return Ok(());
     };
-    for batch in &m.batches {
-        store.append(batch)?;
+    let mut batches = vec![];
+    for m in &mapped {
+        batches.extend(m.batches.iter().map(|b| (b, false)));
+        batches.extend(m.side.iter().map(|b| (b, true)));
     }
-    for batch in &m.side {
-        store.append_side(batch)?;
-    }
-    for r in m.rejects {
+    store.append_all(&batches)?;
+    for r in mapped.into_iter().flat_map(|m| m.rejects) {
         store.reject(Rejected {
             source: out.source.clone(),
             row: r.row,
@@ -193,7 +202,7 @@ fn take(out: &mut Imported, m: Mapped, store: Option<&mut Import>) -> Result<(),
             content: r.content,
         });
     }
-    Ok(())
+    store.checkpoint(out.rows.max(out.resumed_at))
 }
 
 /// The header as its file wrote it, so that rejected rows can be exported below it; nothing for JSON.

@@ -106,17 +106,32 @@ fn whole(bucket: &mut BucketRows, lines: &str, key: &str, event: &str) -> u64 {
         .flat_map(|s| (0..s.len()).filter_map(|i| Some((s.customer[i], known_text(s.find(key), i)?))))
         .collect();
     let mut groups: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-    let mut members: Vec<Vec<u32>> = vec![];
-    for i in 0..l.len() {
-        if keys.codes[i] == 0 || known_text(Some(keys), i).is_some_and(|k| given.contains(&(l.customer[i], k))) {
-            continue;
+    let mut group_of = vec![];
+    let is_given =
+        |i| !given.is_empty() && known_text(Some(keys), i).is_some_and(|k| given.contains(&(l.customer[i], k)));
+    let summed: Vec<u32> = (0..l.len()).filter(|i| keys.codes[*i] != 0 && !is_given(*i)).map(|i| i as u32).collect();
+    let (mut last, mut group) = (None, 0);
+    for i in &summed {
+        let key = (l.customer[*i as usize], keys.codes[*i as usize]);
+        if last != Some(key) {
+            let next = groups.len() as u32;
+            group = *groups.entry(key).or_insert(next);
+            last = Some(key);
         }
-        let g = *groups.entry((l.customer[i], keys.codes[i])).or_insert_with(|| {
-            members.push(vec![]);
-            members.len() as u32 - 1
-        });
-        members[g as usize].push(i as u32);
+        group_of.push(group);
     }
+    // The lines of group g are members[ends[g - 1]..ends[g]].
+    let mut ends = vec![0_usize; groups.len() + 1];
+    group_of.iter().for_each(|g| ends[*g as usize + 1] += 1);
+    (1..ends.len()).for_each(|g| ends[g] += ends[g - 1]);
+    let mut members = vec![0_u32; summed.len()];
+    for (i, g) in summed.iter().zip(&group_of) {
+        members[ends[*g as usize]] = *i;
+        ends[*g as usize] += 1;
+    }
+    let mut start = 0;
+    let mut identity = format!("derived\0{event}\0");
+    let prefix = identity.len();
     let amounts = Amounts::of(l);
     let quantity_scale = amounts.quantity.map_or(0, |c| c.scale);
     let mut out = StreamRows { name: event.into(), ..StreamRows::default() };
@@ -137,7 +152,9 @@ fn whole(bucket: &mut BucketRows, lines: &str, key: &str, event: &str) -> u64 {
     for c in &passed {
         out.column(&c.name, Kind::Text);
     }
-    for rows in &members {
+    for end in &ends[..groups.len()] {
+        let rows = &members[start..*end];
+        start = *end;
         let first = *rows.iter().min_by_key(|i| (l.ts[**i as usize], l.seq[**i as usize])).unwrap_or(&0) as usize;
         let sum = |f: &dyn Fn(usize) -> Option<i64>| {
             // One line without an amount leaves the sum unknown.
@@ -148,7 +165,9 @@ fn whole(bucket: &mut BucketRows, lines: &str, key: &str, event: &str) -> u64 {
         // Lines have even numbers; their order comes right behind the first of them.
         out.seq.push(l.seq[first] + 1);
         let text = known_text(Some(keys), first).unwrap_or("");
-        out.id.push(hash64(format!("derived\0{event}\0{text}").as_bytes()));
+        identity.truncate(prefix);
+        identity.push_str(text);
+        out.id.push(hash64(identity.as_bytes()));
         out.columns[0].ints.push(sum(&|i| amounts.total(i)));
         out.columns[1].ints.push(sum(&|i| number(amounts.quantity, i)));
         out.columns[2].ints.push(rows.len() as i64);
@@ -169,6 +188,10 @@ fn whole(bucket: &mut BucketRows, lines: &str, key: &str, event: &str) -> u64 {
 fn extend(bucket: &mut BucketRows, rows: StreamRows) {
     let at = bucket.stream(&rows.name);
     let s = &mut bucket.streams[at];
+    if s.len() == 0 && s.columns.is_empty() {
+        *s = rows;
+        return;
+    }
     let before = s.len();
     for c in &rows.columns {
         let i = s.column(&c.name, c.kind);

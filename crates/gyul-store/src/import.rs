@@ -61,8 +61,6 @@ pub struct Import {
     rejected: BTreeMap<String, u64>,
     /// Kinds and scales of all columns, the base's and what has come since.
     schema: BTreeMap<(String, String), (Kind, u8)>,
-    /// Events that stand for rows, against those that rows merely imply.
-    side_ids: FxHashSet<(u64, u64)>,
     seq_next: u64,
     derived: u64,
     changed: bool,
@@ -126,7 +124,6 @@ impl Import {
             waiting_events: 0,
             rejects: vec![],
             schema,
-            side_ids: FxHashSet::default(),
             derived: 0,
             changed: false,
             bytes_max: BYTES_MAX,
@@ -146,17 +143,39 @@ impl Import {
 
     /// Takes a batch of events, one for each row.
     pub fn append(&mut self, batch: &StreamBatch) -> Result<(), StoreError> {
-        self.waiting_events += self.place(batch)?;
-        Ok(())
+        self.append_all(&[(batch, false)])
     }
 
     /// Takes events that rows merely imply: duplicates among them are nobody's business.
     pub fn append_side(&mut self, batch: &StreamBatch) -> Result<(), StoreError> {
-        for i in 0..batch.len() {
-            let customer = hash64(batch.customer.get(i).unwrap_or("").as_bytes());
-            self.side_ids.insert((customer ^ hash64(batch.name.as_bytes()), batch.id[i]));
+        self.append_all(&[(batch, true)])
+    }
+
+    /// Takes many batches at once, in this order, in one pass over the buckets. `true` marks those that rows merely imply.
+    pub fn append_all(&mut self, batches: &[(&StreamBatch, bool)]) -> Result<(), StoreError> {
+        let mut fresh = vec![];
+        for (batch, implied) in batches {
+            if self.seq_next + 2 * batch.len() as u64 >= u64::from(u32::MAX) {
+                return Err(StoreError::new(&self.dir, StoreErrorKind::Full));
+            }
+            let (batch, refused) = match self.fit(batch) {
+                Some((batch, refused)) => (Cow::Owned(batch), refused),
+                None => (Cow::Borrowed(*batch), vec![]),
+            };
+            if !implied {
+                self.waiting_events += (batch.len() - refused.len()) as u64;
+            }
+            let seq = self.seq_next;
+            self.seq_next += 2 * batch.len() as u64;
+            fresh.push(Fresh { batch, refused, seq, implied: *implied });
         }
-        self.place(batch).map(|_| ())
+        let shares: Vec<Vec<Vec<u32>>> = fresh.par_iter().map(Fresh::shares).collect();
+        self.buckets.par_iter_mut().enumerate().for_each(|(b, bucket)| {
+            for (f, shares) in fresh.iter().zip(&shares).filter(|(_, s)| !s[b].is_empty()) {
+                bucket.append(&f.batch, &shares[b], f.seq, f.implied);
+            }
+        });
+        Ok(())
     }
 
     pub fn reject(&mut self, row: Rejected) {
@@ -167,9 +186,7 @@ impl Import {
     /// Merges what has come if it is time to; `rows_done` is how far the source has been read.
     pub fn checkpoint(&mut self, rows_done: u64) -> Result<(), StoreError> {
         let rejects: usize = self.rejects.iter().map(|r| 100 + r.content.len()).sum();
-        if self.buckets.iter().map(BucketRows::weight).sum::<usize>() + rejects + self.side_ids.len() * 20
-            < self.bytes_max
-        {
+        if self.buckets.iter().map(BucketRows::weight).sum::<usize>() + rejects < self.bytes_max {
             return Ok(());
         }
         self.merge(rows_done, false)
@@ -189,31 +206,6 @@ impl Import {
     }
 
     // ---- taking rows
-
-    fn place(&mut self, batch: &StreamBatch) -> Result<u64, StoreError> {
-        if self.seq_next + 2 * batch.len() as u64 >= u64::from(u32::MAX) {
-            return Err(StoreError::new(&self.dir, StoreErrorKind::Full));
-        }
-        let fitted = self.fit(batch);
-        let (batch, refused) = match &fitted {
-            Some((b, refused)) => (b, refused.as_slice()),
-            None => (batch, &[][..]),
-        };
-        let mut shares: Vec<(Vec<u32>, Vec<u32>)> = vec![Default::default(); BUCKETS];
-        for i in (0..batch.len()).filter(|i| refused.binary_search(i).is_err()) {
-            let share = &mut shares[bucket_of(batch.customer.get(i).unwrap_or(""))];
-            share.0.push(i as u32);
-            // Even numbers: what is derived from an event comes right behind it.
-            share.1.push((self.seq_next + 2 * i as u64) as u32);
-        }
-        self.seq_next += 2 * batch.len() as u64;
-        self.buckets.par_iter_mut().zip(&shares).for_each(|(bucket, (rows, seqs))| {
-            if !rows.is_empty() {
-                bucket.append(batch, rows, seqs)
-            }
-        });
-        Ok((batch.len() - refused.len()) as u64)
-    }
 
     /// The batch with its columns in the kinds that the base has, and the rows that cannot be brought to them:
     /// those are rejected. `None` if everything fits already.
@@ -275,7 +267,6 @@ impl Import {
             fields: &fields,
             slugs: &slugs,
             old_streams: &self.manifest.streams,
-            side_ids: &self.side_ids,
         };
         // A part is written as soon as it is merged, so that only the parts under work are in memory.
         let parts: Vec<Merged> =
@@ -316,6 +307,7 @@ impl Import {
             fs::remove_dir_all(&fresh_dir).map_err(StoreError::io(&fresh_dir))?;
             self.seq_next = self.manifest.seq_next;
         }
+        self.rejects.sort_by_key(|r| r.row);
         let head = (self.meta.source.as_str(), self.meta.kind.as_str(), self.header.as_str());
         if self.before.is_none() || self.changed {
             quarantine::append(&self.dir, &self.meta.id, head, self.meta.rows_done, &self.rejects)?;
@@ -327,7 +319,6 @@ impl Import {
         self.meta.rows_done = rows_done;
         self.meta.finished = finish;
         self.waiting_events = 0;
-        self.side_ids.clear();
         let mut manifest = self.manifest.clone();
         manifest.imports.push(match &self.before {
             Some(before) if finish && !self.changed => before.clone(),
@@ -379,13 +370,32 @@ impl Import {
     }
 }
 
+/// A batch on its way into the buckets.
+struct Fresh<'a> {
+    batch: Cow<'a, StreamBatch>,
+    /// Rows that are left out, ascending.
+    refused: Vec<usize>,
+    seq: u64,
+    implied: bool,
+}
+
+impl Fresh<'_> {
+    /// Which rows each bucket gets.
+    fn shares(&self) -> Vec<Vec<u32>> {
+        let mut shares = vec![vec![]; BUCKETS];
+        for i in (0..self.batch.len()).filter(|i| self.refused.binary_search(i).is_err()) {
+            shares[bucket_of(self.batch.customer.get(i).unwrap_or(""))].push(i as u32);
+        }
+        shares
+    }
+}
+
 struct Job<'a> {
     old: Option<PathBuf>,
     new: &'a Path,
     fields: &'a BTreeMap<String, Vec<Field>>,
     slugs: &'a BTreeMap<String, String>,
     old_streams: &'a [StreamMeta],
-    side_ids: &'a FxHashSet<(u64, u64)>,
 }
 
 /// What became of a part.
@@ -410,8 +420,14 @@ impl Job<'_> {
         let mut out = Merged::default();
         let mut buckets = vec![];
         for (fresh, mut bucket) in fresh.into_iter().zip(self.read_old(part)?) {
-            for s in &fresh.streams {
-                let (new, duplicates) = self.add(&mut bucket, &fresh, s);
+            let customers: Vec<u32> = if bucket.customers.texts.is_empty() {
+                bucket.customers = fresh.customers;
+                (0..bucket.customers.texts.len() as u32).collect()
+            } else {
+                fresh.customers.texts.iter().map(|t| bucket.customers.code(t)).collect()
+            };
+            for s in fresh.streams {
+                let (new, duplicates) = add(&mut bucket, &customers, s);
                 out.new_rows += new;
                 out.duplicates += duplicates;
             }
@@ -433,50 +449,6 @@ impl Job<'_> {
         self.fields.par_iter().map(|(n, f)| self.write_stream(part, n, f, &buckets)).collect::<Result<Vec<_>, _>>()?;
         self.write_customers(part, &buckets)?;
         Ok(out)
-    }
-
-    fn add(&self, bucket: &mut BucketRows, fresh: &BucketRows, s: &StreamRows) -> (u64, u64) {
-        let at = bucket.stream(&s.name);
-        let old = &bucket.streams[at];
-        let mut seen: FxHashSet<(u32, u64)> = (0..old.len()).map(|i| (old.customer[i], old.id[i])).collect();
-        let customers: Vec<u32> = fresh.customers.texts.iter().map(|t| bucket.customers.code(t)).collect();
-        let stream_hash = hash64(s.name.as_bytes());
-        let mut kept = vec![];
-        let (mut duplicates, mut new) = (0, 0);
-        for i in 0..s.len() {
-            let own = s.customer[i] as usize;
-            if seen.insert((customers[own], s.id[i])) {
-                kept.push(i as u32);
-                new += 1;
-            } else {
-                let key = (hash64(fresh.customers.texts[own].as_bytes()) ^ stream_hash, s.id[i]);
-                duplicates += u64::from(!self.side_ids.contains(&key));
-            }
-        }
-        let target = &mut bucket.streams[at];
-        for c in &s.columns {
-            let i = target.column(&c.name, c.kind);
-            target.columns[i].widen(c.scale);
-        }
-        for c in &s.columns {
-            let Some(own) = target.columns.iter_mut().find(|t| t.name == c.name) else { continue };
-            if c.is_text() {
-                let codes: Vec<u32> =
-                    std::iter::once(0).chain(c.dict.texts.iter().map(|t| own.dict.code(t) + 1)).collect();
-                own.codes.extend(kept.iter().map(|i| codes[c.codes[*i as usize] as usize]));
-            } else {
-                let p = gyul_model::POW10[(own.scale - c.scale) as usize];
-                let scaled = |v: i64| if c.kind == Kind::Num { v.checked_mul(p).unwrap_or(i64::MIN) } else { v };
-                own.ints.extend(kept.iter().map(|i| scaled(c.ints[*i as usize])));
-            }
-        }
-        target.customer.extend(kept.iter().map(|i| customers[s.customer[*i as usize] as usize]));
-        target.ts.extend(kept.iter().map(|i| s.ts[*i as usize]));
-        target.seq.extend(kept.iter().map(|i| s.seq[*i as usize]));
-        target.id.extend(kept.iter().map(|i| s.id[*i as usize]));
-        let len = target.len();
-        target.columns.iter_mut().for_each(|c| c.pad(len));
-        (new, duplicates)
     }
 
     fn read_old(&self, part: usize) -> Result<Vec<BucketRows>, StoreError> {
@@ -592,6 +564,49 @@ impl Job<'_> {
     }
 }
 
+/// Adds the rows that are not there yet: `(new, duplicates)`. `customers` are the bucket's codes for the stream's.
+fn add(bucket: &mut BucketRows, customers: &[u32], mut s: StreamRows) -> (u64, u64) {
+    let at = bucket.stream(&s.name);
+    let target = &mut bucket.streams[at];
+    let mut seen: FxHashSet<(u32, u64)> = FxHashSet::default();
+    seen.reserve(target.len() + s.len());
+    seen.extend(target.customer.iter().copied().zip(target.id.iter().copied()));
+    let mut implied = s.implied.iter().copied().peekable();
+    let mut kept = vec![];
+    let mut duplicates = 0;
+    for i in 0..s.len() as u32 {
+        let stands_for_a_row = implied.next_if_eq(&i).is_none();
+        if seen.insert((customers[s.customer[i as usize] as usize], s.id[i as usize])) {
+            kept.push(i);
+        } else {
+            duplicates += u64::from(stands_for_a_row);
+        }
+    }
+    for c in &mut s.columns {
+        let i = target.column(&c.name, c.kind);
+        let own = &mut target.columns[i];
+        own.widen(c.scale);
+        if c.is_text() && own.dict.texts.is_empty() {
+            own.dict = std::mem::take(&mut c.dict);
+            own.codes.extend(kept.iter().map(|i| c.codes[*i as usize]));
+        } else if c.is_text() {
+            let codes: Vec<u32> = std::iter::once(0).chain(c.dict.texts.iter().map(|t| own.dict.code(t) + 1)).collect();
+            own.codes.extend(kept.iter().map(|i| codes[c.codes[*i as usize] as usize]));
+        } else {
+            let p = gyul_model::POW10[(own.scale - c.scale) as usize];
+            let scaled = |v: i64| if c.kind == Kind::Num { v.checked_mul(p).unwrap_or(i64::MIN) } else { v };
+            own.ints.extend(kept.iter().map(|i| scaled(c.ints[*i as usize])));
+        }
+    }
+    target.customer.extend(kept.iter().map(|i| customers[s.customer[*i as usize] as usize]));
+    target.ts.extend(kept.iter().map(|i| s.ts[*i as usize]));
+    target.seq.extend(kept.iter().map(|i| s.seq[*i as usize]));
+    target.id.extend(kept.iter().map(|i| s.id[*i as usize]));
+    let len = target.len();
+    target.columns.iter_mut().for_each(|c| c.pad(len));
+    (kept.len() as u64, duplicates)
+}
+
 pub(crate) fn undated(ts: i64) -> i64 {
     if ts == i64::MIN { Instant::ALWAYS.0 } else { ts }
 }
@@ -607,12 +622,21 @@ fn sorted(bucket: BucketRows) -> BucketRows {
         out.customers.code(&bucket.customers.texts[*old as usize]);
     }
     for s in bucket.streams {
-        let mut rows: Vec<u32> = (0..s.len() as u32).collect();
-        let key = |i: &u32| {
-            let i = *i as usize;
-            (place[s.customer[i] as usize], s.ts[i], s.seq[i])
-        };
-        rows.sort_unstable_by_key(key);
+        // By customer in one pass, then each customer's few by time.
+        let mut ends = vec![0_usize; place.len() + 1];
+        s.customer.iter().for_each(|c| ends[place[*c as usize] as usize + 1] += 1);
+        (1..ends.len()).for_each(|c| ends[c] += ends[c - 1]);
+        let mut rows = vec![0_u32; s.len()];
+        for (i, c) in s.customer.iter().enumerate() {
+            let end = &mut ends[place[*c as usize] as usize];
+            rows[*end] = i as u32;
+            *end += 1;
+        }
+        let mut start = 0;
+        for end in &ends[..place.len()] {
+            rows[start..*end].sort_unstable_by_key(|i| (s.ts[*i as usize], s.seq[*i as usize]));
+            start = *end;
+        }
         let mut t = s.select(&rows);
         t.customer.iter_mut().for_each(|c| *c = place[*c as usize]);
         out.streams.push(t);

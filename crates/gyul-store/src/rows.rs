@@ -1,7 +1,9 @@
 //! A bucket's events while they are merged: columns that grow, texts as codes of the bucket's own dictionaries.
 
 use gyul_model::{Column, POW10, StreamBatch};
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+use std::hash::BuildHasher;
 
 /// The kinds of columns on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,20 +45,37 @@ impl Kind {
 /// Texts by number, from 0.
 #[derive(Clone, Debug, Default)]
 pub struct Interner {
-    codes: FxHashMap<Box<str>, u32>,
+    /// Half a hash and the code: most texts are told apart without being looked at.
+    codes: HashTable<(u32, u32)>,
+    /// The code asked for last; rows of one order say the same again and again.
+    last: u32,
     pub texts: Vec<Box<str>>,
 }
 
 impl Interner {
     pub fn code(&mut self, text: &str) -> u32 {
-        if let Some(c) = self.codes.get(text) {
-            return *c;
+        if self.texts.get(self.last as usize).is_some_and(|t| **t == *text) {
+            return self.last;
         }
-        let code = self.texts.len() as u32;
-        self.texts.push(text.into());
-        self.codes.insert(text.into(), code);
-        code
+        let hash = FxBuildHasher.hash_one(text);
+        let half = (hash ^ (hash >> 32)) as u32;
+        let texts = &self.texts;
+        let found = self.codes.find(spread(half), |(h, c)| *h == half && *texts[*c as usize] == *text);
+        self.last = match found {
+            Some((_, code)) => *code,
+            None => {
+                let code = self.texts.len() as u32;
+                self.texts.push(text.into());
+                self.codes.insert_unique(spread(half), (half, code), |(h, _)| spread(*h));
+                code
+            }
+        };
+        self.last
     }
+}
+
+fn spread(half: u32) -> u64 {
+    u64::from(half).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Values of one property. Unknown: 2, `i64::MIN`, or code 0 (text c has code c + 1).
@@ -135,6 +154,8 @@ pub struct StreamRows {
     pub ts: Vec<i64>,
     pub seq: Vec<u32>,
     pub id: Vec<u64>,
+    /// Rows, ascending, that other rows merely imply: of fresh events only.
+    pub implied: Vec<u32>,
     pub columns: Vec<Values>,
 }
 
@@ -172,6 +193,7 @@ impl StreamRows {
             ts: pick(&self.ts),
             seq: rows.iter().map(|i| self.seq[*i as usize]).collect(),
             id: rows.iter().map(|i| self.id[*i as usize]).collect(),
+            implied: vec![],
             columns: columns.collect(),
         }
     }
@@ -193,8 +215,8 @@ impl BucketRows {
         self.streams.len() - 1
     }
 
-    /// Takes rows `rows` of a batch, their first `seq` and step given. Columns must exist at the batch's scales.
-    pub fn append(&mut self, batch: &StreamBatch, rows: &[u32], seqs: &[u32]) {
+    /// Takes rows `rows` of a batch whose first row has the number `seq`.
+    pub fn append(&mut self, batch: &StreamBatch, rows: &[u32], seq: u64, implied: bool) {
         let at = self.stream(&batch.name);
         let columns: Vec<usize> = batch
             .props
@@ -208,12 +230,16 @@ impl BucketRows {
             })
             .collect();
         let s = &mut self.streams[at];
-        for (&i, &seq) in rows.iter().zip(seqs) {
-            let i = i as usize;
+        if implied {
+            s.implied.extend(s.ts.len() as u32..(s.ts.len() + rows.len()) as u32);
+        }
+        for &row in rows {
+            let i = row as usize;
             s.customer.push(self.customers.code(batch.customer.get(i).unwrap_or("")));
             s.ts.push(batch.ts[i]);
             s.id.push(batch.id[i]);
-            s.seq.push(seq);
+            // Even numbers: what is derived from an event comes right behind it.
+            s.seq.push((seq + 2 * u64::from(row)) as u32);
         }
         for (c, (_, data)) in columns.iter().zip(&batch.props) {
             let column = &mut s.columns[*c];

@@ -97,6 +97,9 @@ impl Writer {
                 .collect::<Vec<_>>();
             let props = WriterProperties::builder()
                 .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+                // All different: a dictionary would cost time and space.
+                .set_column_dictionary_enabled("seq".into(), false)
+                .set_column_dictionary_enabled("id".into(), false)
                 .set_sorting_columns((!sorting.is_empty()).then_some(sorting))
                 .build();
             SerializedFileWriter::new(file, Arc::new(schema), Arc::new(props))
@@ -139,7 +142,14 @@ fn column(group: &mut SerializedRowGroupWriter<File>, data: &Data) -> parquet::e
             w.typed::<BoolType>().write_batch(&known, Some(&levels), None)?;
         }
         Data::Texts { codes, dict, list: false } => {
-            let texts: Vec<ByteArray> = dict.iter().map(|t| ByteArray::from(t.as_bytes().to_vec())).collect();
+            // All texts in one buffer: no allocation for each.
+            let all = ByteArray::from(dict.concat().into_bytes());
+            let mut end = 0;
+            let mut slice = |t: &str| {
+                end += t.len();
+                all.slice(end - t.len(), t.len())
+            };
+            let texts: Vec<ByteArray> = dict.iter().map(|t| slice(t)).collect();
             let levels: Vec<i16> = codes.iter().map(|c| i16::from(*c != 0)).collect();
             let known: Vec<ByteArray> =
                 codes.iter().filter(|c| **c != 0).map(|c| texts[*c as usize - 1].clone()).collect();

@@ -47,21 +47,21 @@ impl Kind {
 pub struct Interner {
     /// Half a hash and the code: most texts are told apart without being looked at.
     codes: HashTable<(u32, u32)>,
-    /// The code asked for last; rows of one order say the same again and again.
-    last: u32,
+    /// What was asked for last, likewise; rows of one order say the same again and again.
+    last: (u32, u32),
     pub texts: Vec<Box<str>>,
 }
 
 impl Interner {
     pub fn code(&mut self, text: &str) -> u32 {
-        if self.texts.get(self.last as usize).is_some_and(|t| **t == *text) {
-            return self.last;
-        }
         let hash = FxBuildHasher.hash_one(text);
         let half = (hash ^ (hash >> 32)) as u32;
+        if self.last.0 == half && self.texts.get(self.last.1 as usize).is_some_and(|t| **t == *text) {
+            return self.last.1;
+        }
         let texts = &self.texts;
         let found = self.codes.find(spread(half), |(h, c)| *h == half && *texts[*c as usize] == *text);
-        self.last = match found {
+        let code = match found {
             Some((_, code)) => *code,
             None => {
                 let code = self.texts.len() as u32;
@@ -70,7 +70,8 @@ impl Interner {
                 code
             }
         };
-        self.last
+        self.last = (half, code);
+        code
     }
 }
 

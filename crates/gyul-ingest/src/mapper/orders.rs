@@ -229,7 +229,7 @@ fn understand<'a>(
     }
     let (mut quantity, price) = (work.number(i, Role::Quantity)?, work.number(i, Role::Price)?);
     let (mut total, discount) = (work.number(i, Role::Total)?, work.number(i, Role::Discount)?);
-    if price.is_some_and(|p| p < Decimal::ZERO) {
+    if price.is_some_and(|p| p.mantissa() < 0) {
         return Err((RejectCode::NegativePrice, mapper.at(Role::Price)));
     }
     if quantity == Some(Decimal::ZERO) {
@@ -238,7 +238,7 @@ fn understand<'a>(
     if !lines && total.is_none() && mapper.at(Role::Total).is_some() {
         return Err((RejectCode::NoAmount, mapper.at(Role::Total)));
     }
-    let below = |d: Option<Decimal>| d.is_some_and(|d| d < Decimal::ZERO);
+    let below = |d: Option<Decimal>| d.is_some_and(|d| d.mantissa() < 0);
     let negative = below(quantity) || below(total);
     if lines && quantity.is_none() && mapper.at(Role::Quantity).is_none() {
         quantity = Some(Decimal::from(if below(total) { -1 } else { 1 }));
@@ -284,7 +284,7 @@ fn understand<'a>(
         let key = work.identity.start("made").text(&customer).int(ts).hash();
         made.push_str(&format!("auto-{key:016x}"));
     }
-    let abs = |d: Option<Decimal>| d.map(|d| if d < Decimal::ZERO { number::neg(d) } else { d });
+    let abs = |d: Option<Decimal>| d.map(|d| if d.mantissa() < 0 { number::neg(d) } else { d });
     Ok(Row {
         customer,
         ts,

@@ -8,6 +8,7 @@ mod columns;
 mod decimal;
 mod event;
 mod lang;
+mod message;
 mod occasion;
 mod time;
 mod value;
@@ -18,6 +19,7 @@ pub use columns::{Bucket, Codes, ColumnData, ColumnInfo, ColumnKind, Ints, Snaps
 pub use decimal::{DIGITS_MAX, Decimal, POW10, SCALE_MAX};
 pub use event::{Event, Timeline, names};
 pub use lang::Lang;
+pub use message::{IdKind, Identifier, Message};
 pub use occasion::{Occasion, Occasions};
 pub use time::{Duration, Instant, MICROS_DAY, MICROS_HOUR, MICROS_MINUTE, MICROS_SECOND, MICROS_WEEK, Period};
 pub use value::Value;

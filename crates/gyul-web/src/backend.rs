@@ -1,0 +1,144 @@
+//! What the server asks of whatever stands behind it.
+
+use crate::data::*;
+use gyul_model::{Identifier, Instant, Message};
+use std::future::Future;
+use std::pin::Pin;
+
+/// An answer, or why there is none.
+pub type Reply<T> = Result<T, Refusal>;
+
+/// An answer that comes when the log has it.
+pub type Later<T> = Pin<Box<dyn Future<Output = Reply<T>> + Send>>;
+
+/// Knows customers and definitions, and keeps what it is told.
+///
+/// All methods but [`Backend::ingest`] may block (the server calls them on threads made for that) and return when their
+/// effect, if they have one, is on disk and visible to later calls. No method may panic on any argument. Texts of people
+/// never go into errors.
+pub trait Backend: Send + Sync + 'static {
+    // Events
+
+    /// Takes messages and what was rejected beside them (kept in the quarantine). Returns at once; the future resolves when
+    /// the batch is on disk. [`Refusal::Busy`] when the queue is full, [`Refusal::Storage`] when the disk is.
+    /// Dropping the future does not take the batch back.
+    fn ingest(&self, batch: Incoming) -> Later<Ack>;
+    /// What is seen of events, the most frequent first.
+    fn events(&self) -> Reply<Vec<EventSchema>>;
+    /// The tracking plan as YAML; `None` where none is declared.
+    fn plan(&self) -> Reply<Option<String>>;
+    fn put_plan(&self, yaml: &str) -> Reply<()>;
+    /// Messages that were not taken, newest first, before the one with number `before`.
+    fn quarantine(&self, before: Option<u64>, limit: usize) -> Reply<Vec<Quarantined>>;
+    /// Replaces the content of one (still quarantined until replayed).
+    fn mend(&self, number: u64, content: &str) -> Reply<()>;
+    /// Tries the ones named again, or all of them.
+    fn replay(&self, numbers: Option<&[u64]>) -> Reply<Replayed>;
+
+    // Customers
+
+    fn customer(&self, who: &Identifier) -> Reply<Customer>;
+    /// By the beginning of an id, an address, a phone number or a name; best first.
+    fn search(&self, text: &str, limit: usize) -> Reply<Vec<CustomerHead>>;
+    /// Newest first, strictly before `before` in `(ts, seq)`.
+    fn timeline(&self, who: &Identifier, before: Option<(Instant, u64)>, limit: usize) -> Reply<Vec<TimelineEvent>>;
+    /// Membership, classes and traits only: what a shop asks while somebody waits.
+    fn decision(&self, who: &Identifier) -> Reply<Decision>;
+    /// Why somebody is in a segment or class, or not.
+    fn why(&self, who: &Identifier, kind: DefKind, id: &str) -> Reply<Why>;
+    /// Joins two people into one; [`Refusal::Conflict`] where a rule forbids it.
+    fn merge(&self, into: &Identifier, from: &Identifier) -> Reply<Merged>;
+    /// Takes a merge back.
+    fn unmerge(&self, decision: u64) -> Reply<()>;
+    /// Removes one person from everything; the report proves it.
+    fn erase(&self, who: &Identifier) -> Reply<ErasureReport>;
+    /// Everything that is known about one person, as JSON.
+    fn export(&self, who: &Identifier) -> Reply<String>;
+
+    // Definitions
+
+    fn definitions(&self, kind: DefKind) -> Reply<Vec<DefState>>;
+    fn definition(&self, kind: DefKind, id: &str) -> Reply<Definition>;
+    /// Computes it beside the version in force and swaps when done. `if_version` guards against somebody else's edit.
+    fn put_definition(&self, kind: DefKind, id: &str, yaml: &str, if_version: Option<u32>) -> Reply<DefState>;
+    /// Refused while others refer to it.
+    fn delete_definition(&self, kind: DefKind, id: &str) -> Reply<()>;
+    /// Counts without keeping anything.
+    fn preview(&self, kind: DefKind, yaml: &str) -> Reply<Preview>;
+    /// Members (of a class, for a partition) in the order of their ids, after `after`.
+    fn members(&self, id: &MembersOf, after: Option<&str>, limit: usize) -> Reply<Vec<Member>>;
+    /// The size at each of the instants `from, from + step …` up to `until`.
+    fn history(&self, id: &MembersOf, range: HistoryRange) -> Reply<Vec<SizeAt>>;
+    fn versions(&self, kind: DefKind, id: &str) -> Reply<Vec<Version>>;
+    /// How many are in each pair of the segments named.
+    fn overlap(&self, segments: &[String]) -> Reply<Vec<Overlap>>;
+
+    // Changes
+
+    /// Changes of membership from `from` on, at most `limit`. [`Refusal::Gone`] if they are no longer kept.
+    fn changes(&self, from: u64, limit: usize) -> Reply<Vec<Change>>;
+    /// The offset that the next change will have; the server waits for it to move. The same receiver each time is fine.
+    fn changes_end(&self) -> tokio::sync::watch::Receiver<u64>;
+
+    // Imports
+
+    /// Starts on a file that the server has put there and deletes after [`Import::done`]. `name` is the uploader's.
+    fn import(&self, file: std::path::PathBuf, name: &str) -> Reply<Import>;
+    fn imports(&self) -> Reply<Vec<Import>>;
+
+    // The workspace
+
+    fn settings(&self) -> Reply<Settings>;
+    fn put_settings(&self, settings: &Settings) -> Reply<()>;
+    /// Keeps a record of keys, users or sources, opaque to whoever keeps it.
+    fn keep_access(&self, record: Vec<u8>) -> Reply<()>;
+    /// All of them in the order in which they were kept. Asked once, at the start.
+    fn access(&self) -> Reply<Vec<Vec<u8>>>;
+    fn keep_audit(&self, entry: Vec<u8>) -> Reply<()>;
+    /// With their numbers, newest first, before number `before`.
+    fn audit(&self, before: Option<u64>, limit: usize) -> Reply<Vec<(u64, Vec<u8>)>>;
+
+    // The machine
+
+    /// Whether events can be taken and questions answered.
+    fn health(&self) -> Health;
+    /// Numbers for Prometheus, in the order in which they are shown.
+    fn metrics(&self) -> Vec<Metric>;
+    /// No call comes after this one; returns when all that was taken is on disk.
+    fn stop(&self);
+}
+
+/// What came in with one request.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    pub messages: Vec<Message>,
+    pub rejects: Vec<Rejected>,
+    /// The name of the key or webhook that it came by, for the quarantine and the volumes.
+    pub via: String,
+    /// By the server's clock.
+    pub received: Option<Instant>,
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    NotFound,
+    /// The input is wrong: each problem with its place.
+    Invalid(Vec<Problem>),
+    /// It cannot be done as things stand.
+    Conflict(Problem),
+    /// No longer kept.
+    Gone,
+    /// Too much at once; again in so many seconds.
+    Busy(u32),
+    /// The disk is full, slow or read-only; again in so many seconds.
+    Storage(u32),
+    /// The first computation is under way; again in so many seconds.
+    Computing(u32),
+    /// On its way down.
+    Stopping,
+    /// What this backend cannot do (yet).
+    Unsupported,
+    /// Our fault. For the server's log; without personal data.
+    Internal(String),
+}

@@ -1,0 +1,502 @@
+//! Plain data between the server and its backend; also the shapes of the API.
+
+use gyul_model::{Instant, Value};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// What is on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Ack {
+    /// Messages taken.
+    pub accepted: u64,
+    /// Messages that were here before.
+    pub duplicates: u64,
+    /// Messages that went into the quarantine, those of the tracking plan included.
+    pub rejected: u64,
+    /// The place of the last of them in the log.
+    pub offset: u64,
+}
+
+/// Something wrong with an input, in both languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// Stable.
+    pub code: String,
+    /// `error` or `warning`.
+    pub severity: Severity,
+    /// From 1, in the text that was sent.
+    pub line: Option<u32>,
+    pub column: Option<u32>,
+    /// How many characters are meant.
+    pub width: Option<u32>,
+    pub ko: String,
+    pub en: String,
+    pub hint_ko: Option<String>,
+    pub hint_en: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    #[default]
+    Error,
+    Warning,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DefKind {
+    Segment,
+    Partition,
+    Measure,
+}
+
+/// One segment, or one class of a partition.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+pub struct MembersOf {
+    pub kind: DefKind,
+    pub id: String,
+    /// For a partition.
+    pub class: Option<String>,
+}
+
+// Customers
+
+/// A customer as a line in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct CustomerHead {
+    pub id: String,
+    pub name: Option<String>,
+    pub events: u64,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_seen: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Customer {
+    pub id: String,
+    pub events: u64,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub first_seen: Option<Instant>,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_seen: Option<Instant>,
+    pub identifiers: Vec<IdentifierOf>,
+    #[serde(serialize_with = "values")]
+    #[schema(value_type = Object)]
+    pub traits: Vec<(String, Value)>,
+    pub segments: Vec<Membership>,
+    pub classes: Vec<ClassOf>,
+    /// Decisions that joined this customer, each can be taken back.
+    pub merges: Vec<Merged>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct IdentifierOf {
+    /// `user`, `email`, `phone`, `kakao`, `device`, `anonymous`.
+    pub kind: String,
+    pub value: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Membership {
+    pub segment: String,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Instant>,
+    /// When it ends if nothing happens.
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ClassOf {
+    pub partition: String,
+    pub class: String,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Instant>,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct TimelineEvent {
+    #[serde(serialize_with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub ts: Instant,
+    pub seq: u64,
+    pub name: String,
+    #[serde(serialize_with = "values")]
+    #[schema(value_type = Object)]
+    pub properties: Vec<(String, Value)>,
+    /// The name under which it came, where the customer has several.
+    pub handle: Option<String>,
+}
+
+/// What a shop needs to know at once about one customer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Decision {
+    pub customer: String,
+    pub segments: Vec<String>,
+    /// Partition to class.
+    pub classes: BTreeMap<String, String>,
+    #[serde(serialize_with = "values")]
+    #[schema(value_type = Object)]
+    pub traits: Vec<(String, Value)>,
+}
+
+/// Why, in words and as data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Why {
+    pub member: bool,
+    /// The class, for a partition.
+    pub class: Option<String>,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Instant>,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Instant>,
+    /// The conditions from the top, children after their parent.
+    pub conditions: Vec<ConditionHolds>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct ConditionHolds {
+    pub depth: u32,
+    /// As in the definition.
+    pub text: String,
+    pub holds: bool,
+    /// What was found.
+    pub found: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Merged {
+    /// Names the decision, for taking it back.
+    pub decision: u64,
+    pub customer: String,
+    pub from: String,
+    /// The rule, or `by hand`.
+    pub reason: String,
+    #[serde(serialize_with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+}
+
+/// Where somebody was found and removed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct ErasureReport {
+    /// Place to what was removed there.
+    pub removed: BTreeMap<String, u64>,
+    /// Places that were looked through afterwards without finding anything.
+    pub verified: Vec<String>,
+    /// What remains to be done by itself, such as rewriting old log files.
+    pub pending: Vec<String>,
+}
+
+// Definitions
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ComputeState {
+    Computing,
+    Live,
+    Failed,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct DefState {
+    pub kind: DefKind,
+    pub id: String,
+    pub name_ko: Option<String>,
+    pub name_en: Option<String>,
+    pub goal: Option<String>,
+    pub version: u32,
+    pub state: ComputeState,
+    /// Why it failed.
+    pub reason: Option<Problem>,
+    /// Members now; for a measure, customers for whom it is known.
+    pub size: Option<u64>,
+    /// Classes with their sizes, for a partition.
+    pub classes: Vec<ClassSize>,
+    /// How far behind the log, in milliseconds.
+    pub lag_ms: Option<u64>,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_change: Option<Instant>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ClassSize {
+    pub class: String,
+    pub size: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Definition {
+    #[serde(flatten)]
+    pub state: DefState,
+    pub yaml: String,
+    pub warnings: Vec<Problem>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Preview {
+    pub size: u64,
+    pub population: u64,
+    pub classes: Vec<ClassSize>,
+    pub warnings: Vec<Problem>,
+    /// False where the count comes from a sample.
+    pub exact: bool,
+}
+
+impl Default for ClassSize {
+    fn default() -> ClassSize {
+        ClassSize { class: String::new(), size: 0 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Member {
+    pub customer: String,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Instant>,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HistoryRange {
+    pub from: Instant,
+    pub until: Instant,
+    pub step_micros: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct SizeAt {
+    #[serde(serialize_with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    pub size: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Version {
+    pub version: u32,
+    #[serde(serialize_with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    pub yaml: String,
+    /// Taken out with this version.
+    pub deleted: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Overlap {
+    pub a: String,
+    pub b: String,
+    pub both: u64,
+    pub a_size: u64,
+    pub b_size: u64,
+}
+
+// Changes
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Moved {
+    Entered,
+    Left,
+}
+
+/// Somebody entered or left.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Change {
+    /// Where the stream goes on: the next one's `from` is this plus one.
+    pub offset: u64,
+    #[serde(serialize_with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    pub customer: String,
+    #[serde(flatten)]
+    pub what: MembersOf,
+    pub moved: Moved,
+    /// `event`, `time`, `rank`, `identity`, `definition`, `erasure`.
+    pub cause: String,
+}
+
+// Events
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct EventSchema {
+    pub name: String,
+    pub count: u64,
+    pub last_day: u64,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub first_seen: Option<Instant>,
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_seen: Option<Instant>,
+    pub properties: Vec<PropertySchema>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct PropertySchema {
+    pub name: String,
+    /// `bool`, `number`, `text`, `instant`, `list`: those seen.
+    pub types: Vec<String>,
+    pub count: u64,
+    /// Never of traits or free texts that may name a person.
+    pub examples: Vec<String>,
+}
+
+/// An event of a request that was not taken.
+#[derive(Clone, PartialEq)]
+pub struct Rejected {
+    pub code: &'static str,
+    /// The field to look at.
+    pub place: String,
+    pub ko: String,
+    pub en: String,
+    /// As it was sent. Personal data possible.
+    pub content: String,
+}
+
+impl std::fmt::Debug for Rejected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {:?}", self.code, self.place)
+    }
+}
+
+/// A message that was not taken. Its content may be personal: roles without customers see none.
+#[derive(Clone, PartialEq, Serialize, ToSchema)]
+pub struct Quarantined {
+    pub number: u64,
+    #[serde(serialize_with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    pub via: String,
+    pub code: String,
+    /// The field to look at.
+    pub place: String,
+    pub ko: String,
+    pub en: String,
+    pub content: String,
+}
+
+impl std::fmt::Debug for Quarantined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "quarantined {}: {} at {:?}", self.number, self.code, self.place)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Replayed {
+    pub accepted: u64,
+    pub duplicates: u64,
+    pub still_rejected: u64,
+}
+
+// Imports, settings, the machine
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Import {
+    pub id: u64,
+    pub name: String,
+    pub bytes: u64,
+    pub bytes_read: u64,
+    pub rows: u64,
+    pub events: u64,
+    pub duplicates: u64,
+    pub rejected: u64,
+    pub done: bool,
+    pub problem: Option<Problem>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Settings {
+    /// IANA name.
+    pub zone: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Events older than this are dropped; for ever if absent.
+    pub retention_days: Option<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { zone: "Asia/Seoul".into(), currency: "KRW".into(), retention_days: None }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Recovered and able to answer.
+    pub ready: bool,
+    /// Able to take events.
+    pub writable: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// Without the prefix `gyul_`.
+    pub name: &'static str,
+    pub help: &'static str,
+    pub kind: MetricKind,
+    /// Labels are names of definitions or events, never of people.
+    pub labels: Vec<(&'static str, String)>,
+    pub value: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    Counter,
+    Gauge,
+}
+
+fn time<S: serde::Serializer>(t: &Instant, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(t)
+}
+
+/// The instant of traits without a date is `null`.
+fn time_opt<S: serde::Serializer>(t: &Option<Instant>, s: S) -> Result<S::Ok, S::Error> {
+    match t {
+        Some(t) if *t != Instant::ALWAYS => s.collect_str(t),
+        _ => s.serialize_none(),
+    }
+}
+
+fn values<S: serde::Serializer>(values: &[(String, Value)], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_map(values.iter().map(|(name, value)| (name, AsJson(value))))
+}
+
+struct AsJson<'a>(&'a Value);
+
+impl Serialize for AsJson<'_> {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Bool(b) => s.serialize_bool(*b),
+            // Exact in the text; a number where JSON's readers keep it exact.
+            Value::Num(d) => match d.to_string() {
+                t if t.len() <= 15 => match t.parse::<serde_json::Number>() {
+                    Ok(n) => n.serialize(s),
+                    Err(_) => s.serialize_str(&t),
+                },
+                t => s.serialize_str(&t),
+            },
+            Value::Text(t) => s.serialize_str(t),
+            Value::Instant(i) => s.collect_str(i),
+            Value::List(l) => l.serialize(s),
+        }
+    }
+}

@@ -4,6 +4,8 @@
 //! turns chunks of rows into [`gyul_model::StreamBatch`]es, or says of each row that is no event why not ([`Reject`]).
 //! Rows in = rows accepted + rows rejected, always; the same row again has the same id, so the store finds duplicates.
 //!
+//! [`http`] does the same for requests: bytes in, messages and rejects out.
+//!
 //! Does not know where the bytes come from, what the time is (it is passed in), or what becomes of the events.
 //!
 //! ```no_run
@@ -24,6 +26,7 @@ mod build;
 mod csv;
 mod decode;
 mod dictionary;
+pub mod http;
 mod infer;
 mod json;
 mod mapper;

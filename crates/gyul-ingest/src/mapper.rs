@@ -1,7 +1,7 @@
 //! From rows to events, or to the reason why not.
 
 mod fields;
-mod orders;
+pub(crate) mod orders;
 
 use crate::Context;
 use crate::build::{Builder, Identity};

@@ -320,7 +320,7 @@ fn is_cancelling(order: &str, prefix: &str) -> bool {
 }
 
 /// The product, rounded half to even where it has too many places.
-fn product(a: Decimal, b: Decimal) -> Option<Decimal> {
+pub(crate) fn product(a: Decimal, b: Decimal) -> Option<Decimal> {
     let mut m = i128::from(a.mantissa()) * i128::from(b.mantissa());
     let mut scale = a.scale() + b.scale();
     if scale > gyul_model::SCALE_MAX {

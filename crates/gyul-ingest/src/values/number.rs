@@ -18,7 +18,7 @@ pub(crate) fn parse(text: &str, style: DecimalStyle) -> Result<Decimal, NumberFa
 }
 
 /// The common form: an optional minus, digits, one point.
-fn plain(b: &[u8]) -> Option<Decimal> {
+pub(crate) fn plain(b: &[u8]) -> Option<Decimal> {
     let (negative, digits) = match b {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, b),

@@ -126,7 +126,7 @@ pub enum Refusal {
     /// The input is wrong: each problem with its place.
     Invalid(Vec<Problem>),
     /// It cannot be done as things stand.
-    Conflict(Problem),
+    Conflict(Box<Problem>),
     /// No longer kept.
     Gone,
     /// Too much at once; again in so many seconds.

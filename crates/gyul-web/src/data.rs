@@ -257,12 +257,6 @@ pub struct Preview {
     pub exact: bool,
 }
 
-impl Default for ClassSize {
-    fn default() -> ClassSize {
-        ClassSize { class: String::new(), size: 0 }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Member {
     pub customer: String,

@@ -46,7 +46,7 @@ pub fn snapshot(data: &Path) -> Fallible<Snapshot> {
             .map(|ids| {
                 let mut customers = TextColumn::default();
                 ids.iter().for_each(|(text, _)| customers.push(Some(text)));
-                Bucket { exists_from: vec![Instant::ALWAYS.0; ids.len()], customers, streams: vec![] }
+                Arc::new(Bucket { exists_from: vec![Instant::ALWAYS.0; ids.len()], customers, streams: vec![] })
             })
             .collect(),
         arrivals: vec![],
@@ -69,7 +69,7 @@ pub fn snapshot(data: &Path) -> Fallible<Snapshot> {
             .collect();
         add_stream(&mut out, name, &events, &instants, &rows, &ids);
     }
-    for bucket in &mut out.buckets {
+    for bucket in out.buckets.iter_mut().map(Arc::make_mut) {
         for c in 0..bucket.customers.len() {
             let first = bucket.streams[1..].iter().filter_map(|s| s.ts[s.rows(c)].first()).min();
             bucket.exists_from[c] = first.copied().unwrap_or(Instant::ALWAYS.0);
@@ -165,6 +165,7 @@ fn add_stream(
     });
     out.streams.push(StreamInfo { name: name.to_string(), columns: columns.collect() });
     out.buckets.par_iter_mut().zip(ids).for_each(|(bucket, ids)| {
+        let bucket = Arc::make_mut(bucket);
         let mut stream = Stream { offsets: vec![0], ..Stream::default() };
         let mut picked: Vec<(u32, u32)> = vec![];
         for (_, id) in ids {

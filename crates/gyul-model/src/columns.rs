@@ -11,7 +11,8 @@ use std::sync::Arc;
 pub struct Snapshot {
     /// `streams[s].columns[c]` describes `buckets[b].streams[s].columns[c]`.
     pub streams: Vec<StreamInfo>,
-    pub buckets: Vec<Bucket>,
+    /// Shared, so that a copy of all that is known costs nothing.
+    pub buckets: Vec<Arc<Bucket>>,
     /// When things became known: `(first seq, instant)`, ascending. `known at K` is a bound on `seq`.
     pub arrivals: Vec<(u64, Instant)>,
 }
@@ -292,7 +293,7 @@ impl Snapshot {
     }
 
     fn with(&self, keep: &dyn Fn(usize, i64, u32) -> bool) -> Snapshot {
-        let buckets = self.buckets.iter().map(|b| b.with(keep)).collect();
+        let buckets = self.buckets.iter().map(|b| Arc::new(b.with(keep))).collect();
         Snapshot { streams: self.streams.clone(), buckets, arrivals: self.arrivals.clone() }
     }
 
@@ -382,7 +383,7 @@ mod build {
             for info in &out.streams {
                 bucket.streams.push(stream(share, info, &schema[info.name.as_str()]));
             }
-            out.buckets.push(bucket);
+            out.buckets.push(Arc::new(bucket));
         }
         out
     }

@@ -84,10 +84,10 @@ impl Store {
             streams: vec![],
             buckets: raws
                 .iter_mut()
-                .map(|r| Bucket {
-                    customers: std::mem::take(&mut r.customers),
-                    exists_from: std::mem::take(&mut r.exists_from),
-                    streams: vec![],
+                .map(|r| {
+                    let (customers, exists_from) =
+                        (std::mem::take(&mut r.customers), std::mem::take(&mut r.exists_from));
+                    Arc::new(Bucket { customers, exists_from, streams: vec![] })
                 })
                 .collect(),
             arrivals: self.manifest.arrivals.clone(),
@@ -102,7 +102,7 @@ impl Store {
             }
             snapshot.buckets.par_iter_mut().zip(raws.par_iter_mut()).enumerate().for_each(|(b, (bucket, raw))| {
                 let own = std::mem::take(&mut raw.streams[s]);
-                bucket.streams.push(packed(own, &dicts, b));
+                Arc::make_mut(bucket).streams.push(packed(own, &dicts, b));
             });
             snapshot.streams.push(StreamInfo { name: meta.name.clone(), columns });
         }

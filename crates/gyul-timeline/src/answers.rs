@@ -25,6 +25,11 @@ impl Bits {
         self.words[i / 64] |= 1 << (i % 64);
     }
 
+    pub(crate) fn put(&mut self, i: usize, is: bool) {
+        let (word, bit) = (&mut self.words[i / 64], 1 << (i % 64));
+        if is { *word |= bit } else { *word &= !bit }
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         ones(&self.words)
     }

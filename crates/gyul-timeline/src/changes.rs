@@ -37,6 +37,10 @@ pub struct Recipe {
     pub flips: Vec<NodeId>,
     /// Some event condition looks at later events: rows must be evaluated one by one.
     pub row_by_row: bool,
+    /// Some event condition looks at neighbours: a new event can change what is true of another.
+    pub relative: bool,
+    /// Windows that ask only whether there is any event: the latest one alone matters for when they run out.
+    latest: Vec<(Source, Vec<Shift>)>,
     pub ranks: Vec<u32>,
 }
 
@@ -77,7 +81,15 @@ impl Recipe {
                 if let AggOp::Streak(period) = agg.op {
                     shifts.push(Shift::NextStarts(period));
                 }
-                agg.sources.iter().for_each(|s| self.source(plan, s, &shifts));
+                let any = agg.op == AggOp::Count && node.ty == Ty::Bool && agg.bounds.until.is_none();
+                for s in &agg.sources {
+                    if any && s.filter.is_none_or(|f| !plan.nodes[f as usize].needs_now) {
+                        self.source(plan, s, &[]);
+                        note(&mut self.latest, Source { value: None, ..s.clone() }, &shifts);
+                    } else {
+                        self.source(plan, s, &shifts);
+                    }
+                }
             }
             Op::Pattern(p) => {
                 let shifts = self.bounds(plan, &p.bounds, zone, range, seen);
@@ -169,14 +181,8 @@ impl Recipe {
             self.row_by_row = true;
             self.neighbours(plan, value);
         }
-        match self.events.iter_mut().find(|(s, _)| *s == plain) {
-            Some((_, known)) => shifts.iter().for_each(|s| {
-                if !known.contains(s) {
-                    known.push(*s);
-                }
-            }),
-            None => self.events.push((plain, shifts.to_vec())),
-        }
+        self.relative |= [source.filter, source.value].into_iter().flatten().any(|id| relative(plan, id));
+        note(&mut self.events, plain, shifts);
     }
 
     /// An event condition that looks ahead changes when such a neighbour comes into sight.
@@ -190,18 +196,85 @@ impl Recipe {
 
     /// Looks in the places of another recipe too.
     pub fn merge(&mut self, other: Recipe) {
-        for (source, shifts) in other.events {
-            match self.events.iter_mut().find(|(s, _)| *s == source) {
-                Some((_, known)) => known.extend(shifts),
-                None => self.events.push((source, shifts)),
-            }
-        }
+        other.events.into_iter().for_each(|(source, shifts)| note(&mut self.events, source, &shifts));
+        other.latest.into_iter().for_each(|(source, shifts)| note(&mut self.latest, source, &shifts));
+        self.relative |= other.relative;
         self.traits = self.traits.or(other.traits);
         self.births.extend(other.births);
         self.everywhere.extend(other.everywhere);
         self.flips.extend(other.flips);
         self.row_by_row |= other.row_by_row;
         self.ranks.extend(other.ranks);
+    }
+
+    /// For each customer of the block the first instant after `from` at which the clock alone could change something,
+    /// `i64::MAX` if there is none; instants that are the same for everybody and flips aside.
+    pub fn next(&self, block: &mut Block, from: Instant) -> Vec<i64> {
+        let bucket = block.bucket;
+        let zone = block.zone();
+        let customers = block.customers.clone();
+        let start = customers.start;
+        let later = |t: i64| if t > from.0 { t } else { i64::MAX };
+        let mut out: Vec<i64> = customers.clone().map(|c| later(bucket.exists_from[c])).collect();
+        let both = self.events.iter().map(|e| (e, false)).chain(self.latest.iter().map(|e| (e, true)));
+        for ((source, shifts), latest) in both {
+            let picked = block.picked(source);
+            let stream = &bucket.streams[source.stream as usize];
+            let first = block.events(source.stream).start;
+            for c in customers.clone() {
+                let rows = stream.rows(c);
+                if rows.is_empty() {
+                    continue;
+                }
+                let (mut lo, hi) = match &picked {
+                    Some(p) => (p.rank(rows.start - first), p.rank(rows.end - first)),
+                    None => (rows.start - first, rows.end - first),
+                };
+                let at = |k: usize| stream.ts[first + picked.as_ref().map_or(k, |p| p.index()[k] as usize)];
+                if latest && lo < hi && at(hi - 1) <= from.0 {
+                    lo = hi - 1;
+                }
+                let next = &mut out[c - start];
+                if hi > lo && at(hi - 1) > from.0 {
+                    // Events that are yet to come.
+                    *next = (*next).min(Shift::Ago(Duration::Exact(0)).next(hi - lo, |k| at(lo + k), from.0, zone));
+                }
+                for s in shifts {
+                    *next = (*next).min(s.next(hi - lo, |k| at(lo + k), from.0, zone));
+                }
+            }
+        }
+        if let Some(stream) = self.traits {
+            let stream = &bucket.streams[stream as usize];
+            for c in customers.clone() {
+                let own = &stream.ts[stream.rows(c)];
+                if let Some(t) = own.get(own.partition_point(|t| *t <= from.0)) {
+                    out[c - start] = out[c - start].min(*t);
+                }
+            }
+        }
+        if !self.births.is_empty() {
+            let only = Recipe { births: self.births.clone(), ..Recipe::default() };
+            let horizon = Instant(from.0.saturating_add(400 * gyul_model::MICROS_DAY));
+            let days = only.instants(block, from, horizon);
+            out.iter_mut().zip(days).for_each(|(next, d)| *next = d.first().copied().unwrap_or(i64::MAX).min(*next));
+        }
+        out
+    }
+
+    /// The first instant after `from` at which an event at `ts` could cross the end of some window of its stream.
+    pub fn next_of_event(&self, stream: u32, ts: i64, from: i64, zone: &Zone) -> i64 {
+        let mut next = if ts > from { ts } else { i64::MAX };
+        let sources = self.events.iter().chain(&self.latest).filter(|(s, _)| s.stream == stream);
+        for s in sources.flat_map(|(_, shifts)| shifts) {
+            next = next.min(s.next(1, |_| ts, from, zone));
+        }
+        next
+    }
+
+    /// Whether traits decide on what the clock does: birthdays.
+    pub fn has_births(&self) -> bool {
+        !self.births.is_empty()
     }
 
     /// For each customer of the block the instants in `(from, to]` at which something could change, ascending.
@@ -221,7 +294,7 @@ impl Recipe {
                 v
             })
             .collect();
-        for (source, shifts) in &self.events {
+        for (source, shifts) in self.events.iter().chain(&self.latest) {
             let picked = block.picked(source);
             let stream = &bucket.streams[source.stream as usize];
             let first = block.events(source.stream).start;
@@ -276,7 +349,76 @@ impl Recipe {
     }
 }
 
+fn note(list: &mut Vec<(Source, Vec<Shift>)>, source: Source, shifts: &[Shift]) {
+    let i = list.iter().position(|(s, _)| *s == source).unwrap_or_else(|| {
+        list.push((source, vec![]));
+        list.len() - 1
+    });
+    shifts.iter().for_each(|s| {
+        if !list[i].1.contains(s) {
+            list[i].1.push(*s);
+        }
+    });
+}
+
+/// Whether an event's value depends on other events of the timeline.
+fn relative(plan: &Plan, id: NodeId) -> bool {
+    let op = &plan.nodes[id as usize].op;
+    let mut any = matches!(op, Op::Gap | Op::Nth | Op::Near { .. });
+    operands(op, &mut |o| any |= relative(plan, o));
+    any
+}
+
 impl Shift {
+    /// The first instant after `from` at which one of a customer's events, ascending, crosses the end of a window.
+    /// `i64::MAX`: never, as things are.
+    fn next(self, len: usize, ts: impl Fn(usize) -> i64, from: i64, zone: &Zone) -> i64 {
+        let first = |beyond: i64| {
+            let (mut lo, mut hi) = (0, len);
+            while lo < hi {
+                let mid = (lo + hi) / 2;
+                if ts(mid) > beyond { hi = mid } else { lo = mid + 1 }
+            }
+            lo
+        };
+        match self {
+            Shift::Ago(Duration::Exact(us)) => match first(from.saturating_sub(us)) {
+                i if i < len => ts(i).saturating_add(us),
+                _ => i64::MAX,
+            },
+            Shift::AgoStrict(Duration::Exact(us)) => match first(from.saturating_sub(us).saturating_sub(1)) {
+                i if i < len => ts(i).saturating_add(us).max(from + 1),
+                _ => i64::MAX,
+            },
+            Shift::Ago(Duration::Months(m)) | Shift::AgoStrict(Duration::Months(m)) => {
+                // What an event leads to lies within some days of its instant plus the months.
+                let slack = 4 * gyul_model::MICROS_DAY;
+                let mut best = i64::MAX;
+                let mut list = vec![];
+                for i in first(zone.ago(Instant(from), Duration::Months(m)).0.saturating_sub(slack))..len {
+                    if zone.plus_months(Instant(ts(i)), m).0.saturating_sub(slack) > best {
+                        break;
+                    }
+                    list.clear();
+                    months(ts(i), m, zone, &mut list);
+                    best = list.iter().copied().filter(|t| *t > from).fold(best, i64::min);
+                }
+                best
+            }
+            Shift::EndOf(period, back) => match first(zone.end_of(Instant(from), period, back).0) {
+                i if i < len => zone.midnight(zone.date(Instant(ts(i))).period_start(period, -back)).0.max(from + 1),
+                _ => i64::MAX,
+            },
+            Shift::NextStarts(period) => {
+                let today = zone.date(Instant(from));
+                match first(zone.midnight(today.period_start(period, 1)).0.saturating_sub(1)) {
+                    i if i < len => zone.midnight(today.period_start(period, -1)).0,
+                    _ => i64::MAX,
+                }
+            }
+        }
+    }
+
     fn instants(self, ts: i64, zone: &Zone, out: &mut Vec<i64>) {
         match self {
             Shift::Ago(Duration::Exact(us)) => out.push(ts.saturating_add(us)),

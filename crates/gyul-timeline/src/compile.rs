@@ -1,8 +1,9 @@
 //! Library and schema to plan: names become streams and columns, texts become codes, equal nodes become one.
 
 use crate::changes::flows;
+use crate::grow::{Growth, Table, Test, add_missing, date, recoded};
 use crate::plan::*;
-use gyul_model::{ColumnInfo, ColumnKind, Date, Decimal, POW10, StreamInfo, TextColumn, names};
+use gyul_model::{ColumnKind, Decimal, POW10, StreamInfo, TextColumn, names};
 use gyul_segment::tree::{self, AggOp, Arith, Cmp, EventSelect, Expr, Kind, Library, Names};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -11,7 +12,18 @@ impl Plan {
     /// Compiles every segment, partition and measure of the library for data with these streams.
     /// Never fails: what the data does not have is unknown everywhere.
     pub fn compile(library: &Library, streams: &[StreamInfo]) -> Plan {
+        Plan::whole(Compiler::new(library, streams))
+    }
+
+    /// The same for data whose dictionaries grow: nothing is folded because the data lacks it.
+    pub(crate) fn compile_live(library: &Library, streams: &[StreamInfo]) -> Plan {
         let mut c = Compiler::new(library, streams);
+        c.plan.growth = Some(Growth::default());
+        Plan::whole(c)
+    }
+
+    fn whole(mut c: Compiler) -> Plan {
+        let library = c.library;
         for i in 0..library.segments.len() {
             let node = c.named(Named::Segment(i));
             c.plan.segments.push(node);
@@ -227,29 +239,29 @@ impl<'a> Compiler<'a> {
             }
             Kind::InText(a, list) => {
                 let list = list.clone();
-                self.by_text(a, move |t| list.iter().any(|x| x == t))
+                self.by_text(a, Arc::new(move |t| list.iter().any(|x| x == t)))
             }
             Kind::InNum(a, list) => self.in_num(a, list),
             Kind::Contains(a, part) => {
                 let (text, item) = (part.clone(), part.clone());
-                self.by_text_or_item(a, move |t| t.contains(&text), Some(&move |t: &str| t == item))
+                self.by_text_or_item(a, Arc::new(move |t| t.contains(&text)), Some(Arc::new(move |t| t == item)))
             }
             Kind::StartsWith(a, part) => {
                 let part = part.clone();
-                self.by_text(a, move |t| t.starts_with(&part))
+                self.by_text(a, Arc::new(move |t| t.starts_with(&part)))
             }
             Kind::EndsWith(a, part) => {
                 let part = part.clone();
-                self.by_text(a, move |t| t.ends_with(&part))
+                self.by_text(a, Arc::new(move |t| t.ends_with(&part)))
             }
             Kind::Matches(a, pattern) => {
                 let regex = pattern.regex.clone();
-                self.by_text(a, move |t| regex.is_match(t))
+                self.by_text(a, Arc::new(move |t| regex.is_match(t)))
             }
             Kind::Within(a, code) => {
                 let code = code.clone();
                 let within = move |t: &str| t.strip_prefix(&*code).is_some_and(|r| r.is_empty() || r.starts_with('-'));
-                self.by_text(a, within)
+                self.by_text(a, Arc::new(within))
             }
             Kind::NearOccasion { date, occasion, days } => {
                 let arg = self.expr(date);
@@ -322,13 +334,26 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    fn ty_of(&mut self, info: &ColumnInfo) -> Ty {
-        match &info.kind {
+    /// A column's dictionary. Those of live data grow one by one, even if they are shared now.
+    fn column_dict(&mut self, stream: u32, column: u32, dict: &Arc<TextColumn>) -> u32 {
+        let Some(growth) = &mut self.plan.growth else { return self.dict(dict) };
+        if let Some((id, _)) = growth.owners.iter().find(|(_, o)| **o == (stream, column)) {
+            return *id;
+        }
+        self.plan.dicts.push(dict.clone());
+        let id = self.plan.dicts.len() as u32 - 1;
+        growth.owners.insert(id, (stream, column));
+        id
+    }
+
+    fn ty_of(&mut self, stream: u32, column: u32) -> Ty {
+        let streams = self.streams;
+        match &streams[stream as usize].columns[column as usize].kind {
             ColumnKind::Bool => Ty::Flag,
             ColumnKind::Num { scale } => Ty::Exact { scale: *scale, dur: false },
             ColumnKind::Instant => Ty::Instant,
-            ColumnKind::Text(d) => Ty::Text(self.dict(d)),
-            ColumnKind::List(d) => Ty::List(self.dict(d)),
+            ColumnKind::Text(d) => Ty::Text(self.column_dict(stream, column, d)),
+            ColumnKind::List(d) => Ty::List(self.column_dict(stream, column, d)),
         }
     }
 
@@ -337,7 +362,7 @@ impl<'a> Compiler<'a> {
         let Some(stream) = self.stream_index(names::IDENTIFY) else { return self.nothing() };
         let columns = &streams[stream as usize].columns;
         let Some(column) = columns.iter().position(|c| c.name == name) else { return self.nothing() };
-        let ty = self.ty_of(&columns[column]);
+        let ty = self.ty_of(stream, column as u32);
         self.add(Op::Trait { stream, column: column as u32 }, ty)
     }
 
@@ -346,7 +371,7 @@ impl<'a> Compiler<'a> {
         let Domain::Events(stream) = self.domain else { return self.nothing() };
         let columns = &streams[stream as usize].columns;
         let Some(column) = columns.iter().position(|c| c.name == name) else { return self.nothing() };
-        let ty = self.ty_of(&columns[column]);
+        let ty = self.ty_of(stream, column as u32);
         self.add(Op::Prop { column: column as u32 }, ty)
     }
 
@@ -357,8 +382,10 @@ impl<'a> Compiler<'a> {
         let Ty::Text(dict) = self.ty(birth) else { return given };
         let entries = self.plan.dicts[dict as usize].clone();
         let mut dates = vec![i64::MIN];
-        dates.extend((0..entries.len()).map(|i| entries.get(i).and_then(Date::parse).map_or(i64::MIN, |d| d.0.into())));
+        dates.extend((0..entries.len()).map(|i| date(entries.get(i))));
         self.plan.dates.push(Arc::new(dates));
+        let table = self.plan.dates.len() - 1;
+        self.grows(Table::Dates { table, dict });
         let dates = self.plan.dates.len() as u32 - 1;
         let birth = self.add(Op::DateOfText { arg: birth, dates }, Ty::Date);
         let today = self.add(Op::Today, Ty::Date);
@@ -482,23 +509,15 @@ impl<'a> Compiler<'a> {
             Ty::Text(_) | Ty::List(_) if types.iter().any(|t| *t != first) => {
                 let is_list = matches!(first, Ty::List(_));
                 let mut merged = TextColumn::default();
-                let mut codes: FxHashMap<String, u32> = FxHashMap::default();
                 for ty in &types {
                     if let (Ty::Text(d), false) | (Ty::List(d), true) = (ty, is_list) {
-                        let dict = self.plan.dicts[*d as usize].clone();
-                        for i in 0..dict.len() {
-                            let text = dict.get(i).unwrap_or("");
-                            if !codes.contains_key(text) {
-                                merged.push(Some(text));
-                                codes.insert(text.to_string(), merged.len() as u32);
-                            }
-                        }
+                        add_missing(&mut merged, &self.plan.dicts[*d as usize]);
                     }
                 }
                 let target = self.dict(&Arc::new(merged));
                 let ty = if is_list { Ty::List(target) } else { Ty::Text(target) };
                 self.each_value(sources, |c, v| match (c.ty(v), is_list) {
-                    (Ty::Text(d), false) | (Ty::List(d), true) => c.recode(v, d, target, ty),
+                    (Ty::Text(d), false) | (Ty::List(d), true) => c.recode(v, d, target, ty, true),
                     _ => c.nothing(),
                 });
                 ty
@@ -547,6 +566,7 @@ impl<'a> Compiler<'a> {
     fn rank(&mut self, rank: &tree::Rank) -> NodeId {
         use tree::RankKind::*;
         let x = self.expr(&rank.x);
+        let x = self.at_rest(x);
         let among = rank.among.as_ref().map(|a| self.condition(a));
         let ty = match rank.kind {
             Top(_) | Bottom(_) | AboveAverage | BelowAverage => Ty::Bool,
@@ -563,6 +583,18 @@ impl<'a> Compiler<'a> {
             self.plan.ranks.len() - 1
         });
         self.add(Op::Rank(index as u32), ty)
+    }
+
+    /// `now - y` grows alike for everybody, so that it ranks as `-y` does, and that stands still.
+    fn at_rest(&mut self, x: NodeId) -> NodeId {
+        match self.node(x).op {
+            Op::Arith(Arith::Sub, now, y) if matches!(self.node(now).op, Op::Now) && !flows(&self.plan, y) => {
+                let ty = self.ty(x);
+                let origin = self.add(Op::Int(0), Ty::Instant);
+                self.add(Op::Arith(Arith::Sub, origin, y), ty)
+            }
+            _ => x,
+        }
     }
 
     // ---- operators
@@ -593,21 +625,34 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn recode(&mut self, arg: NodeId, from: u32, to: u32, ty: Ty) -> NodeId {
+    fn recode(&mut self, arg: NodeId, from: u32, to: u32, ty: Ty, union: bool) -> NodeId {
         if from == to {
             return arg;
         }
-        let (a, b) = (self.plan.dicts[from as usize].clone(), self.plan.dicts[to as usize].clone());
-        let codes: FxHashMap<&str, u32> = (0..b.len()).filter_map(|i| Some((b.get(i)?, i as u32 + 1))).collect();
-        // What the other dictionary lacks gets a code that it never uses: known, but equal to nothing.
-        let table = std::iter::once(0)
-            .chain((0..a.len()).map(|i| a.get(i).and_then(|t| codes.get(t).copied()).unwrap_or(u32::MAX)));
-        let table: Vec<u32> = table.collect();
-        let index = self.plan.recodes.iter().position(|r| **r == table).unwrap_or_else(|| {
+        let table = recoded(&self.plan.dicts[from as usize], &self.plan.dicts[to as usize]);
+        let equal = |t: &Table| matches!(t, Table::Recode { from: f, to: t, .. } if (*f, *t) == (from, to));
+        let known = match &self.plan.growth {
+            Some(growth) => growth.tables.iter().find(|t| equal(t)).and_then(|t| match t {
+                Table::Recode { table, .. } => Some(*table),
+                _ => None,
+            }),
+            None => self.plan.recodes.iter().position(|r| **r == table),
+        };
+        let index = known.unwrap_or_else(|| {
             self.plan.recodes.push(Arc::new(table));
-            self.plan.recodes.len() - 1
+            let table = self.plan.recodes.len() - 1;
+            self.grows(Table::Recode { table, from, to, union });
+            table
         });
         self.add(Op::Recode(arg, index as u32), ty)
+    }
+
+    fn live(&self) -> bool {
+        self.plan.growth.is_some()
+    }
+
+    fn grows(&mut self, table: Table) {
+        self.plan.growth.iter_mut().for_each(|g| g.tables.push(table.clone()));
     }
 
     fn cmp(&mut self, cmp: Cmp, a: NodeId, b: NodeId) -> NodeId {
@@ -679,7 +724,7 @@ impl<'a> Compiler<'a> {
                 if let Op::Int(1) = self.node(a).op {
                     return self.cmp_text_const(cmp, b, e, d);
                 }
-                let b = self.recode(b, e, d, Ty::Text(d));
+                let b = self.recode(b, e, d, Ty::Text(d), false);
                 self.add(Op::Cmp(cmp, a, b), Ty::Bool)
             }
             _ => self.truth(false),
@@ -721,19 +766,16 @@ impl<'a> Compiler<'a> {
         let text = text.get(0).unwrap_or("");
         let entries = self.plan.dicts[dict as usize].clone();
         let code = (0..entries.len()).find(|i| entries.get(*i) == Some(text)).map(|i| i as u32 + 1);
+        let text = text.to_string();
         match (cmp, code) {
+            (Cmp::Eq, None) if self.live() => self.code_in(a, dict, Arc::new(move |t| t == text)),
             (Cmp::Eq, None) => self.truth(false),
             (Cmp::Eq, Some(code)) => match self.node(a).op {
                 Op::Int(c) => self.truth(c == i64::from(code)),
                 _ => self.add(Op::CodeIs(a, code), Ty::Bool),
             },
-            (_, None) => self.is_known(a),
-            (_, Some(code)) => {
-                let mut table = vec![1; entries.len() + 1];
-                table[0] = 0;
-                table[code as usize] = 0;
-                self.code_in(a, table)
-            }
+            (_, None) if !self.live() => self.is_known(a),
+            _ => self.code_in(a, dict, Arc::new(move |t| t != text)),
         }
     }
 
@@ -746,42 +788,39 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn code_in(&mut self, a: NodeId, table: Vec<u8>) -> NodeId {
+    /// A condition on a text: asked once per entry of its dictionary.
+    fn code_in(&mut self, a: NodeId, dict: u32, test: Test) -> NodeId {
+        let entries = &self.plan.dicts[dict as usize];
+        let mut table = vec![0];
+        table.extend((0..entries.len()).map(|i| u8::from(test(entries.get(i).unwrap_or("")))));
         if let Op::Int(code) = self.node(a).op {
             return self.truth(table.get(code as usize) == Some(&1));
         }
-        let index = self.plan.truths.iter().position(|t| **t == table).unwrap_or_else(|| {
+        if !self.live() && table.iter().all(|t| *t == 0) {
+            return self.truth(false);
+        }
+        let known = if self.live() { None } else { self.plan.truths.iter().position(|t| **t == table) };
+        let index = known.unwrap_or_else(|| {
             self.plan.truths.push(Arc::new(table));
-            self.plan.truths.len() - 1
+            let table = self.plan.truths.len() - 1;
+            self.grows(Table::Truth { table, dict, test });
+            table
         });
         self.add(Op::CodeIn(a, index as u32), Ty::Bool)
     }
 
-    fn by_text(&mut self, a: &Expr, test: impl Fn(&str) -> bool) -> NodeId {
+    fn by_text(&mut self, a: &Expr, test: Test) -> NodeId {
         self.by_text_or_item(a, test, None)
     }
 
-    /// A condition on a text, or on one of the items of a list: asked once per dictionary entry.
-    fn by_text_or_item(
-        &mut self,
-        a: &Expr,
-        text: impl Fn(&str) -> bool,
-        item: Option<&dyn Fn(&str) -> bool>,
-    ) -> NodeId {
+    /// A condition on a text, or on one of the items of a list.
+    fn by_text_or_item(&mut self, a: &Expr, text: Test, item: Option<Test>) -> NodeId {
         let a = self.expr(a);
-        let holds = |entry: &str, list: bool| match item {
-            Some(item) if list => entry.split('\u{1f}').any(item),
-            _ => text(entry),
-        };
-        let (dict, list) = match self.ty(a) {
-            Ty::Text(d) => (d, false),
-            Ty::List(d) if item.is_some() => (d, true),
-            _ => return self.truth(false),
-        };
-        let entries = self.plan.dicts[dict as usize].clone();
-        let mut table = vec![0];
-        table.extend((0..entries.len()).map(|i| u8::from(holds(entries.get(i).unwrap_or(""), list))));
-        if table.iter().all(|t| *t == 0) { self.truth(false) } else { self.code_in(a, table) }
+        match (self.ty(a), item) {
+            (Ty::Text(d), _) => self.code_in(a, d, text),
+            (Ty::List(d), Some(item)) => self.code_in(a, d, Arc::new(move |t| t.split('\u{1f}').any(|i| item(i)))),
+            _ => self.truth(false),
+        }
     }
 
     fn in_num(&mut self, a: &Expr, list: &[Decimal]) -> NodeId {

@@ -22,7 +22,7 @@ const BLOCK: usize = 1024;
 pub struct Timelines {
     pub(crate) data: Snapshot,
     /// Of each stream, per bucket.
-    pub(crate) latest: Vec<Vec<Latest>>,
+    pub(crate) latest: Vec<Arc<Vec<Latest>>>,
     pub(crate) bases: Vec<usize>,
     /// Buckets of the snapshot; those after them hold timelines that fresh events touched.
     shares: usize,
@@ -32,6 +32,8 @@ pub struct Timelines {
     pub(crate) moved: Bits,
     /// Codes by text of the columns that fresh events wrote to.
     pub(crate) codes: FxHashMap<(usize, usize), FxHashMap<String, u32>>,
+    /// Numbers of customers in buckets that are not in the order of ids.
+    pub(crate) by_id: FxHashMap<String, usize>,
 }
 
 /// When the last events of a bucket's stream happened, kept side by side: most windows end at them, and many customers
@@ -124,10 +126,19 @@ impl Timelines {
             bases.push(base);
             base += b.customers.len().div_ceil(64) * 64;
         }
-        let latest = data.buckets.par_iter().map(|b| b.streams.iter().map(Latest::of).collect()).collect();
+        let latest = data.buckets.par_iter().map(|b| Arc::new(b.streams.iter().map(Latest::of).collect())).collect();
         let youngest = data.buckets.iter().map(|b| b.exists_from.iter().copied().max().unwrap_or(i64::MIN)).collect();
         let shares = data.buckets.len();
-        Timelines { data, latest, bases, shares, youngest, moved: Bits::none(base), codes: FxHashMap::default() }
+        Timelines {
+            data,
+            latest,
+            bases,
+            shares,
+            youngest,
+            moved: Bits::none(base),
+            codes: FxHashMap::default(),
+            by_id: FxHashMap::default(),
+        }
     }
 
     pub fn data(&self) -> &Snapshot {
@@ -158,6 +169,9 @@ impl Timelines {
             let c = self.data.buckets.get(b)?.find(customer)?;
             Some(self.bases[b] + c).filter(|n| !self.moved.has(*n))
         };
+        if let Some(n) = self.by_id.get(customer).copied().filter(|n| !self.moved.has(*n)) {
+            return Some(n);
+        }
         at(likely).or_else(|| (0..self.data.buckets.len()).rev().find_map(at))
     }
 

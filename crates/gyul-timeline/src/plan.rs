@@ -42,7 +42,7 @@ pub enum Ty {
     Nothing,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     pub op: Op,
     pub ty: Ty,
@@ -186,7 +186,7 @@ pub enum Op {
     },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RankNode {
     pub kind: RankKind,
     pub x: NodeId,
@@ -217,4 +217,6 @@ pub struct Plan {
     /// Comparisons with a quotient by a growing quantity, each with conditions that flip where the divisor passes zero.
     pub poles: std::collections::BTreeMap<NodeId, Vec<NodeId>>,
     pub zone: Option<gyul_model::Zone>,
+    /// How the tables go on when the dictionaries grow; `None` in a plan for data that stays as it is.
+    pub growth: Option<crate::grow::Growth>,
 }

@@ -45,14 +45,8 @@ impl Thresholds {
                 if kind == RankKind::AboveAverage { Thresholds::Above(mean) } else { Thresholds::Below(mean) }
             }
             RankKind::AboveAverage | RankKind::BelowAverage => {
-                // x > mean of integers just if x > floor(mean); x < mean just if x < ceil(mean).
-                let sum: i128 = keys.iter().map(|k| i128::from(*k)).sum();
-                let (n, floor) = (n as i128, sum.div_euclid(n as i128));
-                if kind == RankKind::AboveAverage {
-                    Thresholds::Above(floor as i64)
-                } else {
-                    Thresholds::Below((floor + i128::from(sum.rem_euclid(n) != 0)) as i64)
-                }
+                let sum = keys.iter().map(|k| i128::from(*k)).sum();
+                Thresholds::of_mean(kind, sum, n)
             }
             RankKind::Quintile => {
                 // 5 · less >= q · n just if less >= m = ceil(q · n / 5), just if x is above the m-th smallest.
@@ -70,6 +64,16 @@ impl Thresholds {
                 keys.sort_unstable();
                 Thresholds::Percentile(keys)
             }
+        }
+    }
+
+    /// x > mean of integers just if x > floor(mean); x < mean just if x < ceil(mean).
+    pub fn of_mean(kind: RankKind, sum: i128, n: usize) -> Thresholds {
+        let (n, floor) = (n as i128, sum.div_euclid(n as i128));
+        if kind == RankKind::AboveAverage {
+            Thresholds::Above(floor as i64)
+        } else {
+            Thresholds::Below((floor + i128::from(sum.rem_euclid(n) != 0)) as i64)
         }
     }
 
@@ -110,7 +114,7 @@ impl Thresholds {
 }
 
 /// max(1, ceil(p/100 · n)), at most n.
-fn share(p: Decimal, n: usize) -> usize {
+pub fn share(p: Decimal, n: usize) -> usize {
     let scale = 100 * 10_i128.pow(p.scale().into());
     let k = (i128::from(p.mantissa()) * n as i128 + scale - 1).div_euclid(scale);
     k.clamp(1, n as i128) as usize

@@ -40,9 +40,9 @@ impl Timelines {
         self.bases.push(self.numbers());
         let words = self.moved.words.len() + touched.div_ceil(64);
         self.moved.words.resize(words, 0);
-        self.latest.push(bucket.streams.iter().map(Latest::of).collect());
+        self.latest.push(Arc::new(bucket.streams.iter().map(Latest::of).collect()));
         self.youngest.push(bucket.exists_from.iter().copied().max().unwrap_or(i64::MIN));
-        self.data.buckets.push(bucket);
+        self.data.buckets.push(Arc::new(bucket));
         Applied { touched, schema_changed: before != self.data.streams }
     }
 
@@ -76,9 +76,10 @@ impl Timelines {
         let s = self.data.streams.iter().position(|s| s.name == e.name).unwrap_or_else(|| {
             let info = StreamInfo { name: e.name.clone(), columns: vec![] };
             for (b, bucket) in self.data.buckets.iter_mut().enumerate() {
+                let bucket = Arc::make_mut(bucket);
                 bucket.streams.push(Stream::empty(bucket.customers.len(), &info));
                 let each = vec![i64::MIN; bucket.customers.len()];
-                self.latest[b].push(Latest { of_all: i64::MIN, each });
+                Arc::make_mut(&mut self.latest[b]).push(Latest { of_all: i64::MIN, each });
             }
             self.data.streams.push(info);
             self.data.streams.len() - 1
@@ -102,7 +103,7 @@ impl Timelines {
         };
         for bucket in &mut self.data.buckets {
             let n = bucket.streams[s].ts.len();
-            bucket.streams[s].columns.push(match kind {
+            Arc::make_mut(bucket).streams[s].columns.push(match kind {
                 ColumnKind::Bool => ColumnData::Bool(vec![2; n]),
                 ColumnKind::Num { .. } => ColumnData::Num(Ints::I8(vec![i8::MIN; n])),
                 ColumnKind::Instant => ColumnData::Instant(vec![i64::MIN; n]),
@@ -135,7 +136,7 @@ impl Timelines {
                         m => m.checked_mul(factor).unwrap_or(i64::MIN),
                     };
                     let values: Vec<i64> = (0..bucket.streams[s].ts.len()).map(rescaled).collect();
-                    bucket.streams[s].columns[c] = ColumnData::Num(Ints::pack(&values));
+                    Arc::make_mut(bucket).streams[s].columns[c] = ColumnData::Num(Ints::pack(&values));
                 }
             }
             _ => {}

@@ -1,0 +1,278 @@
+//! What came since the base was made: rows of each stream in order of arrival, and for each customer which are its own.
+
+use gyul_model::{
+    Codes, ColumnData, ColumnInfo, ColumnKind, Event, Ints, POW10, Snapshot, Stream, StreamInfo, TextColumn, Value,
+};
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+/// Fresh rows of one stream. Values are as in [`ColumnData`], all of them in 64 bits.
+#[derive(Clone, Debug, Default)]
+pub struct FreshStream {
+    pub ts: Vec<i64>,
+    pub seq: Vec<u32>,
+    pub columns: Vec<Vec<i64>>,
+    /// Codes by text of the columns that hold texts.
+    dicts: Vec<HashTable<u32>>,
+    /// Columns by name.
+    names: FxHashMap<String, usize>,
+}
+
+/// The fresh rows of one customer: per stream, in the order of (ts, seq).
+pub type Own = Vec<(u32, Vec<u32>)>;
+
+#[derive(Clone, Debug, Default)]
+pub struct Fresh {
+    pub streams: Vec<FreshStream>,
+    names: FxHashMap<String, usize>,
+    /// One more than the index in `lists`, by customer number; 0: nothing fresh.
+    slots: Vec<u32>,
+    lists: Vec<(u32, Own)>,
+}
+
+/// What a new event did to the shape of the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// A stream, a column or a scale is new: plans must be compiled anew.
+    pub changed: bool,
+}
+
+fn hash(text: &str) -> u64 {
+    FxBuildHasher.hash_one(text)
+}
+
+fn index(dict: &TextColumn) -> HashTable<u32> {
+    let mut table = HashTable::with_capacity(dict.len());
+    for i in 0..dict.len() {
+        if let Some(t) = dict.get(i) {
+            table.insert_unique(hash(t), i as u32, |i| hash(dict.get(*i as usize).unwrap_or("")));
+        }
+    }
+    table
+}
+
+impl Fresh {
+    pub fn new(data: &Snapshot) -> Fresh {
+        let mut fresh = Fresh::default();
+        for (s, info) in data.streams.iter().enumerate() {
+            fresh.names.insert(info.name.clone(), s);
+            fresh.streams.push(FreshStream::new(info));
+        }
+        fresh
+    }
+
+    pub fn stream(&self, name: &str) -> Option<u32> {
+        self.names.get(name).map(|s| *s as u32)
+    }
+
+    pub fn rows(&self) -> usize {
+        self.streams.iter().map(|s| s.ts.len()).sum()
+    }
+
+    pub fn own(&self, number: u32) -> &[(u32, Vec<u32>)] {
+        match self.slots.get(number as usize) {
+            Some(&slot) if slot > 0 => &self.lists[slot as usize - 1].1,
+            _ => &[],
+        }
+    }
+
+    pub fn of(&self, number: u32, stream: u32) -> &[u32] {
+        self.own(number).iter().find(|(s, _)| *s == stream).map_or(&[], |(_, rows)| rows)
+    }
+
+    pub fn is_touched(&self, number: u32) -> bool {
+        self.slots.get(number as usize).is_some_and(|s| *s > 0)
+    }
+
+    /// Customers with fresh rows, in order of their first.
+    pub fn touched(&self) -> impl Iterator<Item = u32> + '_ {
+        self.lists.iter().map(|(n, _)| *n)
+    }
+
+    /// Forgets all rows; names and dictionaries stay.
+    pub fn clear(&mut self) {
+        for s in &mut self.streams {
+            s.ts = vec![];
+            s.seq = vec![];
+            s.columns.iter_mut().for_each(|c| *c = vec![]);
+        }
+        self.slots = vec![];
+        self.lists = vec![];
+    }
+
+    /// Forgets the rows of one customer.
+    pub fn forget(&mut self, number: u32) {
+        if let Some(slot) = self.slots.get(number as usize).copied().filter(|s| *s > 0) {
+            self.lists[slot as usize - 1].1.clear();
+        }
+    }
+
+    /// Takes in an event; values of another kind than their column's are left out. Gives the stream.
+    pub fn push(&mut self, data: &mut Snapshot, number: u32, e: &Event, shape: &mut Shape) -> u32 {
+        let s = match self.names.get(&e.name) {
+            Some(s) => *s,
+            None => {
+                shape.changed = true;
+                self.add_stream(data, &e.name)
+            }
+        };
+        for (name, value) in &e.props {
+            if !self.streams[s].names.contains_key(name) {
+                shape.changed = true;
+                self.add_column(data, s, name, value);
+            }
+        }
+        let row = self.streams[s].ts.len() as u32;
+        let stream = &mut self.streams[s];
+        stream.ts.push(e.ts.0);
+        stream.seq.push(e.seq as u32);
+        let infos = &data.streams[s].columns;
+        stream.columns.iter_mut().zip(infos).for_each(|(c, info)| c.push(unknown(&info.kind)));
+        for (name, value) in &e.props {
+            let stream = &mut self.streams[s];
+            let Some(&c) = stream.names.get(name) else { continue };
+            if let (ColumnKind::Num { scale }, Value::Num(d)) = (&data.streams[s].columns[c].kind, value)
+                && d.scale() > *scale
+            {
+                shape.changed = true;
+                widen(data, s, c, d.scale(), &mut stream.columns[c]);
+            }
+            let kind = &mut data.streams[s].columns[c].kind;
+            if let Some(x) = encode(kind, &mut stream.dicts[c], value) {
+                stream.columns[c][row as usize] = x;
+            }
+        }
+        self.listed(number, s, row)
+    }
+
+    fn listed(&mut self, number: u32, s: usize, row: u32) -> u32 {
+        if self.slots.len() <= number as usize {
+            self.slots.resize(number as usize + 1, 0);
+        }
+        let slot = &mut self.slots[number as usize];
+        if *slot == 0 {
+            self.lists.push((number, vec![]));
+            *slot = self.lists.len() as u32;
+        }
+        let own = &mut self.lists[*slot as usize - 1].1;
+        let i = own.iter().position(|(stream, _)| *stream == s as u32).unwrap_or_else(|| {
+            own.push((s as u32, vec![]));
+            own.len() - 1
+        });
+        let rows = &mut own[i].1;
+        let stream = &self.streams[s];
+        let key = |r: u32| (stream.ts[r as usize], stream.seq[r as usize]);
+        let at = if rows.last().is_none_or(|r| key(*r) <= key(row)) {
+            rows.len()
+        } else {
+            rows.partition_point(|r| key(*r) <= key(row))
+        };
+        rows.insert(at, row);
+        s as u32
+    }
+
+    fn add_stream(&mut self, data: &mut Snapshot, name: &str) -> usize {
+        let info = StreamInfo { name: name.to_string(), columns: vec![] };
+        for bucket in data.buckets.iter_mut().map(Arc::make_mut) {
+            bucket.streams.push(Stream::empty(bucket.customers.len(), &info));
+        }
+        self.streams.push(FreshStream::new(&info));
+        data.streams.push(info);
+        self.names.insert(name.to_string(), data.streams.len() - 1);
+        data.streams.len() - 1
+    }
+
+    fn add_column(&mut self, data: &mut Snapshot, s: usize, name: &str, value: &Value) {
+        let kind = match value {
+            Value::Bool(_) => ColumnKind::Bool,
+            Value::Num(d) => ColumnKind::Num { scale: d.scale() },
+            Value::Instant(_) => ColumnKind::Instant,
+            Value::Text(_) => ColumnKind::Text(Arc::default()),
+            Value::List(_) => ColumnKind::List(Arc::default()),
+        };
+        let stream = &mut self.streams[s];
+        stream.columns.push(vec![unknown(&kind); stream.ts.len()]);
+        stream.dicts.push(HashTable::new());
+        stream.names.insert(name.to_string(), stream.columns.len() - 1);
+        let info = ColumnInfo { name: name.to_string(), kind };
+        for bucket in data.buckets.iter_mut().map(Arc::make_mut) {
+            let own = &mut bucket.streams[s];
+            own.columns.push(blank(&info.kind, own.ts.len()));
+        }
+        data.streams[s].columns.push(info);
+    }
+}
+
+impl FreshStream {
+    fn new(info: &StreamInfo) -> FreshStream {
+        let mut out = FreshStream::default();
+        for (c, column) in info.columns.iter().enumerate() {
+            out.columns.push(vec![]);
+            out.names.insert(column.name.clone(), c);
+            out.dicts.push(match &column.kind {
+                ColumnKind::Text(d) | ColumnKind::List(d) => index(d),
+                _ => HashTable::new(),
+            });
+        }
+        out
+    }
+}
+
+/// How the unknown is written.
+pub fn unknown(kind: &ColumnKind) -> i64 {
+    match kind {
+        ColumnKind::Bool => 2,
+        ColumnKind::Num { .. } | ColumnKind::Instant => i64::MIN,
+        ColumnKind::Text(_) | ColumnKind::List(_) => 0,
+    }
+}
+
+fn blank(kind: &ColumnKind, n: usize) -> ColumnData {
+    match kind {
+        ColumnKind::Bool => ColumnData::Bool(vec![2; n]),
+        ColumnKind::Num { .. } => ColumnData::Num(Ints::I8(vec![i8::MIN; n])),
+        ColumnKind::Instant => ColumnData::Instant(vec![i64::MIN; n]),
+        ColumnKind::Text(_) | ColumnKind::List(_) => ColumnData::Codes(Codes::U8(vec![0; n])),
+    }
+}
+
+fn encode(kind: &mut ColumnKind, table: &mut HashTable<u32>, value: &Value) -> Option<i64> {
+    let joined;
+    let (dict, text) = match (kind, value) {
+        (ColumnKind::Bool, Value::Bool(b)) => return Some((*b).into()),
+        (ColumnKind::Num { scale }, Value::Num(d)) => return d.at_scale(*scale),
+        (ColumnKind::Instant, Value::Instant(t)) => return Some(t.0),
+        (ColumnKind::Text(dict), Value::Text(t)) => (dict, t.as_str()),
+        (ColumnKind::List(dict), Value::List(l)) => {
+            joined = l.join("\u{1f}");
+            (dict, joined.as_str())
+        }
+        _ => return None,
+    };
+    let h = hash(text);
+    if let Some(i) = table.find(h, |i| dict.get(*i as usize) == Some(text)) {
+        return Some(i64::from(*i) + 1);
+    }
+    let dict = Arc::make_mut(dict);
+    dict.push(Some(text));
+    let i = dict.len() as u32 - 1;
+    table.insert_unique(h, i, |i| hash(dict.get(*i as usize).unwrap_or("")));
+    Some(i64::from(i) + 1)
+}
+
+/// A number with more places than its column has: the column moves to the finer scale.
+fn widen(data: &mut Snapshot, s: usize, c: usize, to: u8, fresh: &mut [i64]) {
+    let ColumnKind::Num { scale } = &mut data.streams[s].columns[c].kind else { return };
+    let factor = POW10[(to - *scale) as usize];
+    *scale = to;
+    let wider = |m: i64| if m == i64::MIN { m } else { m.checked_mul(factor).unwrap_or(i64::MIN) };
+    fresh.iter_mut().for_each(|m| *m = wider(*m));
+    for bucket in data.buckets.iter_mut().map(Arc::make_mut) {
+        let stream = &mut bucket.streams[s];
+        let ColumnData::Num(ints) = &stream.columns[c] else { continue };
+        let values: Vec<i64> = (0..stream.ts.len()).map(|i| wider(ints.get(i))).collect();
+        stream.columns[c] = ColumnData::Num(Ints::pack(&values));
+    }
+}

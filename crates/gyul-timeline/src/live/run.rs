@@ -1,0 +1,469 @@
+//! One tick: who must be looked at, in which order, and what it changes.
+
+use super::ranks::RankIndex;
+use super::subset::{CLOCK, Mask, Subset, rank_bit};
+use super::{Cause, Change, Live};
+use crate::answers::Bits;
+use crate::block::{Block, Rows};
+use crate::column::{Col, UNKNOWN};
+use crate::evaluate::Latest;
+use crate::plan::NodeId;
+use gyul_model::{Bucket, Event, Instant, MICROS_DAY, names};
+use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Customers of one chunk, at most.
+const CHUNK: usize = 1024;
+
+/// Flips are looked for at most this far ahead; then they are looked for again.
+const FLIP_HORIZON: i64 = 31 * MICROS_DAY;
+
+/// Some customers to look at, each at its instant.
+struct Chunk {
+    heads: Vec<u32>,
+    instants: Vec<i64>,
+    subset: Arc<Subset>,
+    data: Data,
+    /// Values of ranked quantities and their populations.
+    saved: Vec<(NodeId, Arc<Col>)>,
+    keys: Vec<(usize, Vec<i64>)>,
+    roots: Vec<Vec<u64>>,
+    /// When to look again, if it was asked for.
+    next: Vec<i64>,
+    look_ahead: bool,
+    cause: Cause,
+}
+
+enum Data {
+    /// A part of a bucket of the base.
+    Base(usize, Range<usize>),
+    Own(Box<Bucket>, Vec<Latest>),
+}
+
+impl Live {
+    /// Brings everything up to `now`: first what the clock did since the last tick, then what happened.
+    /// `fresh`: events by handle, in the order of the log. Time does not go back: an earlier `now` counts as the last one.
+    pub fn tick(&mut self, now: Instant, fresh: &[(u32, Event)]) -> Vec<Change> {
+        let mut changes = vec![];
+        let now = now.0.max(self.now);
+        self.clock(now, &mut changes);
+        self.now = now;
+        let (mut touched, reshaped) = self.learn(fresh);
+        if reshaped && self.recompile() {
+            let at = Instant(now);
+            let library = (*self.library).clone();
+            changes.extend(self.define(library, at).into_iter().map(|c| Change { cause: Cause::Event, ..c }));
+            return changes;
+        }
+        if !self.regrouped.is_empty() {
+            let regrouped = std::mem::take(&mut self.regrouped);
+            self.look(regrouped.into_iter().map(|n| (n, !0)).collect(), Cause::Identity, &mut changes);
+        }
+        if !touched.is_empty() {
+            touched.sort_unstable();
+            touched.dedup_by(|b, a| {
+                let same = a.0 == b.0;
+                a.1 |= if same { b.1 } else { 0 };
+                same
+            });
+            self.look(touched.clone(), Cause::Event, &mut changes);
+            self.wake_for(fresh);
+        }
+        changes
+    }
+
+    /// Sorts out the ranks that do not follow by themselves: percentiles, averages of quotients, quantities that grow.
+    pub fn settle(&mut self) -> Vec<Change> {
+        let mut changes = vec![];
+        let flowing: Vec<usize> = (0..self.ranks.len()).filter(|r| self.ranks[*r].flows).collect();
+        if !flowing.is_empty() {
+            let mask = flowing.iter().map(|r| self.reads[self.plan.ranks[*r].x as usize]);
+            // What reads nothing but the clock is in no subset of its own.
+            let mask = mask.fold(0, |all, m| if m == 0 { !0 } else { all | m });
+            self.everybody(mask, self.now, Cause::Rank, &mut changes);
+        }
+        let slow: Vec<usize> = (0..self.ranks.len()).filter(|r| self.ranks[*r].slow()).collect();
+        // A rank can compare what another one decides: as often as they can stand upon each other.
+        for r in (0..slow.len()).flat_map(|_| slow.iter().copied()) {
+            let moved = self.ranks[r].settle();
+            self.thresholds[r] = self.ranks[r].thresholds.clone();
+            self.look(moved.into_iter().map(|n| (n, rank_bit(r))).collect(), Cause::Rank, &mut changes);
+        }
+        changes
+    }
+
+    /// Whether the new shape of the data makes another plan.
+    fn recompile(&self) -> bool {
+        let plan = crate::plan::Plan::compile_live(&self.library, &self.base.data.streams);
+        plan.nodes != self.plan.nodes || plan.ranks != self.plan.ranks
+    }
+
+    /// Everything from nothing.
+    pub(super) fn evaluate_everybody(&mut self) {
+        let mut chunks = self.chunks_of_everybody(!0, self.now, Cause::Definition);
+        self.run(&mut chunks, true);
+        self.take(chunks, &mut vec![]);
+        let mut slow = self.settle();
+        slow.clear();
+    }
+
+    /// What windows, days and occasions did until `now`, each at its own instant.
+    fn clock(&mut self, now: i64, changes: &mut Vec<Change>) {
+        loop {
+            let everywhere = self.everywhere.first().copied().filter(|t| *t <= now);
+            // Whoever is due at that very instant looks ahead from it, with the list that goes on behind it.
+            let due = self.wakes.due(everywhere.map_or(now, |t| t - 1));
+            if due.is_empty() && everywhere.is_none() {
+                break;
+            }
+            let quiet = due.is_empty();
+            let due: Vec<(i64, u32)> = due.into_iter().filter(|(_, n)| self.is_head(*n)).collect();
+            let one_by_one = self.recipe.row_by_row;
+            for same in due.chunk_by(|a, b| !one_by_one || a.0 == b.0) {
+                for some in same.chunks(CHUNK) {
+                    self.now = self.now.max(some[some.len() - 1].0);
+                    let (instants, heads) = some.iter().copied().unzip();
+                    let subset = self.subset(!0);
+                    let mut chunks = vec![self.own_chunk(heads, instants, subset, true, Cause::Clock)];
+                    self.run(&mut chunks, false);
+                    self.take(chunks, changes);
+                }
+            }
+            if let Some(t) = everywhere.filter(|_| quiet) {
+                self.now = self.now.max(t);
+                let moved = self.library.zone.transitions(Instant(t - 1), Instant(t)).next().is_some();
+                if t >= self.horizon {
+                    self.list_instants();
+                } else {
+                    self.everywhere.remove(0);
+                }
+                self.everybody(if moved { !0 } else { CLOCK }, t, Cause::Clock, changes);
+            }
+        }
+    }
+
+    /// Looks at some customers, those of one mask together.
+    fn look(&mut self, mut who: Vec<(u32, Mask)>, cause: Cause, changes: &mut Vec<Change>) {
+        who.sort_unstable_by_key(|(n, mask)| (*mask, *n));
+        who.dedup();
+        let mut chunks = vec![];
+        for same in who.chunk_by(|a, b| a.1 == b.1) {
+            let mask = same[0].1;
+            let subset = self.subset(mask);
+            if subset.roots.is_empty() && subset.ranks.is_empty() {
+                continue;
+            }
+            let exact = mask == !0 || self.exact(mask);
+            for some in same.chunks(CHUNK) {
+                let heads: Vec<u32> = some.iter().map(|(n, _)| *n).collect();
+                let instants = vec![self.now; heads.len()];
+                chunks.push(self.own_chunk(heads, instants, subset.clone(), exact, cause));
+            }
+        }
+        self.run(&mut chunks, false);
+        self.take(chunks, changes);
+    }
+
+    /// Whether the next wake must be found anew after an event, not just brought forward.
+    fn exact(&self, mask: Mask) -> bool {
+        let traits = self.base.data.streams.iter().position(|s| s.name == names::IDENTIFY);
+        let trait_bit = traits.map_or(0, |s| super::subset::stream_bit(s as u32));
+        self.recipe.relative || !self.recipe.flips.is_empty() || (self.recipe.has_births() && mask & trait_bit != 0)
+    }
+
+    /// An event can end a window earlier than anything known so far, never later.
+    fn wake_for(&mut self, fresh: &[(u32, Event)]) {
+        let zone = &self.library.zone;
+        for (number, e) in fresh {
+            let Some(stream) = self.fresh.stream(&e.name) else { continue };
+            let next = self.recipe.next_of_event(stream, e.ts.0, self.now, zone);
+            if next < i64::MAX {
+                let head = self.heads.get(number).copied().unwrap_or(*number);
+                self.wakes.at_latest(head, next);
+            }
+        }
+    }
+
+    fn everybody(&mut self, mask: Mask, at: i64, cause: Cause, changes: &mut Vec<Change>) {
+        let subset = self.subset(mask);
+        if subset.roots.is_empty() && subset.ranks.is_empty() {
+            return;
+        }
+        let mut chunks = self.chunks_of_everybody(mask, at, cause);
+        self.run(&mut chunks, false);
+        self.take(chunks, changes);
+    }
+
+    fn chunks_of_everybody(&mut self, mask: Mask, at: i64, cause: Cause) -> Vec<Chunk> {
+        let subset = self.subset(mask);
+        let all = mask == !0;
+        let mut chunks = vec![];
+        let mut own = vec![];
+        for (b, range) in self.base.tasks(0..self.base.data.buckets.len()) {
+            let first = self.base.bases[b] + range.start;
+            let numbers = first as u32..(first + range.len()) as u32;
+            let pure = |n: u32| {
+                let grouped = self.heads.contains_key(&n) || self.groups.contains_key(&n);
+                !self.fresh.is_touched(n) && !grouped && !self.base.moved.has(n as usize)
+            };
+            if numbers.clone().all(pure) {
+                let heads: Vec<u32> = numbers.collect();
+                let instants = vec![at; heads.len()];
+                chunks.push(Chunk::new(heads, instants, subset.clone(), Data::Base(b, range), all, cause));
+            } else {
+                own.extend(numbers.filter(|n| !self.heads.contains_key(n)));
+            }
+        }
+        own.extend((self.base_numbers..self.numbers()).filter(|n| !self.heads.contains_key(n)));
+        for heads in own.chunks(CHUNK) {
+            let instants = vec![at; heads.len()];
+            chunks.push(self.own_chunk(heads.to_vec(), instants, subset.clone(), all, cause));
+        }
+        chunks
+    }
+
+    /// A chunk whose timelines are gathered when it is run.
+    fn own_chunk(
+        &self,
+        heads: Vec<u32>,
+        instants: Vec<i64>,
+        subset: Arc<Subset>,
+        look_ahead: bool,
+        cause: Cause,
+    ) -> Chunk {
+        let data = Data::Own(Box::default(), vec![]);
+        Chunk::new(heads, instants, subset, data, look_ahead, cause)
+    }
+
+    /// Layer by layer: ranked values, thresholds, whom these move; then the roots.
+    fn run(&mut self, chunks: &mut Vec<Chunk>, initial: bool) {
+        self.subset(!0);
+        self.prepare(chunks);
+        for layer in 1..=self.plan.ranks.iter().map(|r| r.layer).max().unwrap_or(0) {
+            let ranks: Vec<usize> = (0..self.plan.ranks.len()).filter(|r| self.plan.ranks[*r].layer == layer).collect();
+            chunks.par_iter_mut().for_each(|c| self.rank_keys(c, layer));
+            if initial {
+                self.build_ranks(chunks, &ranks);
+            }
+            for c in chunks.iter_mut() {
+                for (r, keys) in std::mem::take(&mut c.keys) {
+                    c.heads.iter().zip(keys).for_each(|(n, k)| self.ranks[r].set(*n, k));
+                }
+            }
+            let mut moved: Vec<(u32, Mask)> = vec![];
+            for r in ranks {
+                if self.ranks[r].slow() && !initial {
+                    continue;
+                }
+                let crossed = self.ranks[r].settle();
+                self.thresholds[r] = self.ranks[r].thresholds.clone();
+                if !initial {
+                    moved.extend(crossed.into_iter().map(|n| (n, rank_bit(r))));
+                }
+            }
+            moved.sort_unstable_by_key(|(n, mask)| (*mask, *n));
+            let from = chunks.len();
+            for same in moved.chunk_by(|a, b| a.1 == b.1) {
+                let subset = self.subset(same[0].1);
+                for some in same.chunks(CHUNK) {
+                    let heads: Vec<u32> = some.iter().map(|(n, _)| *n).collect();
+                    let instants = vec![self.now; heads.len()];
+                    chunks.push(self.own_chunk(heads, instants, subset.clone(), false, Cause::Rank));
+                }
+            }
+            self.prepare(&mut chunks[from..]);
+        }
+        chunks.par_iter_mut().for_each(|c| {
+            let mut block = self.block(c);
+            let words = c.heads.len().div_ceil(64);
+            let mut roots = vec![vec![0; words]; c.subset.roots.len()];
+            for (i, bits) in c.subset.roots.iter().zip(&mut roots) {
+                block.col(self.roots[*i]).bits(c.heads.len(), bits);
+            }
+            let next = if c.look_ahead { self.next(c) } else { vec![] };
+            (c.roots, c.next) = (roots, next);
+        });
+    }
+
+    /// Gathers timelines.
+    fn prepare(&self, chunks: &mut [Chunk]) {
+        chunks.par_iter_mut().for_each(|c| {
+            if let Data::Own(bucket, latest) = &mut c.data {
+                // Looking ahead reads what every root reads.
+                let subset = if c.look_ahead { self.subsets.get(&!0).unwrap_or(&c.subset) } else { &c.subset };
+                **bucket = self.gather(&c.heads, Some(&subset.need));
+                *latest = bucket.streams.iter().map(Latest::of).collect();
+            }
+        });
+    }
+
+    fn block<'a>(&'a self, c: &'a Chunk) -> Block<'a> {
+        let mut block = self.block_at(c, &c.instants);
+        c.saved.iter().for_each(|(id, col)| block.preset(*id, col.clone()));
+        block
+    }
+
+    fn block_at<'a>(&'a self, c: &'a Chunk, instants: &[i64]) -> Block<'a> {
+        let (bucket, latest, customers) = match &c.data {
+            Data::Base(b, range) => (&*self.base.data.buckets[*b], self.base.latest[*b].as_slice(), range.clone()),
+            Data::Own(bucket, latest) => (&**bucket, latest.as_slice(), 0..c.heads.len()),
+        };
+        let rows = match instants.first() {
+            Some(t) if instants.iter().all(|x| x == t) => Rows::Each(*t),
+            _ => Rows::Listed { customers: customers.clone().map(|c| c as u32).collect(), instants: instants.to_vec() },
+        };
+        let mut block = Block::new(&self.plan, bucket, latest, customers, rows);
+        block.thresholds = &self.thresholds;
+        block
+    }
+
+    fn rank_keys(&self, c: &mut Chunk, layer: u32) {
+        let mut saved = vec![];
+        let mut keys = vec![];
+        {
+            let mut block = self.block(c);
+            for r in c.subset.ranks.iter().copied().filter(|r| self.plan.ranks[*r].layer == layer) {
+                let rank = &self.plan.ranks[r];
+                let x = block.col(rank.x);
+                let among = rank.among.map(|a| block.col(a));
+                let key = |i: usize| {
+                    let outside = among.as_ref().is_some_and(|a| a.bool_at(i) == 0);
+                    if outside || self.exists_from(c.heads[i]) > c.instants[i] || !self.is_head(c.heads[i]) {
+                        return UNKNOWN;
+                    }
+                    x.key_at(i)
+                };
+                keys.push((r, (0..c.heads.len()).map(key).collect()));
+                saved.push((rank.x, x));
+                saved.extend(rank.among.zip(among));
+            }
+        }
+        c.saved.append(&mut saved);
+        c.keys = keys;
+    }
+
+    fn is_head(&self, number: u32) -> bool {
+        !self.heads.contains_key(&number)
+    }
+
+    fn build_ranks(&mut self, chunks: &mut [Chunk], ranks: &[usize]) {
+        let mut all = vec![vec![UNKNOWN; self.numbers() as usize]; ranks.len()];
+        for c in chunks.iter_mut() {
+            for (r, keys) in std::mem::take(&mut c.keys) {
+                let Some(i) = ranks.iter().position(|x| *x == r) else { continue };
+                c.heads.iter().zip(keys).for_each(|(n, k)| all[i][*n as usize] = k);
+            }
+        }
+        let mut built: Vec<(usize, RankIndex)> =
+            ranks.par_iter().zip(all).map(|(r, keys)| (*r, RankIndex::new(&self.plan, *r, keys))).collect();
+        built.extend(std::mem::take(&mut self.ranks).into_iter().enumerate());
+        // Layers come in the order of the ranks' own needs, not of their numbers.
+        let mut slots: Vec<Option<RankIndex>> = (0..self.plan.ranks.len()).map(|_| None).collect();
+        built.into_iter().rev().for_each(|(r, index)| slots[r] = Some(index));
+        let missing = |r: usize| RankIndex::new(&self.plan, r, vec![]);
+        self.ranks = slots.into_iter().enumerate().map(|(r, s)| s.unwrap_or_else(|| missing(r))).collect();
+    }
+
+    /// When each customer must be looked at again.
+    fn next(&self, c: &Chunk) -> Vec<i64> {
+        let mut out = vec![i64::MAX; c.heads.len()];
+        // Customers of one instant together.
+        let mut block = self.block_at(c, &c.instants);
+        let same = c.instants.windows(2).all(|w| w[0] == w[1]);
+        match c.instants.first() {
+            Some(t) if same => out = self.recipe.next(&mut block, Instant(*t)),
+            _ => {
+                // One after the other, each from its own instant.
+                let first = block.customers.start;
+                for (i, t) in c.instants.iter().enumerate() {
+                    let mut one = self.block_at(c, &c.instants[i..=i]);
+                    one.customers = first + i..first + i + 1;
+                    one.rows = Rows::Each(*t);
+                    out[i] = self.recipe.next(&mut one, Instant(*t))[0];
+                }
+            }
+        }
+        for flip in &self.recipe.flips {
+            self.next_flip(c, *flip, &mut out);
+        }
+        out
+    }
+
+    /// Between the listed instants a growing quantity flips a comparison at most once: found by bisection.
+    fn next_flip(&self, c: &Chunk, flip: NodeId, next: &mut [i64]) {
+        let value = |instants: &[i64]| {
+            let col = self.block_at(c, instants).col(flip);
+            (0..instants.len()).map(|i| col.bool_at(i)).collect::<Vec<u8>>()
+        };
+        let before = value(&c.instants);
+        let common = |t: i64| {
+            let later = self.everywhere[self.everywhere.partition_point(|e| *e <= t)..].first();
+            later.copied().unwrap_or(i64::MAX).min(t.saturating_add(FLIP_HORIZON))
+        };
+        let ends = next.iter().zip(&c.instants).map(|(next, t)| (*next).min(common(*t)));
+        let limit: Vec<i64> = ends.collect();
+        let mut lo = c.instants.clone();
+        let mut hi: Vec<i64> = (0..lo.len()).map(|i| (limit[i] - 1).max(lo[i])).collect();
+        let after = value(&hi);
+        let flipped: Vec<bool> = before.iter().zip(&after).map(|(a, b)| a != b).collect();
+        while (0..lo.len()).any(|i| flipped[i] && hi[i] - lo[i] > 1) {
+            let mid: Vec<i64> = (0..lo.len()).map(|i| lo[i] + (hi[i] - lo[i]) / 2).collect();
+            for (i, v) in value(&mid).into_iter().enumerate() {
+                if v == before[i] {
+                    lo[i] = mid[i];
+                } else {
+                    hi[i] = mid[i];
+                }
+            }
+        }
+        for i in 0..next.len() {
+            next[i] = if flipped[i] { hi[i] } else { limit[i] };
+        }
+    }
+
+    /// Compares with what was, and writes what is.
+    fn take(&mut self, chunks: Vec<Chunk>, changes: &mut Vec<Change>) {
+        let words = (self.numbers() as usize).div_ceil(64);
+        let grow = |b: &mut Bits| b.words.resize(words.max(b.words.len()), 0);
+        self.members.iter_mut().for_each(grow);
+        grow(&mut self.population);
+        for c in chunks {
+            let exists: Vec<bool> = (0..c.heads.len())
+                .map(|i| self.is_head(c.heads[i]) && self.exists_from(c.heads[i]) <= c.instants[i])
+                .collect();
+            c.heads.iter().zip(&exists).for_each(|(n, is)| self.population.put(*n as usize, *is));
+            for (root, bits) in c.subset.roots.iter().zip(&c.roots) {
+                let members = &mut self.members[*root];
+                for (i, n) in c.heads.iter().enumerate() {
+                    let is = bits[i / 64] >> (i % 64) & 1 == 1 && exists[i];
+                    if is != members.has(*n as usize) {
+                        members.put(*n as usize, is);
+                        let (at, root) = (Instant(c.instants[i]), *root as u32);
+                        changes.push(Change { at, root, customer: *n, entered: is, cause: c.cause });
+                    }
+                }
+            }
+            if c.look_ahead {
+                for (i, n) in c.heads.iter().enumerate() {
+                    let next = if self.is_head(*n) { c.next[i] } else { i64::MAX };
+                    self.wakes.set(*n, next);
+                }
+            }
+        }
+    }
+}
+
+impl Chunk {
+    fn new(
+        heads: Vec<u32>,
+        instants: Vec<i64>,
+        subset: Arc<Subset>,
+        data: Data,
+        look_ahead: bool,
+        cause: Cause,
+    ) -> Chunk {
+        let (saved, keys, roots, next) = (vec![], vec![], vec![], vec![]);
+        Chunk { heads, instants, subset, data, saved, keys, roots, next, look_ahead, cause }
+    }
+}

@@ -1,0 +1,92 @@
+//! Who must be looked at when, though nothing happens: one instant for each customer, in a queue.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// The earliest instant at which the clock alone could change something for a customer; never later than that.
+#[derive(Clone, Debug, Default)]
+pub struct Wakes {
+    next: Vec<i64>,
+    /// Where the customer stands in the queue; entries for other instants are stale.
+    queued: Vec<i64>,
+    queue: BinaryHeap<Reverse<(i64, u32)>>,
+}
+
+impl Wakes {
+    /// Sets the instant; `i64::MAX` is never.
+    pub fn set(&mut self, customer: u32, at: i64) {
+        let n = customer as usize;
+        if self.next.len() <= n {
+            self.next.resize(n + 1, i64::MAX);
+            self.queued.resize(n + 1, i64::MAX);
+        }
+        self.next[n] = at;
+        // A later instant is put in when the earlier entry comes up.
+        if at < self.queued[n] {
+            self.queued[n] = at;
+            self.queue.push(Reverse((at, customer)));
+        }
+    }
+
+    /// Sets the instant if it is earlier than the one that is set.
+    pub fn at_latest(&mut self, customer: u32, at: i64) {
+        if self.next.get(customer as usize).is_none_or(|t| at < *t) {
+            self.set(customer, at);
+        }
+    }
+
+    /// The next entry of the queue; the customer's own instant may be later.
+    pub fn first(&self) -> Option<i64> {
+        self.queue.peek().map(|Reverse((t, _))| *t)
+    }
+
+    /// Takes out everybody whose instant is not after `now`, in the order of the instants.
+    pub fn due(&mut self, now: i64) -> Vec<(i64, u32)> {
+        let mut out = vec![];
+        while let Some(&Reverse((t, customer))) = self.queue.peek()
+            && t <= now
+        {
+            self.queue.pop();
+            let n = customer as usize;
+            if self.queued[n] != t {
+                continue;
+            }
+            self.queued[n] = i64::MAX;
+            match self.next[n] {
+                next if next <= now => {
+                    self.next[n] = i64::MAX;
+                    out.push((next, customer));
+                }
+                i64::MAX => {}
+                next => {
+                    self.queued[n] = next;
+                    self.queue.push(Reverse((next, customer)));
+                }
+            }
+        }
+        out.sort_unstable();
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_comes_up_once_at_their_own_instant() {
+        let mut wakes = Wakes::default();
+        wakes.set(3, 50);
+        wakes.set(1, 20);
+        wakes.set(3, 70);
+        wakes.at_latest(1, 30);
+        wakes.at_latest(5, 40);
+        wakes.set(1, 10);
+        assert_eq!(wakes.first(), Some(10));
+        assert_eq!(wakes.due(60), [(10, 1), (40, 5)]);
+        assert_eq!(wakes.first(), Some(70));
+        assert_eq!(wakes.due(69), []);
+        assert_eq!(wakes.due(70), [(70, 3)]);
+        assert_eq!((wakes.due(i64::MAX - 1), wakes.first()), (vec![], None));
+    }
+}

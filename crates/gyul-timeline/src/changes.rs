@@ -110,7 +110,8 @@ impl Recipe {
                     }
                 }
             }
-            Op::Today | Op::EndOf { .. } => {
+            // Going back by months ends at another day of the month from midnight on.
+            Op::Today | Op::EndOf { .. } | Op::Ago(Duration::Months(_)) => {
                 let (first, last) = (zone.date(range.0).0, zone.date(range.1).0);
                 self.everywhere
                     .extend((first..=last.min(first.saturating_add(40_000))).map(|d| zone.midnight(Date(d)).0));

@@ -86,7 +86,10 @@ impl Plan {
                     Table::Recode { table, from, to, union } if grown[*from as usize] || grown[*to as usize] => {
                         if *union {
                             let (mut all, own) = (self.dicts[*to as usize].clone(), &self.dicts[*from as usize]);
+                            let len = all.len();
                             add_missing(Arc::make_mut(&mut all), own);
+                            // What reads the union comes later in the list.
+                            grown[*to as usize] |= all.len() > len;
                             self.dicts[*to as usize] = all;
                         }
                         let codes = recoded(&self.dicts[*from as usize], &self.dicts[*to as usize]);

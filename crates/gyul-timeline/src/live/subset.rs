@@ -59,7 +59,7 @@ pub fn reads(plan: &Plan) -> Vec<Mask> {
             }
             Op::Near { sources, .. } => events(sources, &mut mask),
             Op::Trait { stream, .. } => mask |= stream_bit(*stream),
-            Op::Today | Op::EndOf { .. } => mask |= CLOCK,
+            Op::Today | Op::EndOf { .. } | Op::Ago(gyul_model::Duration::Months(_)) => mask |= CLOCK,
             Op::AgeOn { birth, .. } => mask |= out[*birth as usize],
             Op::Rank(r) => {
                 let rank = &plan.ranks[*r as usize];

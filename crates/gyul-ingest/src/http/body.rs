@@ -1,6 +1,8 @@
 //! A request's bytes as text.
 
-use super::{BodyError, Limits};
+use super::problem::Fault;
+use super::tape::{Json, Kind};
+use super::{BodyError, Limits, RejectCode};
 use std::borrow::Cow;
 use std::io::Read;
 
@@ -34,8 +36,26 @@ impl<'a> Body<'a> {
         Ok(Body { text: Cow::Owned(text), damaged })
     }
 
-    pub fn is_damaged(&self, (from, to): (usize, usize)) -> bool {
-        !self.damaged.is_empty() && self.damaged.iter().any(|at| (from..to).contains(at))
+    /// Refuses what no event may be.
+    pub fn check(&self, item: Json, limits: &Limits) -> Result<(), Fault> {
+        self.check_at(item, 0, limits)
+    }
+
+    /// [`Body::check`] of a part of the text that was read for itself, from `base` on.
+    pub fn check_at(&self, item: Json, base: usize, limits: &Limits) -> Result<(), Fault> {
+        let (from, to) = item.span();
+        let code = if item.kind() != Kind::Object {
+            RejectCode::NotObject
+        } else if to - from > limits.event {
+            RejectCode::TooLarge
+        } else if item.is_deep() {
+            RejectCode::TooDeep
+        } else if self.damaged.iter().any(|at| (base + from..base + to).contains(at)) {
+            RejectCode::BadText
+        } else {
+            return Ok(());
+        };
+        Err(Fault::new(code, ""))
     }
 }
 

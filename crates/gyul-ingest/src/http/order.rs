@@ -88,6 +88,23 @@ impl Line {
     }
 }
 
+impl Line {
+    /// Sets the properties of a product.
+    pub fn set(self, p: &mut Props) -> Result<(), Fault> {
+        p.set_text("product_id", self.product)?;
+        p.set_text("name", self.name)?;
+        p.set_text("category", self.category)?;
+        p.set_text("brand", self.brand)?;
+        p.set_text("variant", self.variant)?;
+        p.set_text("sku", self.sku)?;
+        p.set_text("coupon", self.coupon)?;
+        p.set_number("price", self.price)?;
+        p.set_number("quantity", self.quantity)?;
+        p.set_number("total", self.total)?;
+        p.set_number("discount", self.discount)
+    }
+}
+
 impl Order {
     /// Reads the properties of Segment's order events. `made` is the id of an order that has none.
     pub fn read(p: Option<Json>, refund: bool, made: impl FnOnce() -> String) -> Result<Order, Fault> {
@@ -156,17 +173,9 @@ impl Order {
             let mut p = Props::new(limits);
             p.set_text("order_id", self.id.as_deref())?;
             p.set_text("refund_id", self.refund.as_deref())?;
-            p.set_text("product_id", l.product)?;
-            p.set_text("name", l.name)?;
-            p.set_text("category", l.category)?;
-            p.set_text("brand", l.brand)?;
-            p.set_text("variant", l.variant)?;
-            p.set_text("sku", l.sku)?;
-            p.set_number("price", l.price)?;
-            p.set_number("quantity", l.quantity)?;
-            p.set_number("total", l.total)?;
-            p.set_number("discount", l.discount)?;
-            p.set_text("coupon", l.coupon.as_deref().or(self.coupon.as_deref()))?;
+            let coupon = l.coupon.clone().or_else(|| self.coupon.clone());
+            l.set(&mut p)?;
+            p.set_text("coupon", coupon)?;
             p.set_text("currency", self.currency.as_deref())?;
             p.set_text("channel", self.channel.as_deref())?;
             out.push((line_name.to_string(), p.out));

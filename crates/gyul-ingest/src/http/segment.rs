@@ -5,9 +5,9 @@ use super::order::{Events, Order};
 use super::problem::Fault;
 use super::props::Props;
 use super::tape::{Json, Kind, Tape};
-use super::traits::{Traits, instant};
+use super::traits::{Traits, happening, instant};
 use super::who::Who;
-use super::{BodyError, Limits, Parsed, Reject, RejectCode, names};
+use super::{BodyError, Limits, Parsed, RejectCode, names};
 use gyul_model::{IdKind, Identifier, Instant, MICROS_DAY, Message, Value, hash64};
 use std::borrow::Cow;
 
@@ -133,32 +133,16 @@ impl<'d> Work<'d, '_> {
         parsed.rows += 1;
         match self.message(call, item) {
             Ok(message) => parsed.messages.push(message),
-            Err(Fault { code, place }) => {
-                let content = item.raw().to_string();
-                parsed.rejects.push(Reject { index, code, place, content });
-            }
+            Err(fault) => parsed.reject(index, fault, item.raw()),
         }
     }
 
     fn message(&self, call: Option<Call>, item: Json<'d, 'd>) -> Result<Message, Fault> {
-        let fail = |code| Err(Fault::new(code, ""));
-        let (from, to) = item.span();
-        if item.kind() != Kind::Object {
-            return fail(RejectCode::NotObject);
-        }
-        if to - from > self.limits.event {
-            return fail(RejectCode::TooLarge);
-        }
-        if item.is_deep() {
-            return fail(RejectCode::TooDeep);
-        }
-        if self.body.is_damaged((from, to)) {
-            return fail(RejectCode::BadText);
-        }
+        self.body.check(item, self.limits)?;
         let f = Fields::read(item);
         let call = match (call, f.kind.and_then(Json::known)) {
             (Some(call), _) => call,
-            (None, None) => return fail(RejectCode::NoType),
+            (None, None) => return Err(Fault::new(RejectCode::NoType, "")),
             (None, Some(name)) => Call::parse(&name)
                 .filter(|c| *c != Call::Batch && name.len() > 1)
                 .ok_or_else(|| Fault::new(RejectCode::UnknownType, "type"))?,
@@ -233,13 +217,7 @@ impl<'d> Work<'d, '_> {
         let sent = read(f.sent_at.or(outer.sent_at), "sentAt").unwrap_or(None);
         let skew = sent.map_or(0, |s| self.received.0.saturating_sub(s.0));
         let skew = if skew.saturating_abs() <= SKEW_MAX { skew } else { 0 };
-        let ts = Instant(happened.0.saturating_add(skew));
-        if ts < Instant::FIRST || ts > Instant::LAST {
-            return Err(Fault::new(RejectCode::TimeOutOfRange, "timestamp"));
-        }
-        if ts.0 > self.received.0.saturating_add(self.limits.future) {
-            return Err(Fault::new(RejectCode::TimeFuture, "timestamp"));
-        }
+        let ts = happening(Instant(happened.0.saturating_add(skew)), self.received, self.limits, "timestamp")?;
         Ok((ts, own.is_some()))
     }
 

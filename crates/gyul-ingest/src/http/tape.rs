@@ -179,6 +179,7 @@ impl Reader<'_> {
         (*self.b.get(self.i)? == b'"').then(|| self.i += 1)?;
         let (start, mut escaped) = (self.i, false);
         loop {
+            self.i += plain(&self.b[self.i..]);
             match *self.b.get(self.i)? {
                 b'"' => {
                     self.i += 1;
@@ -234,6 +235,20 @@ impl Reader<'_> {
         }
         Some((start as u32, self.i as u32))
     }
+}
+
+/// How many bytes neither end a string nor need a second look; eight at a time, so it may stop early before the end.
+fn plain(b: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let below = |x: u64, n: u64| x.wrapping_sub(ONES * n) & !x & (ONES << 7);
+    for (i, chunk) in b.as_chunks::<8>().0.iter().enumerate() {
+        let x = u64::from_le_bytes(*chunk);
+        let found = below(x, 0x20) | below(x ^ (ONES * 0x22), 1) | below(x ^ (ONES * 0x5c), 1);
+        if found != 0 {
+            return i * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    b.len() / 8 * 8
 }
 
 impl<'d, 'a> Json<'d, 'a> {

@@ -1,10 +1,10 @@
 //! What is said about somebody, under the names and in the spellings that imports use.
 
-use super::Limits;
 use super::problem::Fault;
 use super::props::{self, Props};
 use super::tape::{Json, Kind};
 use super::who::Who;
+use super::{Limits, RejectCode};
 use crate::dictionary;
 use crate::mapping::TimeFormat;
 use crate::values::{place, time, traits};
@@ -165,4 +165,15 @@ pub(crate) fn instant(text: &str) -> Option<Instant> {
     }
     let c = time::civil(text, TimeFormat::Ymd)?;
     Some(Instant(i64::from(c.day) * MICROS_DAY + c.micros - c.offset.unwrap_or(0)))
+}
+
+/// An instant at which something can have happened.
+pub(crate) fn happening(ts: Instant, received: Instant, limits: &Limits, place: &str) -> Result<Instant, Fault> {
+    if ts < Instant::FIRST || ts > Instant::LAST {
+        return Err(Fault::new(RejectCode::TimeOutOfRange, place));
+    }
+    if ts.0 > received.0.saturating_add(limits.future) {
+        return Err(Fault::new(RejectCode::TimeFuture, place));
+    }
+    Ok(ts)
 }

@@ -1,15 +1,8 @@
-//! Requests as the published SDKs and shops send them, and as enemies do.
+//! Segment's calls.
 
+use crate::{at, now, show, shown};
 use gyul_ingest::http::*;
 use gyul_model::{IdKind, Instant, Message, Value};
-
-fn at(text: &str) -> Instant {
-    Instant::parse_rfc3339(text).unwrap()
-}
-
-fn now() -> Instant {
-    at("2026-11-22T15:04:11Z")
-}
 
 fn read(call: Call, body: impl AsRef<[u8]>) -> Parsed {
     let parsed = segment(call, body.as_ref(), now(), &Limits::default()).unwrap();
@@ -29,30 +22,11 @@ fn code(call: Call, body: &str) -> &'static str {
     parsed.rejects[0].code.as_str()
 }
 
-/// A message as lines of text, properties in order of names.
-fn show(m: &Message) -> String {
-    let who: Vec<String> = m.who.iter().map(|i| format!("{}={}", i.kind.name(), i.value)).collect();
-    let mut out = format!("{} {} {} {}\n", m.source, m.id, m.ts, who.join(" "));
-    for (name, props) in &m.events {
-        let mut props: Vec<String> = props
-            .iter()
-            .map(|(n, v)| match v {
-                Value::Text(t) => format!("{n}={t:?}"),
-                Value::List(l) => format!("{n}={l:?}"),
-                v => format!("{n}={v}"),
-            })
-            .collect();
-        props.sort();
-        out += &format!("  {name}: {}\n", props.join(" "));
-    }
-    out
-}
-
 #[test]
 fn python_sends_orders_and_traits() {
-    let p = read(Call::Batch, include_str!("../testdata/http/segment-python.json"));
+    let p = read(Call::Batch, include_str!("../../testdata/http/segment-python.json"));
     assert_eq!(p.write_key.as_deref(), Some("WK"));
-    let shown: String = p.messages.iter().map(show).collect();
+    let shown = shown(&p);
     let want = "\
 segment 0e0b7d61-6f9d-4b3a-8a1e-2f3a9f5d6c11 2026-11-22T15:04:06.123456Z user=C0000001
   Order Completed: affiliation=\"web\" currency=\"KRW\" items=2 order_id=\"O-1\" quantity=4 revenue=36900 shipping=3000 total=39900
@@ -68,7 +42,7 @@ name=\"홍길동\" phone=\"+821012345678\" plan.seats=3 plan.tier=\"gold\" regio
 
 #[test]
 fn browser_sends_pages_with_campaigns() {
-    let m = one(Call::parse("p").unwrap(), include_str!("../testdata/http/analytics-next-page.json"));
+    let m = one(Call::parse("p").unwrap(), include_str!("../../testdata/http/analytics-next-page.json"));
     let want = "\
 segment ajs-next-1795359600000-b7a6c7f0 2026-11-22T15:04:10Z anonymous=b7a6c7f0-54a1-4b7f-9a7e-111111111111
   Page Viewed: name=\"Best\" path=\"/best\" referrer=\"https://search.naver.com/\" search=\"?utm_source=naver&utm_campaign=fall\" title=\"베스트\" \
@@ -79,8 +53,8 @@ url=\"https://shop.example/best?utm_source=naver\" utm_campaign=\"fall\" utm_med
 
 #[test]
 fn rudder_sends_old_names_refunds_groups_and_aliases() {
-    let p = read(Call::Batch, include_str!("../testdata/http/rudder-node.json"));
-    let shown: String = p.messages.iter().map(show).collect();
+    let p = read(Call::Batch, include_str!("../../testdata/http/rudder-node.json"));
+    let shown = shown(&p);
     let want = "\
 segment node-1 2026-11-22T15:04:10Z user=77
   Product Viewed: flags=[\"true\", \"1\", \"x\"] list=\"[{\\\"a\\\":1}]\" price=12300 product_id=\"P1\" value=12300.1

@@ -3,8 +3,9 @@
 use crate::identities::Reason;
 use crate::rules::Rules;
 use gyul_model::IdKind;
-use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
+
+const ALONE: u32 = u32::MAX;
 
 /// A customer of more than one handle.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,12 +18,15 @@ pub(crate) struct Group {
 }
 
 /// Who belongs together, and who must not.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
     /// By handle.
     pub heads: Vec<u32>,
-    /// By head; somebody with a single handle has none.
-    groups: FxHashMap<u32, Group>,
+    /// By head: where its group stands. [`ALONE`] for a single handle, and for what is no head.
+    places: Vec<u32>,
+    groups: Vec<Group>,
+    /// Places that are free again.
+    free: Vec<u32>,
     /// Pairs, both ways round, that an undone merge keeps apart.
     parted: BTreeSet<(u32, u32)>,
 }
@@ -35,6 +39,36 @@ pub(crate) fn rank(kind: IdKind, handle: u32) -> (IdKind, u32) {
 impl Groups {
     pub fn add(&mut self) {
         self.heads.push(self.heads.len() as u32);
+        self.places.push(ALONE);
+    }
+
+    pub fn reserve(&mut self, handles: usize) {
+        self.heads.reserve(handles);
+        self.places.reserve(handles);
+    }
+
+    fn group(&self, head: u32) -> Option<&Group> {
+        self.groups.get(*self.places.get(head as usize)? as usize)
+    }
+
+    fn take(&mut self, head: u32) -> Option<Group> {
+        let place = std::mem::replace(self.places.get_mut(head as usize)?, ALONE);
+        let group = std::mem::take(self.groups.get_mut(place as usize)?);
+        self.free.push(place);
+        Some(group)
+    }
+
+    fn put(&mut self, head: u32, group: Group) {
+        match self.free.pop() {
+            Some(place) => {
+                self.groups[place as usize] = group;
+                self.places[head as usize] = place;
+            }
+            None => {
+                self.places[head as usize] = self.groups.len() as u32;
+                self.groups.push(group);
+            }
+        }
     }
 
     pub fn head(&self, handle: u32) -> u32 {
@@ -42,18 +76,18 @@ impl Groups {
     }
 
     pub fn handles(&self, head: u32) -> &[u32] {
-        match self.groups.get(&head) {
+        match self.group(head) {
             Some(group) => &group.handles,
             None => self.heads.get(head as usize).filter(|h| **h == head).map_or(&[], std::slice::from_ref),
         }
     }
 
     pub fn links(&self, head: u32) -> &[u32] {
-        self.groups.get(&head).map_or(&[], |g| &g.links)
+        self.group(head).map_or(&[], |g| &g.links)
     }
 
     fn counts(&self, head: u32, kind: impl Fn(u32) -> IdKind) -> [u32; 6] {
-        self.groups.get(&head).map_or_else(|| count(&[head], kind), |g| g.counts)
+        self.group(head).map_or_else(|| count(&[head], kind), |g| g.counts)
     }
 
     /// Why two customers do not become one by themselves.
@@ -87,11 +121,14 @@ impl Groups {
         let (ha, hb) = (self.head(a), self.head(b));
         let (into, from) = if rank(kind(ha), ha) < rank(kind(hb), hb) { (ha, hb) } else { (hb, ha) };
         let alone = |h: u32| Group { handles: vec![h], links: vec![], counts: count(&[h], &kind) };
-        let moved = self.groups.remove(&from).unwrap_or_else(|| alone(from));
+        let moved = self.take(from).unwrap_or_else(|| alone(from));
         for &h in &moved.handles {
             self.heads[h as usize] = into;
         }
-        let group = self.groups.entry(into).or_insert_with(|| alone(into));
+        if self.places[into as usize] == ALONE {
+            self.put(into, alone(into));
+        }
+        let group = &mut self.groups[self.places[into as usize] as usize];
         merge_sorted(&mut group.handles, &moved.handles);
         merge_sorted(&mut group.links, &moved.links);
         merge_sorted(&mut group.links, &[link]);
@@ -109,7 +146,7 @@ impl Groups {
         ends: impl Fn(u32) -> (u32, u32),
         kind: impl Fn(u32) -> IdKind,
     ) -> (u32, u32) {
-        let Some(mut group) = self.groups.remove(&head) else { return (head, head) };
+        let Some(mut group) = self.take(head) else { return (head, head) };
         group.links.retain(|l| *l != link);
         // Which handles still hang together with the head.
         let mut stays = vec![false; group.handles.len()];
@@ -140,7 +177,7 @@ impl Groups {
             }
             group.counts = count(&group.handles, &kind);
             if group.handles.len() > 1 {
-                self.groups.insert(head, group);
+                self.put(head, group);
             }
         }
         (head, other)
@@ -171,7 +208,7 @@ impl Groups {
     /// Dissolves a customer and returns the handles, each alone now.
     pub fn dissolve(&mut self, head: u32) -> Vec<u32> {
         let handles = self.handles(head).to_vec();
-        self.groups.remove(&head);
+        self.take(head);
         for &h in &handles {
             self.heads[h as usize] = h;
             let partners: Vec<u32> = self.parted_from(h).collect();
@@ -185,8 +222,8 @@ impl Groups {
 
     /// Memory taken by customers of more than one handle, roughly.
     pub fn bytes(&self) -> usize {
-        let lists: usize = self.groups.values().map(|g| 4 * (g.handles.capacity() + g.links.capacity())).sum();
-        self.heads.len() * 4 + self.groups.capacity() * (size_of::<Group>() + 5) + lists + self.parted.len() * 10
+        let lists: usize = self.groups.iter().map(|g| 4 * (g.handles.capacity() + g.links.capacity())).sum();
+        self.heads.len() * 8 + self.groups.len() * size_of::<Group>() + lists + self.parted.len() * 10
     }
 }
 

@@ -126,13 +126,13 @@ impl Identities {
         let mut erased = vec![];
         for handle in handles {
             merges.extend(self.undone_of(handle));
-            let pairs: Vec<_> = self.refused.range((handle, 0)..=(handle, u32::MAX)).map(|(k, v)| (*k, *v)).collect();
-            for ((a, b), place) in pairs {
-                self.refused.remove(&(a, b));
-                self.refused.remove(&(b, a));
-                if let Some(r) = self.refusals.get_mut(place as usize) {
-                    *r = Refusal { a: NOBODY, b: NOBODY, seq: 0, at: Instant(0), times: 0, ..*r };
-                }
+            let places: Vec<u32> = self.refused_of(handle).collect();
+            for place in places {
+                let Some(r) = self.refusals.get_mut(place as usize) else { continue };
+                self.refused.remove(&(r.a.min(r.b), r.a.max(r.b)));
+                self.refused_at.remove(&(r.a, place));
+                self.refused_at.remove(&(r.b, place));
+                *r = Refusal { a: NOBODY, b: NOBODY, seq: 0, at: Instant(0), times: 0, ..*r };
             }
             let id = Identifier::of_handle(self.names.handle(handle));
             self.names.erase(handle);
@@ -185,8 +185,7 @@ impl Identities {
 
     /// What was refused to a customer and still is, in order.
     pub fn refusals_of(&self, head: u32) -> Vec<Refusal> {
-        let pairs = self.handles_of(head).iter().flat_map(|h| self.refused.range((*h, 0)..=(*h, u32::MAX)));
-        let places: BTreeSet<u32> = pairs.map(|(_, place)| *place).collect();
+        let places: BTreeSet<u32> = self.handles_of(head).iter().flat_map(|h| self.refused_of(*h)).collect();
         let all = places.into_iter().filter_map(|p| self.refusals.get(p as usize));
         all.filter(|r| self.stands(r)).copied().collect()
     }
@@ -198,6 +197,10 @@ impl Identities {
 
     fn stands(&self, refusal: &Refusal) -> bool {
         refusal.a != NOBODY && self.head_of(refusal.a) != self.head_of(refusal.b)
+    }
+
+    fn refused_of(&self, handle: u32) -> impl Iterator<Item = u32> + '_ {
+        self.refused_at.range((handle, 0)..=(handle, u32::MAX)).map(|(_, place)| *place)
     }
 
     fn undone_of(&self, handle: u32) -> impl Iterator<Item = u32> + '_ {

@@ -4,11 +4,14 @@ use crate::groups::Groups;
 use crate::names::{Names, key, key_of};
 use crate::rules::{BlockList, Rules};
 use gyul_model::{IdKind, Identifier, Instant};
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Marks links and refusals of which an end was erased.
 pub(crate) const NOBODY: u32 = u32::MAX;
+/// As many names of a message are looked at without asking for memory.
+const KEYS_FEW: usize = 8;
 
 /// Who is who. Results never depend on the order of a hash table.
 #[derive(Clone)]
@@ -23,8 +26,10 @@ pub struct Identities {
     /// Handle and number of an undone link at it.
     pub(crate) undone_at: BTreeSet<(u32, u32)>,
     pub(crate) refusals: Vec<Refusal>,
-    /// Place of a refusal, the pair both ways round.
-    pub(crate) refused: BTreeMap<(u32, u32), u32>,
+    /// Place of a refusal by its pair. Never iterated.
+    pub(crate) refused: FxHashMap<(u32, u32), u32>,
+    /// Handle and place of a refusal at it.
+    pub(crate) refused_at: BTreeSet<(u32, u32)>,
     /// Those who merged and undid by hand.
     pub(crate) people: Vec<String>,
     pub(crate) stats: Stats,
@@ -158,7 +163,8 @@ impl Identities {
             undone: BTreeMap::new(),
             undone_at: BTreeSet::new(),
             refusals: vec![],
-            refused: BTreeMap::new(),
+            refused: FxHashMap::default(),
+            refused_at: BTreeSet::new(),
             people: vec![],
             stats: Stats::default(),
         }
@@ -178,7 +184,7 @@ impl Identities {
     /// Makes room for as many more handles.
     pub fn reserve(&mut self, handles: usize) {
         self.names.reserve(handles);
-        self.groups.heads.reserve(handles);
+        self.groups.reserve(handles);
     }
 
     /// The number of a handle, a new one if need be: for customers of the base. `None` if all numbers are taken.
@@ -203,36 +209,28 @@ impl Identities {
 
     /// Takes in the names of a message. The strongest that can be trusted owns it, the others are linked to that one.
     pub fn see(&mut self, who: &[Identifier], said: Said) -> Result<Seen, Nobody> {
-        let Some((owner, found)) = self.owner(who, said.verified) else {
+        let (mut few, many);
+        let keys = if who.len() <= KEYS_FEW {
+            few = [(IdKind::Anonymous, ""); KEYS_FEW];
+            few.iter_mut().zip(who).for_each(|(k, id)| *k = key(id));
+            &few[..who.len()]
+        } else {
+            many = who.iter().map(key).collect::<Vec<_>>();
+            &many
+        };
+        let Some((owner, found)) = self.owner(keys, said.verified) else {
             self.stats.nobody += 1;
-            self.stats.blocked += who.len() as u64;
-            let strongest = who.iter().map(|id| key(id).0).min();
-            return Err(strongest.map_or(Nobody::NoNames, Nobody::Blocked));
+            self.stats.blocked += keys.len() as u64;
+            return Err(keys.iter().map(|k| k.0).min().map_or(Nobody::NoNames, Nobody::Blocked));
         };
         let new = found.is_none();
-        let handle = self.number_of(&who[owner], found, said.at).ok_or(Nobody::Full)?;
+        let handle = self.number_of(keys[owner], found, said.at).ok_or(Nobody::Full)?;
         let mut changes = vec![];
         // The strongest first, so that the order of the names says nothing.
-        for kind in if who.len() > 1 { &IdKind::ALL[..] } else { &[] } {
-            for (i, id) in who.iter().enumerate() {
-                let (k, value) = key(id);
-                if k != *kind || i == owner {
-                    continue;
-                }
-                if !said.verified && self.rules.verify[k as usize] {
-                    self.stats.unverified += 1;
-                    continue;
-                }
-                let found = match self.look(k, value) {
-                    Look::Blocked => {
-                        self.stats.blocked += 1;
-                        continue;
-                    }
-                    Look::Known(number) => Some(number),
-                    Look::New => None,
-                };
-                let other = self.number_of(id, found, said.at).ok_or(Nobody::Full)?;
-                self.link(handle, other, Why::Seen, said, &mut changes);
+        for kind in if keys.len() > 1 { &IdKind::ALL[..] } else { &[] } {
+            let of_kind = keys.iter().enumerate().filter(|(i, k)| k.0 == *kind && *i != owner);
+            for (_, other) in of_kind {
+                self.also(handle, *other, Why::Seen, said, &mut changes)?;
             }
         }
         Ok(Seen { handle, head: self.groups.head(handle), new, changes })
@@ -242,21 +240,7 @@ impl Identities {
     /// The message belongs to `user`.
     pub fn alias(&mut self, previous: &Identifier, user: &Identifier, said: Said) -> Result<Seen, Nobody> {
         let mut seen = self.see(std::slice::from_ref(user), said)?;
-        let (kind, value) = key(previous);
-        if !said.verified && self.rules.verify[kind as usize] {
-            self.stats.unverified += 1;
-            return Ok(seen);
-        }
-        let found = match self.look(kind, value) {
-            Look::Blocked => {
-                self.stats.blocked += 1;
-                return Ok(seen);
-            }
-            Look::Known(number) => Some(number),
-            Look::New => None,
-        };
-        let other = self.number_of(previous, found, said.at).ok_or(Nobody::Full)?;
-        self.link(seen.handle, other, Why::Alias, said, &mut seen.changes);
+        self.also(seen.handle, key(previous), Why::Alias, said, &mut seen.changes)?;
         seen.head = self.groups.head(seen.handle);
         Ok(seen)
     }
@@ -270,10 +254,9 @@ impl Identities {
     }
 
     /// The place of the strongest name, and its number if it has one. What nobody verified counts only if there is nothing else.
-    fn owner(&self, who: &[Identifier], verified: bool) -> Option<(usize, Option<u32>)> {
+    fn owner(&self, keys: &[(IdKind, &str)], verified: bool) -> Option<(usize, Option<u32>)> {
         let mut best: Option<((bool, IdKind), usize, Option<u32>)> = None;
-        for (i, id) in who.iter().enumerate() {
-            let (kind, value) = key(id);
+        for (i, &(kind, value)) in keys.iter().enumerate() {
             let rank = (!verified && self.rules.verify[kind as usize], kind);
             if best.is_some_and(|b| b.0 <= rank) {
                 continue;
@@ -287,6 +270,32 @@ impl Identities {
         best.map(|(_, i, number)| (i, number))
     }
 
+    /// Takes in that a handle has another name, if it may count.
+    fn also(
+        &mut self,
+        handle: u32,
+        (kind, value): (IdKind, &str),
+        why: Why,
+        said: Said,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Nobody> {
+        if !said.verified && self.rules.verify[kind as usize] {
+            self.stats.unverified += 1;
+            return Ok(());
+        }
+        let found = match self.look(kind, value) {
+            Look::Blocked => {
+                self.stats.blocked += 1;
+                return Ok(());
+            }
+            Look::Known(number) => Some(number),
+            Look::New => None,
+        };
+        let other = self.number_of((kind, value), found, said.at).ok_or(Nobody::Full)?;
+        self.link(handle, other, why, said, changes);
+        Ok(())
+    }
+
     fn look(&self, kind: IdKind, value: &str) -> Look {
         match self.names.find(kind, value) {
             Some(number) if self.names.is_blocked(number) => Look::Blocked,
@@ -296,14 +305,8 @@ impl Identities {
         }
     }
 
-    fn number_of(&mut self, id: &Identifier, found: Option<u32>, at: Instant) -> Option<u32> {
-        match found {
-            Some(number) => Some(number),
-            None => {
-                let (kind, value) = key(id);
-                self.add(kind, value, false, Some(at))
-            }
-        }
+    fn number_of(&mut self, (kind, value): (IdKind, &str), found: Option<u32>, at: Instant) -> Option<u32> {
+        found.or_else(|| self.add(kind, value, false, Some(at)))
     }
 
     fn link(&mut self, a: u32, b: u32, why: Why, said: Said, changes: &mut Vec<Change>) {
@@ -328,9 +331,9 @@ impl Identities {
 
     fn refuse(&mut self, a: u32, b: u32, reason: Reason, said: Said, changes: &mut Vec<Change>) {
         let next = self.refusals.len() as u32;
-        let place = *self.refused.entry((a, b)).or_insert(next);
+        let place = *self.refused.entry((a.min(b), a.max(b))).or_insert(next);
         if place == next {
-            self.refused.insert((b, a), next);
+            self.refused_at.extend([(a, next), (b, next)]);
             self.refusals.push(Refusal { a, b, reason, seq: said.seq, at: said.at, times: 0 });
         }
         let Some(refusal) = self.refusals.get_mut(place as usize) else { return };

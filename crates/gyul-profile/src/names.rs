@@ -18,9 +18,8 @@ const ERASED: u8 = 1 << 4;
 pub(crate) struct Names {
     /// The handles one after another, as the glossary writes them.
     text: String,
-    ends: Vec<u64>,
-    /// The kind, and what is known of the name.
-    marks: Vec<u8>,
+    /// Where a handle ends in the text, and in the lowest byte its kind and marks: one place to look at.
+    spots: Vec<u64>,
     first: Vec<i64>,
     table: HashTable<u32>,
     hasher: FixedState,
@@ -51,8 +50,7 @@ impl Names {
     pub fn new(seed: u64) -> Names {
         Names {
             text: String::new(),
-            ends: vec![],
-            marks: vec![],
+            spots: vec![],
             first: vec![],
             table: HashTable::new(),
             hasher: FixedState::with_seed(seed),
@@ -60,20 +58,20 @@ impl Names {
     }
 
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.spots.len()
     }
 
     pub fn reserve(&mut self, names: usize) {
-        self.ends.reserve(names);
-        self.marks.reserve(names);
+        self.spots.reserve(names);
         self.first.reserve(names);
-        let Names { table, hasher, text, ends, marks, .. } = self;
-        table.reserve(names, |&n| hash(hasher, kind_at(marks, n), value_at(text, ends, marks, n)));
+        let Names { table, hasher, text, spots, .. } = self;
+        table.reserve(names, |&n| hash_at(hasher, text, spots, n));
     }
 
     pub fn find(&self, kind: IdKind, value: &str) -> Option<u32> {
         let same = |&n: &u32| {
-            kind_at(&self.marks, n) == kind && value_at(&self.text, &self.ends, &self.marks, n) == value.as_bytes()
+            let (found, bytes) = key_at(&self.text, &self.spots, n);
+            found == kind && bytes == value.as_bytes()
         };
         self.table.find(hash(&self.hasher, kind, value.as_bytes()), same).copied()
     }
@@ -86,20 +84,31 @@ impl Names {
             self.text.push(':');
         }
         self.text.push_str(value);
-        self.ends.push(self.text.len() as u64);
-        self.marks.push(kind as u8 | if blocked { BLOCKED } else { 0 });
+        self.push(kind as u8 | if blocked { BLOCKED } else { 0 });
         self.first.push(first.map_or(NO_TIME, |t| t.0));
-        let Names { table, hasher, text, ends, marks, .. } = self;
-        let rehash = |&n: &u32| hash(hasher, kind_at(marks, n), value_at(text, ends, marks, n));
+        let Names { table, hasher, text, spots, .. } = self;
+        let rehash = |&n: &u32| hash_at(hasher, text, spots, n);
         table.insert_unique(hash(hasher, kind, value.as_bytes()), number, rehash);
         Some(number)
     }
 
     /// Takes a number for a name that is forgotten already: numbers stay what they were after a restart.
     pub fn add_erased(&mut self) {
-        self.ends.push(self.text.len() as u64);
-        self.marks.push(ERASED);
+        self.push(ERASED);
         self.first.push(NO_TIME);
+    }
+
+    fn push(&mut self, mark: u8) {
+        self.spots.push((self.text.len() as u64) << 8 | u64::from(mark));
+    }
+
+    fn mark(&self, number: u32) -> Option<u8> {
+        self.spots.get(number as usize).map(|s| *s as u8)
+    }
+
+    fn set_mark(&mut self, number: u32, mark: u8) {
+        let spot = &mut self.spots[number as usize];
+        *spot = *spot & !0xff | u64::from(mark);
     }
 
     /// The name as a handle; empty if it is forgotten or was never there.
@@ -107,12 +116,12 @@ impl Names {
         if self.is_erased(number) {
             return "";
         }
-        let (from, to) = span(&self.ends, number);
+        let (from, to) = span(&self.spots, number);
         self.text.get(from..to).unwrap_or("")
     }
 
     pub fn kind(&self, number: u32) -> IdKind {
-        kind_at(&self.marks, number)
+        kind_of(self.spots[number as usize])
     }
 
     /// The value without the kind before it.
@@ -125,20 +134,21 @@ impl Names {
     }
 
     pub fn is_blocked(&self, number: u32) -> bool {
-        self.marks.get(number as usize).is_some_and(|m| m & BLOCKED != 0)
+        self.mark(number).is_some_and(|m| m & BLOCKED != 0)
     }
 
     /// Also true of numbers that were never given.
     pub fn is_erased(&self, number: u32) -> bool {
-        self.marks.get(number as usize).is_none_or(|m| m & ERASED != 0)
+        self.mark(number).is_none_or(|m| m & ERASED != 0)
     }
 
     /// Asks again which names are blocked.
     pub fn block(&mut self, blocks: impl Fn(IdKind, &str) -> bool) {
         for number in 0..self.len() as u32 {
             let blocked = !self.is_erased(number) && blocks(self.kind(number), self.value(number));
-            let mark = &mut self.marks[number as usize];
-            *mark = *mark & !BLOCKED | if blocked { BLOCKED } else { 0 };
+            if let Some(mark) = self.mark(number) {
+                self.set_mark(number, mark & !BLOCKED | if blocked { BLOCKED } else { 0 });
+            }
         }
     }
 
@@ -151,31 +161,37 @@ impl Names {
         if let Ok(entry) = self.table.find_entry(hashed, |&n| n == number) {
             entry.remove();
         }
-        let (from, to) = span(&self.ends, number);
+        let (from, to) = span(&self.spots, number);
         self.text.replace_range(from..to, &"\0".repeat(to - from));
-        self.marks[number as usize] = ERASED;
+        self.set_mark(number, ERASED);
         self.first[number as usize] = NO_TIME;
     }
 
     /// Memory taken, without what is reserved for more.
     pub fn bytes(&self) -> usize {
-        self.text.len() + self.len() * (8 + 1 + 8) + self.table.capacity() * 5
+        self.text.len() + self.len() * (8 + 8) + self.table.capacity() * 5
     }
 }
 
-fn span(ends: &[u64], number: u32) -> (usize, usize) {
+fn span(spots: &[u64], number: u32) -> (usize, usize) {
     let n = number as usize;
-    let from = if n == 0 { 0 } else { ends[n - 1] };
-    (from as usize, ends[n] as usize)
+    let from = if n == 0 { 0 } else { spots[n - 1] >> 8 };
+    (from as usize, (spots[n] >> 8) as usize)
 }
 
-fn kind_at(marks: &[u8], number: u32) -> IdKind {
-    IdKind::ALL[(marks[number as usize] & KIND) as usize]
+fn kind_of(spot: u64) -> IdKind {
+    IdKind::ALL[(spot as u8 & KIND) as usize]
 }
 
-fn value_at<'a>(text: &'a str, ends: &[u64], marks: &[u8], number: u32) -> &'a [u8] {
-    let (from, to) = span(ends, number);
-    &text.as_bytes()[from + prefix_bytes(kind_at(marks, number))..to]
+fn key_at<'a>(text: &'a str, spots: &[u64], number: u32) -> (IdKind, &'a [u8]) {
+    let kind = kind_of(spots[number as usize]);
+    let (from, to) = span(spots, number);
+    (kind, &text.as_bytes()[from + prefix_bytes(kind)..to])
+}
+
+fn hash_at(hasher: &FixedState, text: &str, spots: &[u64], number: u32) -> u64 {
+    let (kind, value) = key_at(text, spots, number);
+    hash(hasher, kind, value)
 }
 
 fn hash(hasher: &FixedState, kind: IdKind, value: &[u8]) -> u64 {

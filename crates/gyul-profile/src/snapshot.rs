@@ -209,6 +209,7 @@ impl Identities {
     }
 
     fn load_refusals(&mut self, from: &mut Reader) -> Option<()> {
+        let mut at_handles = vec![];
         for place in 0..from.count()? as u32 {
             let reason = match from.byte()? {
                 6 => Reason::Parted,
@@ -223,12 +224,14 @@ impl Identities {
             let (a, b) = (self.load_handle(from)?, self.load_handle(from)?);
             let (seq, times) = (from.number()?, from.number()?);
             let at = Instant(from.signed()?);
-            if a == b || self.refused.insert((a, b), place).is_some() {
+            if a == b || self.refused.insert((a.min(b), a.max(b)), place).is_some() {
                 return None;
             }
-            self.refused.insert((b, a), place);
+            at_handles.extend([(a, place), (b, place)]);
             self.refusals.push(Refusal { a, b, reason, seq, at, times });
         }
+        // From a list at once: many times faster than one by one.
+        self.refused_at = at_handles.into_iter().collect();
         Some(())
     }
 

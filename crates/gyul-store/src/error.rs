@@ -20,6 +20,12 @@ pub enum StoreErrorKind {
     Newer(u64),
     /// Another process imports right now.
     Locked,
+    /// Another process writes the log.
+    LogLocked,
+    /// A write failed; the log takes nothing until `recover` succeeds.
+    LogUnsure,
+    /// A record of the log that is too large, or without numbers, or of the kind of erased ones.
+    RecordRefused,
     /// More events than row numbers: about 2 billion.
     Full,
 }
@@ -81,6 +87,24 @@ impl StoreError {
             StoreErrorKind::Locked => (
                 format!("{p}: 다른 가져오기가 진행 중입니다. 끝난 뒤 다시 실행하세요"),
                 format!("{p}: another import is running: try again when it is done"),
+            ),
+            StoreErrorKind::LogLocked => (
+                format!(
+                    "{p}: 다른 Gyul 서버가 이 폴더를 쓰고 있습니다. 그 서버를 멈추거나 다른 폴더를 --data로 지정하세요"
+                ),
+                format!("{p}: another Gyul server uses this folder: stop it, or name another folder with --data"),
+            ),
+            StoreErrorKind::LogUnsure => (
+                format!("{p}: 쓰기에 실패한 뒤 아직 복구되지 않았습니다. 디스크를 확인하면 자동으로 다시 시작합니다"),
+                format!(
+                    "{p}: a write failed and the log has not recovered yet: look at the disk, it goes on by itself"
+                ),
+            ),
+            StoreErrorKind::RecordRefused => (
+                format!(
+                    "{p}: 기록 하나의 한도(16 MiB)나 한 번에 쓰는 한도(256 MiB)를 넘습니다. 더 작게 나누어 보내세요"
+                ),
+                format!("{p}: over the limit of one record (16 MiB) or of one commit (256 MiB): send smaller pieces"),
             ),
             StoreErrorKind::Full => (
                 format!("{p}: 이벤트가 한 폴더의 한도(약 20억 건)를 넘습니다"),

@@ -1,5 +1,5 @@
 //! What happened, in what order, and is it safe on disk? The data directory: a base of open Parquet files, the manifest
-//! that says which base is in force, and the quarantine.
+//! that says which base is in force, the quarantine, and the durable log of the live server.
 //!
 //! Knows nothing of segments, and of events only how orders follow from their lines. See docs/reference/data-directory.md.
 
@@ -7,6 +7,7 @@ mod derive;
 mod error;
 mod import;
 mod load;
+pub mod log;
 mod manifest;
 mod quarantine;
 mod rows;

@@ -1,8 +1,28 @@
 //! How do people and programs reach the engine over HTTP? Ingest, REST, the stream of changes, keys and roles.
 //!
 //! Whatever stands behind it implements [`Backend`]. Does not know rules of the domain.
+//!
+//! [`serve`] listens. Every endpoint is a line in the table ([`table`]), which says who may call it; [`guard`] lets
+//! nothing through that is not in it.
 
+mod access;
+mod api;
+mod app;
+mod args;
+mod audit;
 mod backend;
 pub mod data;
+mod guard;
+mod idempotency;
+mod inflate;
+mod limits;
+mod openapi;
+mod problem;
+mod server;
+mod table;
 
+pub use access::{Role, SourceKind};
+pub use app::{App, Options, make_key};
 pub use backend::{Backend, Incoming, Later, Refusal, Reply};
+pub use limits::Rate;
+pub use server::{ServeError, Started, router, serve, serve_until};

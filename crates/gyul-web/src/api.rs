@@ -1,0 +1,34 @@
+//! The REST API: thin, each endpoint asks the backend one question.
+
+mod admin;
+mod changes;
+mod customers;
+mod definitions;
+mod events;
+mod imports;
+mod ingest;
+mod pages;
+mod session;
+mod system;
+
+use crate::table::Table;
+
+/// All endpoints.
+pub fn table() -> Table {
+    let mut table = Table::default();
+    ingest::add(&mut table);
+    customers::add(&mut table);
+    definitions::add(&mut table);
+    changes::add(&mut table);
+    events::add(&mut table);
+    imports::add(&mut table);
+    admin::add(&mut table);
+    session::add(&mut table);
+    system::add(&mut table);
+    pages::add(&mut table);
+    table
+}
+
+fn done() -> axum::response::Response {
+    axum::response::IntoResponse::into_response(axum::http::StatusCode::NO_CONTENT)
+}

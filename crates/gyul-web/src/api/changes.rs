@@ -1,0 +1,187 @@
+//! Who entered and who left: as a stream that can be resumed, and page by page.
+
+use crate::app::App;
+use crate::args::{self, Args};
+use crate::data::{Change, DefKind};
+use crate::problem::{ApiError, ApiResult};
+use crate::table::{Endpoint, PEOPLE, Table};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::watch;
+
+type Shared = State<Arc<App>>;
+
+/// Changes asked for at once.
+const CHUNK: usize = 1000;
+/// So that proxies and clients see that the stream lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+pub fn add(table: &mut Table) {
+    let filters = |e: Endpoint| {
+        e.query("from", "integer", "The first offset wanted; from now on if absent.")
+            .query("segment", "string", "Only this segment.")
+            .query("partition", "string", "Only this partition.")
+    };
+    table.at(
+        filters(Endpoint::get("/v1/changes", "streamChanges", "changes", PEOPLE))
+            .says("들어오고 나가는 고객의 흐름", "Server-sent events of changes; resumes after Last-Event-ID")
+            .gives_media("text/event-stream"),
+        stream,
+    );
+    table.at(
+        filters(Endpoint::get("/api/v1/changes", "listChanges", "changes", PEOPLE))
+            .says(
+                "들어오고 나간 고객",
+                "Changes from an offset on; `next` is always there: ask again with it as `from`",
+            )
+            .query("limit", "integer", "How many at most, 1 to 1000; 100 if absent.")
+            .gives_page::<Change>(),
+        list,
+    );
+}
+
+/// What a reader wants to see.
+#[derive(Clone, Default)]
+struct Filter {
+    segment: Option<String>,
+    partition: Option<String>,
+}
+
+impl Filter {
+    fn of(args: &Args) -> Filter {
+        Filter {
+            segment: args.get("segment").map(str::to_string),
+            partition: args.get("partition").map(str::to_string),
+        }
+    }
+
+    fn takes(&self, change: &Change) -> bool {
+        let wanted = match change.what.kind {
+            DefKind::Segment => &self.segment,
+            DefKind::Partition => &self.partition,
+            DefKind::Measure => return false,
+        };
+        match wanted {
+            Some(id) => *id == change.what.id,
+            None => self.segment.is_none() && self.partition.is_none(),
+        }
+    }
+}
+
+async fn list(State(app): Shared, args: Args) -> ApiResult {
+    let (limit, filter) = (args.limit()?, Filter::of(&args));
+    let from = args.number("from")?.unwrap_or_else(|| *app.backend.changes_end().borrow());
+    let found = app.ask(move |b| b.changes(from, limit)).await?;
+    // What was looked through counts, not what passed the filter.
+    let next = found.last().map_or(from, |c| c.offset.saturating_add(1));
+    let items: Vec<Change> = found.into_iter().filter(|c| filter.takes(c)).collect();
+    args::json(&args::Page { items, next: Some(next.to_string()) })
+}
+
+async fn stream(State(app): Shared, headers: HeaderMap, args: Args) -> ApiResult {
+    let filter = Filter::of(&args);
+    let end = app.backend.changes_end();
+    let last = headers.get("last-event-id").map(|v| v.to_str().ok().and_then(|v| v.trim().parse::<u64>().ok()));
+    let from = match last {
+        Some(Some(last)) => last.saturating_add(1),
+        Some(None) => {
+            let (ko, en) =
+                ("Last-Event-ID는 받은 변화의 번호여야 합니다.", "Last-Event-ID is the number of a change received.");
+            return Err(ApiError::bad("bad_last_event_id", ko, en));
+        }
+        None => args.number("from")?.unwrap_or_else(|| *end.borrow()),
+    };
+    // Refuses here, where it still can be told by a status.
+    app.ask(move |b| b.changes(from, 1)).await?;
+    let open = Open::new(&app)?;
+    let reader = Reader { end, stopping: app.stopping.subscribe(), from, filter, greeted: false, _open: open, app };
+    let body = Body::from_stream(futures_util::stream::unfold(reader, |mut reader| async move {
+        let chunk = reader.next().await?;
+        Some((Ok::<_, Infallible>(chunk), reader))
+    }));
+    Ok(args::media("text/event-stream", body))
+}
+
+/// Counts a stream as long as it lives.
+struct Open(Arc<App>);
+
+impl Open {
+    fn new(app: &Arc<App>) -> ApiResult<Open> {
+        let before = app.counters.streams.fetch_add(1, Ordering::Relaxed);
+        let open = Open(Arc::clone(app));
+        if before >= app.options.streams_max as u64 {
+            return Err(crate::Refusal::Busy(10).into());
+        }
+        Ok(open)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.counters.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Reader {
+    app: Arc<App>,
+    end: watch::Receiver<u64>,
+    stopping: watch::Receiver<bool>,
+    from: u64,
+    filter: Filter,
+    greeted: bool,
+    _open: Open,
+}
+
+impl Reader {
+    /// The next piece of the stream; none when it is over.
+    async fn next(&mut self) -> Option<Bytes> {
+        if !self.greeted {
+            self.greeted = true;
+            return Some(Bytes::from_static(b"retry: 2000\n: gyul\n\n"));
+        }
+        loop {
+            if *self.stopping.borrow() {
+                return None;
+            }
+            // Seen before asking: what comes while asking wakes the wait below.
+            let end = *self.end.borrow_and_update();
+            if self.from < end {
+                let from = self.from;
+                let found = match self.app.ask(move |b| b.changes(from, CHUNK)).await {
+                    Ok(found) => found,
+                    Err(e) => return self.part(e.code),
+                };
+                if let Some(last) = found.last() {
+                    self.from = last.offset.saturating_add(1);
+                    let text: String = found.iter().filter(|c| self.filter.takes(c)).map(frame).collect();
+                    if !text.is_empty() {
+                        return Some(text.into());
+                    }
+                    continue;
+                }
+            }
+            tokio::select! {
+                moved = self.end.changed() => moved.ok()?,
+                _ = self.stopping.changed() => return None,
+                () = tokio::time::sleep(KEEP_ALIVE) => return Some(Bytes::from_static(b": alive\n\n")),
+            }
+        }
+    }
+
+    /// The last words of a stream that cannot go on; the client comes back and learns more.
+    fn part(&mut self, code: &str) -> Option<Bytes> {
+        self.stopping = watch::channel(true).1;
+        Some(format!("event: error\ndata: {{\"code\":\"{code}\"}}\n\n").into())
+    }
+}
+
+fn frame(change: &Change) -> String {
+    let data = serde_json::to_string(change).unwrap_or_default();
+    format!("id: {}\nevent: change\ndata: {data}\n\n", change.offset)
+}

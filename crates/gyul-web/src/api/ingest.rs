@@ -1,0 +1,151 @@
+//! Events come in: Segment's calls, and what its browser library asks for before.
+
+use crate::app::App;
+use crate::args;
+use crate::backend::Incoming;
+use crate::data::{Ack, Rejected};
+use crate::guard::{self, Caller, Ip};
+use crate::problem::{ApiError, ApiResult};
+use crate::table::{Endpoint, OPEN, SEND, Table};
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
+use gyul_ingest::http::{self as read, BodyError, Call, Limits, Parsed};
+use gyul_model::{Instant, Lang};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+type Shared = State<Arc<App>>;
+
+/// Larger bodies are read on a thread that may take its time.
+const INLINE_MAX: usize = 32 * 1024;
+
+/// Long and short paths of Segment's calls.
+const CALLS: [&str; 15] =
+    ["identify", "track", "page", "screen", "group", "alias", "batch", "import", "i", "t", "p", "s", "g", "a", "b"];
+
+pub fn add(table: &mut Table) {
+    let tag = "ingest";
+    let max = Limits::default().body;
+    for name in CALLS {
+        let Some(call) = Call::parse(name) else { continue };
+        table.at(
+            Endpoint::post(format!("/v1/{name}"), format!("segment_{name}"), tag, SEND)
+                .says(
+                    "이벤트를 받습니다 (Segment 규격)",
+                    "Takes events in Segment's shape; the key also as `writeKey` in the body",
+                )
+                .takes_json(json!({ "type": "object" }))
+                .gives_json(json!({ "type": "object", "properties": { "success": { "type": "boolean" } } }))
+                .body_max(max)
+                .hot(),
+            move |app: Shared, ip: Extension<Ip>, caller: Option<Extension<Caller>>, body: Bytes| {
+                segment(app, ip, caller, call, body)
+            },
+        );
+    }
+    table.at(
+        Endpoint::get("/v1/projects/{key}/settings", "segmentSettings", tag, OPEN)
+            .says("Segment 브라우저 라이브러리의 설정", "What Segment's browser library asks for first")
+            .gives_json(json!({ "type": "object" }))
+            .hot(),
+        settings,
+    );
+}
+
+async fn segment(
+    State(app): Shared,
+    Extension(Ip(ip)): Extension<Ip>,
+    caller: Option<Extension<Caller>>,
+    call: Call,
+    body: Bytes,
+) -> ApiResult {
+    let parsed = parse(&app, body, move |b, t, l| read::segment(call, b, t, l)).await?;
+    let caller = sender(&app, ip, caller, parsed.write_key.as_deref())?;
+    take(&app, &caller, parsed).await?;
+    Ok(args::media("application/json", "{\"success\":true}"))
+}
+
+/// Reads a body at the moment of its receipt.
+async fn parse<F>(app: &Arc<App>, body: Bytes, reader: F) -> ApiResult<Parsed>
+where
+    F: FnOnce(&[u8], Instant, &Limits) -> Result<Parsed, BodyError> + Send + 'static,
+{
+    let received = app.now();
+    let parsed = if body.len() <= INLINE_MAX {
+        reader(&body, received, &app.options.ingest)
+    } else {
+        let limits = app.options.ingest.clone();
+        let work = tokio::task::spawn_blocking(move || reader(&body, received, &limits));
+        let lost = |e: tokio::task::JoinError| crate::Refusal::Internal(format!("a body was not read: {e}"));
+        work.await.map_err(lost)?
+    };
+    parsed.map_err(|e| {
+        let status = StatusCode::from_u16(e.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        ApiError::new(status, e.code(), e.message(Lang::Ko), e.message(Lang::En))
+    })
+}
+
+/// Who sends: known by the header already, or by a key in the body or the query.
+fn sender(
+    app: &Arc<App>,
+    ip: std::net::IpAddr,
+    known: Option<Extension<Caller>>,
+    key: Option<&str>,
+) -> ApiResult<Caller> {
+    if let Some(Extension(caller)) = known {
+        return Ok(caller);
+    }
+    let caller = key.and_then(|k| guard::caller_of_key(app, k)).ok_or_else(|| guard::stranger(app, ip))?;
+    if !SEND.allows(caller.role) {
+        return Err(ApiError::forbidden());
+    }
+    let wait = app.hot.take(&caller.id, std::time::Instant::now());
+    wait.map_err(|wait| ApiError::rate(guard::seconds(wait)))?;
+    guard::remember_use(app, &caller);
+    Ok(caller)
+}
+
+async fn take(app: &Arc<App>, caller: &Caller, parsed: Parsed) -> ApiResult<Ack> {
+    if parsed.messages.is_empty() && parsed.rejects.is_empty() {
+        return Ok(Ack::default());
+    }
+    let rejects = parsed.rejects.into_iter().map(|r| Rejected {
+        code: r.code.as_str(),
+        ko: r.message(Lang::Ko),
+        en: r.message(Lang::En),
+        place: r.place,
+        content: r.content,
+    });
+    let incoming = Incoming {
+        messages: parsed.messages,
+        rejects: rejects.collect(),
+        via: caller.name.clone(),
+        received: Some(app.now()),
+    };
+    let ack = app.backend.ingest(incoming).await?;
+    let counters = &app.counters;
+    counters.events_accepted.fetch_add(ack.accepted, Ordering::Relaxed);
+    counters.events_duplicate.fetch_add(ack.duplicates, Ordering::Relaxed);
+    counters.events_rejected.fetch_add(ack.rejected, Ordering::Relaxed);
+    Ok(ack)
+}
+
+async fn settings(State(app): Shared, Path(key): Path<String>, headers: HeaderMap) -> ApiResult {
+    let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let forwarded = headers.get("x-forwarded-proto").filter(|_| app.options.trust_proxy);
+    let protocol = if forwarded.is_some_and(|p| p == "https") { "https" } else { "http" };
+    let destination = json!({ "apiKey": key, "apiHost": format!("{host}/v1"), "protocol": protocol });
+    args::json(&json!({
+        "integrations": { "Segment.io": destination },
+        "plan": {},
+        "edgeFunction": {},
+        "middlewareSettings": { "routingRules": [] },
+        "enabledMiddleware": {},
+        "metrics": { "sampleRate": 0 },
+        "legacyVideoPluginsEnabled": false,
+        "remotePlugins": [],
+    }))
+}

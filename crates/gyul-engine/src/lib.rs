@@ -8,6 +8,7 @@
 mod engine;
 mod import;
 mod library;
+pub mod live;
 mod report;
 mod sufficiency;
 mod view;

@@ -71,6 +71,8 @@ pub struct StreamBatch {
     pub ts: Vec<i64>,
     /// Identity of the event within its customer: an equal id means the same event once more.
     pub id: Vec<u64>,
+    /// Place of each event in the log; empty: whoever stores them gives the places, in this order.
+    pub seq: Vec<u64>,
     /// Row of the source file, counted from 1 after the header; 0 where there is none.
     pub row: Vec<u64>,
     pub props: Vec<(String, Column)>,

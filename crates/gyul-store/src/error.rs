@@ -31,11 +31,12 @@ pub enum StoreErrorKind {
 }
 
 impl StoreError {
-    pub(crate) fn new(path: &Path, kind: StoreErrorKind) -> StoreError {
+    pub fn new(path: &Path, kind: StoreErrorKind) -> StoreError {
         StoreError { path: path.to_path_buf(), kind }
     }
 
-    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    /// For `map_err`: the error at this path.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
         let path = path.to_path_buf();
         move |e| StoreError { path, kind: StoreErrorKind::Io(e) }
     }

@@ -62,6 +62,7 @@ pub struct Import {
     /// Kinds and scales of all columns, the base's and what has come since.
     schema: BTreeMap<(String, String), (Kind, u8)>,
     seq_next: u64,
+    arrivals: Option<Vec<(u64, Instant)>>,
     derived: u64,
     changed: bool,
     bytes_max: usize,
@@ -124,6 +125,7 @@ impl Import {
             waiting_events: 0,
             rejects: vec![],
             schema,
+            arrivals: None,
             derived: 0,
             changed: false,
             bytes_max: BYTES_MAX,
@@ -134,6 +136,16 @@ impl Import {
     /// Rows of the source that an interrupted import has taken in already: begin behind them.
     pub fn rows_done(&self) -> u64 {
         self.meta.rows_done
+    }
+
+    /// Numbers below this belong to the log: events without a number of their own get this one and those behind it.
+    pub fn number_from(&mut self, seq: u64) {
+        self.seq_next = self.seq_next.max(seq);
+    }
+
+    /// When records of the log became known: `(first seq, instant)`, ascending, instead of all with this import.
+    pub fn arrived(&mut self, arrivals: Vec<(u64, Instant)>) {
+        self.arrivals = Some(arrivals);
     }
 
     /// Merges when so many bytes wait instead of the default of 1 GiB.
@@ -166,7 +178,10 @@ impl Import {
                 self.waiting_events += (batch.len() - refused.len()) as u64;
             }
             let seq = self.seq_next;
-            self.seq_next += 2 * batch.len() as u64;
+            self.seq_next = match batch.seq.iter().max() {
+                Some(last) => self.seq_next.max(last + 1),
+                None => self.seq_next + 2 * batch.len() as u64,
+            };
             fresh.push(Fresh { batch, refused, seq, implied: *implied });
         }
         let shares: Vec<Vec<Vec<u32>>> = fresh.par_iter().map(Fresh::shares).collect();
@@ -298,7 +313,10 @@ impl Import {
             {
                 fs::File::open(&folder).and_then(|d| d.sync_all()).map_err(StoreError::io(&folder))?;
             }
-            self.manifest.arrivals.push((self.manifest.seq_next, self.now));
+            match self.arrivals.take() {
+                Some(list) => self.manifest.arrivals.extend(list),
+                None => self.manifest.arrivals.push((self.manifest.seq_next, self.now)),
+            }
             self.manifest.generation = next;
             self.manifest.seq_next = self.seq_next;
             self.changed = true;

@@ -240,7 +240,8 @@ impl BucketRows {
             s.ts.push(batch.ts[i]);
             s.id.push(batch.id[i]);
             // Even numbers: what is derived from an event comes right behind it.
-            s.seq.push((seq + 2 * u64::from(row)) as u32);
+            let given = batch.seq.get(i).copied();
+            s.seq.push(given.unwrap_or(seq + 2 * u64::from(row)) as u32);
         }
         for (c, (_, data)) in columns.iter().zip(&batch.props) {
             let column = &mut s.columns[*c];

@@ -46,6 +46,7 @@ fn lines(name: &str, key: &str, rows: &[Line]) -> StreamBatch {
         t
     };
     StreamBatch {
+        seq: vec![],
         name: name.into(),
         customer: text(|r| r.0.into()),
         ts: rows.iter().map(|r| r.3 * MICROS_DAY).collect(),
@@ -167,6 +168,7 @@ fn orders_come_together_from_several_files() {
 fn kinds_that_differ_from_the_base_are_brought_to_its_kind() {
     let f = Folder::new("kinds");
     let batch = |c: Column, id: u64| StreamBatch {
+        seq: vec![],
         name: "seen".into(),
         customer: texts(&[Some("a")]),
         ts: vec![id as i64],
@@ -187,6 +189,7 @@ fn kinds_that_differ_from_the_base_are_brought_to_its_kind() {
 fn what_cannot_be_brought_to_the_kind_is_rejected_and_our_own_names_are_kept_apart() {
     let f = Folder::new("conflict");
     let batch = |c: Column| StreamBatch {
+        seq: vec![],
         name: "seen".into(),
         customer: texts(&[Some("a"), Some("b")]),
         ts: vec![1, 2],
@@ -219,6 +222,7 @@ fn a_line_without_an_amount_leaves_the_total_unknown() {
 fn undated_traits_are_always_known_and_a_part_can_be_loaded() {
     let f = Folder::new("traits");
     let traits = StreamBatch {
+        seq: vec![],
         name: names::IDENTIFY.into(),
         customer: texts(&[Some("a"), Some("b")]),
         ts: vec![Instant::ALWAYS.0, 7],

@@ -95,6 +95,7 @@ fn batch(snapshot: &Snapshot, b: usize, s: usize) -> StreamBatch {
         (c.name.clone(), column)
     });
     StreamBatch {
+        seq: vec![],
         name: info.name.clone(),
         customer,
         ts: stream.ts.clone(),

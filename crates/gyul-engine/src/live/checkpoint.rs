@@ -1,0 +1,237 @@
+//! Checkpoints: what the log said moves into the base's Parquet files, so that the next start reads little of the log.
+//!
+//! `state/<seq>.bin` holds what is not in the base: identities and the records that are no messages. It is written
+//! before the base takes the events in, and the base's manifest says which one belongs to it.
+
+use super::record::{self, Reader, Unreadable, Writer};
+use super::world::{Control, fingerprint};
+use gyul_model::{Column, ColumnKind, Instant, Message, StreamBatch, StreamInfo, TextColumn, Value, hash64};
+use gyul_store::log::{Entry, Reader as LogReader};
+use gyul_store::{Import, Manifest, Origin, StoreError, StoreErrorKind};
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The kind of import that checkpoints are.
+pub const KIND: &str = "log";
+const MAGIC: &[u8; 8] = b"GYULST\x00\x01";
+/// Events that are handed to the store at once.
+const BATCH: usize = 100_000;
+
+/// What a checkpoint takes along besides the events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    pub identities: Vec<u8>,
+    pub control: Vec<Control>,
+}
+
+/// Everything that a checkpoint is made of.
+pub struct Cut {
+    /// Records from here on are not in the base.
+    pub from: u64,
+    /// Behind the last record that goes in.
+    pub to: u64,
+    pub state: State,
+    /// Handles of the messages in between, by seq.
+    pub owners: HashMap<u64, String>,
+    pub schema: Vec<StreamInfo>,
+    pub zone: String,
+    pub currency: String,
+}
+
+/// Where the base stands in the log: behind the last record that it has taken in.
+pub fn position(manifest: &Manifest) -> u64 {
+    manifest.imports.iter().filter(|i| i.kind == KIND && i.finished).map(|i| i.rows_done).max().unwrap_or(0)
+}
+
+/// Writes the state, then the events. Gives how many events the base took.
+pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<u64, StoreError> {
+    put_state(dir, cut.to, &cut.state)?;
+    let name = format!("log {}..{}", cut.from, cut.to);
+    let origin = Origin { name: &name, fingerprint: cut.to, kind: KIND, header: "" };
+    let mut import = Import::begin(dir, &cut.zone, &cut.currency, &origin, now)?;
+    let mut batches = Batches::new(&cut.schema);
+    let mut arrivals: Vec<(u64, Instant)> = vec![];
+    while let Some(entry) = log.next()? {
+        let Entry::Record(r) = entry else { continue };
+        if r.seq >= cut.to {
+            break;
+        }
+        if r.kind != record::MESSAGE {
+            continue;
+        }
+        let Some(owner) = cut.owners.get(&r.seq) else { continue };
+        let Ok(message) = record::read_message(r.payload) else { continue };
+        // To the second: that is how exactly anybody asks what was known when.
+        if arrivals.last().is_none_or(|(_, at)| r.at.0 - at.0 >= gyul_model::MICROS_SECOND) {
+            arrivals.push((r.seq, r.at));
+        }
+        batches.add(owner, r.seq, &message);
+        if batches.rows >= BATCH {
+            batches.flush(&mut import)?;
+            import.checkpoint(0)?;
+        }
+    }
+    batches.flush(&mut import)?;
+    import.arrived(arrivals);
+    import.number_from(cut.to);
+    let summary = import.commit(cut.to)?;
+    remove_states(dir, cut.to);
+    Ok(summary.events)
+}
+
+fn folder(dir: &Path) -> PathBuf {
+    dir.join("state")
+}
+
+fn file(dir: &Path, seq: u64) -> PathBuf {
+    folder(dir).join(format!("{seq:016x}.bin"))
+}
+
+fn put_state(dir: &Path, seq: u64, state: &State) -> Result<(), StoreError> {
+    let mut w = Writer::default();
+    w.blob(&state.identities);
+    w.uint(state.control.len() as u64);
+    for c in &state.control {
+        w.uint(c.seq);
+        w.int(c.at.0);
+        w.bytes.push(c.kind);
+        w.blob(&c.payload);
+    }
+    let whole = file(dir, seq);
+    let beside = whole.with_extension("tmp");
+    let io = |path: &Path| {
+        let path = path.to_path_buf();
+        move |e| StoreError::new(&path, StoreErrorKind::Io(e))
+    };
+    fs::create_dir_all(folder(dir)).map_err(io(dir))?;
+    let mut out = fs::File::create(&beside).map_err(io(&beside))?;
+    let sum = hash64(&w.bytes).to_le_bytes();
+    [MAGIC.as_slice(), &sum, &w.bytes].into_iter().try_for_each(|b| out.write_all(b)).map_err(io(&beside))?;
+    out.sync_all().map_err(io(&beside))?;
+    fs::rename(&beside, &whole).map_err(io(&whole))?;
+    fs::File::open(folder(dir)).and_then(|d| d.sync_all()).map_err(io(dir))
+}
+
+/// The state that belongs to a position. `None`: there is none, as before the first checkpoint.
+pub fn get_state(dir: &Path, seq: u64) -> Result<Option<State>, StoreError> {
+    let path = file(dir, seq);
+    let bytes = match fs::read(&path) {
+        Ok(b) => b,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(StoreError::new(&path, StoreErrorKind::Io(e))),
+    };
+    let damaged = || StoreError::new(&path, StoreErrorKind::Damaged("its checksum is wrong".into()));
+    let body = bytes.strip_prefix(MAGIC).and_then(|b| b.split_at_checked(8)).ok_or_else(damaged)?;
+    if hash64(body.1).to_le_bytes() != body.0 {
+        return Err(damaged());
+    }
+    read(body.1).map(Some).map_err(|Unreadable| damaged())
+}
+
+fn read(bytes: &[u8]) -> Result<State, Unreadable> {
+    let mut r = Reader::bare(bytes);
+    let identities = r.blob()?.to_vec();
+    let mut control = vec![];
+    for _ in 0..r.uint()? {
+        let (seq, at, kind) = (r.uint()?, Instant(r.int()?), r.byte()?);
+        control.push(Control { seq, at, kind, payload: r.blob()?.to_vec() });
+    }
+    Ok(State { identities, control })
+}
+
+/// Removes the states that no base needs any more.
+fn remove_states(dir: &Path, keep: u64) {
+    let Ok(files) = fs::read_dir(folder(dir)) else { return };
+    let keep = file(dir, keep);
+    files.filter_map(Result::ok).map(|f| f.path()).filter(|p| *p != keep).for_each(|p| {
+        // What stays is removed with the next checkpoint.
+        let _ = fs::remove_file(p);
+    });
+}
+
+/// Events by name, in columns.
+struct Batches {
+    kinds: HashMap<String, Vec<(String, ColumnKind)>>,
+    streams: BTreeMap<String, Rows>,
+    rows: usize,
+}
+
+#[derive(Default)]
+struct Rows {
+    batch: StreamBatch,
+    values: Vec<Vec<Option<Value>>>,
+}
+
+impl Batches {
+    fn new(schema: &[StreamInfo]) -> Batches {
+        let columns = |s: &StreamInfo| s.columns.iter().map(|c| (c.name.clone(), c.kind.clone())).collect();
+        let kinds = schema.iter().map(|s| (s.name.clone(), columns(s))).collect();
+        Batches { kinds, streams: BTreeMap::new(), rows: 0 }
+    }
+
+    fn add(&mut self, owner: &str, seq: u64, m: &Message) {
+        // The log has each message once within the period that ids are remembered; beyond it a message is a new one.
+        let id = fingerprint(m) ^ hash64(&seq.to_le_bytes());
+        for (i, (name, props)) in m.events.iter().enumerate() {
+            let Some(columns) = self.kinds.get(name) else { continue };
+            let rows = self.streams.entry(name.clone()).or_default();
+            rows.values.resize(columns.len(), vec![]);
+            let b = &mut rows.batch;
+            b.name.clone_from(name);
+            b.customer.push(Some(owner));
+            b.ts.push(m.ts.0);
+            b.id.push(id.wrapping_add(i as u64));
+            b.row.push(0);
+            b.seq.push(seq + i as u64);
+            for ((column, _), values) in columns.iter().zip(&mut rows.values) {
+                values.push(props.iter().find(|(n, _)| n == column).map(|(_, v)| v.clone()));
+            }
+            self.rows += 1;
+        }
+    }
+
+    fn flush(&mut self, import: &mut Import) -> Result<(), StoreError> {
+        self.rows = 0;
+        for (name, rows) in std::mem::take(&mut self.streams) {
+            let mut batch = rows.batch;
+            let Some(columns) = self.kinds.get(&name) else { continue };
+            for ((name, kind), values) in columns.iter().zip(rows.values) {
+                if values.iter().any(Option::is_some) {
+                    batch.props.push((name.clone(), column(kind, &values)));
+                }
+            }
+            import.append(&batch)?;
+        }
+        Ok(())
+    }
+}
+
+/// Values of another kind than the column's are left out, as in memory.
+fn column(kind: &ColumnKind, values: &[Option<Value>]) -> Column {
+    let texts = |pick: &dyn Fn(&Value) -> Option<String>| {
+        let mut out = TextColumn::default();
+        values.iter().for_each(|v| out.push(v.as_ref().and_then(pick).as_deref()));
+        out
+    };
+    match kind {
+        ColumnKind::Bool => {
+            Column::Bool(values.iter().map(|v| if let Some(Value::Bool(b)) = v { Some(*b) } else { None }).collect())
+        }
+        ColumnKind::Num { scale } => {
+            let mantissa = |v: &Option<Value>| match v {
+                Some(Value::Num(d)) => d.at_scale(*scale).unwrap_or(i64::MIN),
+                _ => i64::MIN,
+            };
+            Column::Num { scale: *scale, mantissas: values.iter().map(mantissa).collect() }
+        }
+        ColumnKind::Instant => Column::Instant(
+            values.iter().map(|v| if let Some(Value::Instant(t)) = v { t.0 } else { i64::MIN }).collect(),
+        ),
+        ColumnKind::Text(_) => Column::Text(texts(&|v| if let Value::Text(t) = v { Some(t.clone()) } else { None })),
+        ColumnKind::List(_) => {
+            Column::List(texts(&|v| if let Value::List(l) = v { Some(l.join("\u{1f}")) } else { None }))
+        }
+    }
+}

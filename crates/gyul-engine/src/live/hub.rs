@@ -1,0 +1,639 @@
+//! Two threads around the world: one writes the log, one applies it.
+
+use super::changes::{ChangeLog, Told};
+use super::checkpoint::{self, Cut, State};
+use super::record::{self, Action, Rejected};
+use super::recover;
+use super::world::{Control, Outcome, World, cause_name, fingerprint};
+use gyul_model::{Instant, MICROS_SECOND, Message};
+use gyul_profile::Rules;
+use gyul_store::log::{Log, Reader};
+use gyul_store::{Manifest, StoreError};
+use gyul_timeline::live::Change;
+use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The time, from outside: a test has its own.
+pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+#[derive(Clone)]
+pub struct Options {
+    pub rules: Rules,
+    pub zone: String,
+    pub currency: String,
+    /// Definition files for a data directory that has none.
+    pub starter: Vec<(String, String)>,
+    /// Messages that may wait before the hub says it is busy.
+    pub queue: usize,
+    /// Messages in the log that make a checkpoint; 0: never by itself.
+    pub checkpoint_every: u64,
+    /// How long a message's id is remembered, in microseconds.
+    pub remember: i64,
+    /// Bytes of a file of the log; they are laid out in advance.
+    pub segment_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            rules: Rules::default(),
+            zone: "Asia/Seoul".into(),
+            currency: "KRW".into(),
+            starter: vec![],
+            queue: 200_000,
+            checkpoint_every: 2_000_000,
+            remember: 48 * gyul_model::MICROS_HOUR,
+            segment_bytes: 64 << 20,
+        }
+    }
+}
+
+/// What came in with one request.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    pub messages: Vec<Message>,
+    pub rejected: Vec<Rejected>,
+}
+
+/// What is on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acked {
+    pub accepted: u64,
+    pub duplicates: u64,
+    pub rejected: u64,
+    /// Behind the last record.
+    pub next: u64,
+}
+
+/// Why nothing was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Too much waits.
+    Busy,
+    /// The disk does not take it.
+    Storage,
+    Stopping,
+}
+
+type Listener = Box<dyn Fn(u64) + Send>;
+type Done = Box<dyn FnOnce(Result<Acked, Refused>) + Send>;
+type Decided = Box<dyn FnOnce(Result<(Outcome, u64), Refused>) + Send>;
+
+enum Command {
+    Ingest(Incoming, Done),
+    Act(Action, String, Decided),
+    Read(u64, Sender<Reader>),
+    /// The base has taken in the log up to here.
+    Settled(u64),
+    /// Blanks the records of messages with these numbers.
+    Blank(FxHashSet<u64>, Sender<Result<u64, StoreError>>),
+    Stop,
+}
+
+/// What is on disk and waits to be applied.
+enum Step {
+    Messages(Vec<(u64, Message)>),
+    Rejected(u64, Instant, Rejected),
+    Act(u64, Instant, Action, String, Decided),
+}
+
+/// Numbers for those who watch the machine.
+#[derive(Default)]
+pub struct Gauges {
+    pub accepted: AtomicU64,
+    pub duplicates: AtomicU64,
+    pub rejected: AtomicU64,
+    pub commits: AtomicU64,
+    pub commit_micros: AtomicU64,
+    pub storage_errors: AtomicU64,
+    pub ticks: AtomicU64,
+    pub tick_micros: AtomicU64,
+    pub changes: AtomicU64,
+    pub waiting: AtomicU64,
+    pub checkpoints: AtomicU64,
+}
+
+struct Shared {
+    dir: PathBuf,
+    options: Options,
+    clock: Clock,
+    world: RwLock<World>,
+    changes: Mutex<ChangeLog>,
+    /// Called with the end of the stream of changes whenever it moves.
+    listeners: Mutex<Vec<Listener>>,
+    gauges: Gauges,
+    stopping: AtomicBool,
+    healthy: AtomicBool,
+    checkpointing: AtomicBool,
+    settled: AtomicU64,
+}
+
+pub struct Hub {
+    shared: Arc<Shared>,
+    commands: SyncSender<Command>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    _lock: std::fs::File,
+}
+
+impl Hub {
+    /// Opens a data directory, or makes one, and brings everything up to now.
+    pub fn open(dir: &Path, options: Options, clock: Clock) -> Result<Hub, StoreError> {
+        let opened = recover::open(dir, &options, &clock)?;
+        let (commands, inbox) = sync_channel(65_536);
+        let (steps, applied) = sync_channel(64);
+        let shared = Arc::new(Shared {
+            dir: dir.to_path_buf(),
+            world: RwLock::new(opened.world),
+            changes: Mutex::new(opened.changes),
+            listeners: Mutex::default(),
+            gauges: Gauges::default(),
+            stopping: AtomicBool::new(false),
+            healthy: AtomicBool::new(true),
+            checkpointing: AtomicBool::new(false),
+            settled: AtomicU64::new(opened.settled),
+            options,
+            clock,
+        });
+        let writer = Writing { shared: shared.clone(), log: opened.log, seen: opened.seen, steps };
+        let applier = shared.clone();
+        let back = commands.clone();
+        let spawn = |name: &str, f: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.into()).spawn(f).map_err(StoreError::io(dir))
+        };
+        let threads = vec![
+            spawn("gyul-log", Box::new(move || writer.run(&inbox)))?,
+            spawn("gyul-apply", Box::new(move || apply(&applier, &applied, &back)))?,
+        ];
+        Ok(Hub { shared, commands, threads: Mutex::new(threads), _lock: opened.lock })
+    }
+
+    /// Takes messages. `done` is called when they are on disk, or were not taken.
+    pub fn ingest(&self, incoming: Incoming, done: Done) {
+        let g = &self.shared.gauges;
+        let n = (incoming.messages.len() + incoming.rejected.len()) as u64;
+        if self.shared.stopping.load(Ordering::Acquire) {
+            return done(Err(Refused::Stopping));
+        }
+        if g.waiting.fetch_add(n, Ordering::AcqRel) + n > self.shared.options.queue as u64 && n > 0 {
+            g.waiting.fetch_sub(n, Ordering::AcqRel);
+            return done(Err(Refused::Busy));
+        }
+        match self.commands.try_send(Command::Ingest(incoming, done)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(Command::Ingest(_, done))) => {
+                g.waiting.fetch_sub(n, Ordering::AcqRel);
+                done(Err(Refused::Busy));
+            }
+            Err(TrySendError::Disconnected(Command::Ingest(_, done))) => done(Err(Refused::Stopping)),
+            Err(_) => {}
+        }
+    }
+
+    /// The same, waiting for it.
+    pub fn ingest_now(&self, incoming: Incoming) -> Result<Acked, Refused> {
+        let (tell, told) = channel();
+        self.ingest(
+            incoming,
+            Box::new(move |r| {
+                let _ = tell.send(r);
+            }),
+        );
+        told.recv().unwrap_or(Err(Refused::Stopping))
+    }
+
+    /// Decides something; returns when it is on disk and applied, with the number of its record.
+    pub fn act(&self, action: Action, by: &str) -> Result<(Outcome, u64), Refused> {
+        if self.shared.stopping.load(Ordering::Acquire) {
+            return Err(Refused::Stopping);
+        }
+        let (tell, told) = channel();
+        let decided = Box::new(move |r| {
+            let _ = tell.send(r);
+        });
+        self.commands.send(Command::Act(action, by.to_string(), decided)).map_err(|_| Refused::Stopping)?;
+        told.recv().unwrap_or(Err(Refused::Stopping))
+    }
+
+    /// Returns when all that was acknowledged before is applied.
+    pub fn settle(&self) -> Result<(), Refused> {
+        self.act(Action::Released(vec![]), "").map(|_| ())
+    }
+
+    /// The world between two steps.
+    pub fn world(&self) -> RwLockReadGuard<'_, World> {
+        self.shared.world.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn now(&self) -> Instant {
+        (self.shared.clock)()
+    }
+
+    pub fn gauges(&self) -> &Gauges {
+        &self.shared.gauges
+    }
+
+    /// Whether the disk takes what comes.
+    pub fn is_healthy(&self) -> bool {
+        self.shared.healthy.load(Ordering::Acquire)
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    /// Changes from an offset on; `None` if they are no longer kept.
+    pub fn changes(&self, from: u64, limit: usize) -> Option<Vec<Told>> {
+        lock(&self.shared.changes).from(from, limit)
+    }
+
+    pub fn changes_end(&self) -> u64 {
+        lock(&self.shared.changes).end()
+    }
+
+    /// Calls `f` with the end of the stream whenever it has moved.
+    pub fn on_change(&self, f: impl Fn(u64) + Send + 'static) {
+        lock(&self.shared.listeners).push(Box::new(f));
+    }
+
+    /// Moves what is in the log into the base, now. Gives the events that it took.
+    pub fn checkpoint(&self) -> Result<u64, StoreError> {
+        while self.shared.checkpointing.swap(true, Ordering::AcqRel) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let cut = cut(&self.shared, &self.world());
+        let result = run_checkpoint(&self.shared, cut, &self.commands);
+        self.shared.checkpointing.store(false, Ordering::Release);
+        result
+    }
+
+    /// Blanks messages in the log, by the numbers of their records. Gives how many were.
+    pub fn blank(&self, numbers: FxHashSet<u64>) -> Result<u64, StoreError> {
+        let (tell, told) = channel();
+        let stopped = || StoreError::io(&self.shared.dir)(std::io::Error::other("stopping"));
+        self.commands.send(Command::Blank(numbers, tell)).map_err(|_| stopped())?;
+        told.recv().map_err(|_| stopped())?
+    }
+
+    /// Forgets customers in the stream of changes.
+    pub fn forget_changes(&self, customers: &[String]) -> Result<(), StoreError> {
+        lock(&self.shared.changes).erase(customers)
+    }
+
+    /// Reads the log from a number on.
+    pub fn read_log(&self, from: u64) -> Option<Reader> {
+        let (tell, told) = channel();
+        self.commands.send(Command::Read(from, tell)).ok()?;
+        told.recv().ok()
+    }
+
+    /// Takes nothing more, finishes what was taken, and ends. Nothing is lost without it either.
+    pub fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        let _ = self.commands.send(Command::Stop);
+        std::mem::take(&mut *lock(&self.threads)).into_iter().for_each(|t| drop(t.join()));
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// ---- writing
+
+/// Ids of messages that were seen lately.
+#[derive(Default)]
+pub struct Seen {
+    ids: FxHashSet<u64>,
+    order: VecDeque<(Instant, u64)>,
+}
+
+/// Ids that are remembered at most.
+const SEEN_MAX: usize = 20_000_000;
+
+impl Seen {
+    pub fn insert(&mut self, at: Instant, id: u64) {
+        if self.ids.insert(id) {
+            self.order.push_back((at, id));
+        }
+    }
+
+    fn forget(&mut self, before: Instant) {
+        while self.order.front().is_some_and(|(at, _)| *at < before) || self.order.len() > SEEN_MAX {
+            if let Some((_, id)) = self.order.pop_front() {
+                self.ids.remove(&id);
+            }
+        }
+    }
+}
+
+struct Writing {
+    shared: Arc<Shared>,
+    log: Log,
+    seen: Seen,
+    steps: SyncSender<Vec<Step>>,
+}
+
+/// Messages of one commit, about.
+const GROUP: usize = 20_000;
+
+impl Writing {
+    fn run(mut self, inbox: &Receiver<Command>) {
+        let mut stop = false;
+        while !stop {
+            let Ok(first) = inbox.recv() else { break };
+            let mut group = vec![first];
+            let size = |c: &Command| if let Command::Ingest(i, _) = c { i.messages.len() } else { 1 };
+            let mut n = size(&group[0]);
+            while n < GROUP
+                && let Ok(next) = inbox.try_recv()
+            {
+                n += size(&next);
+                group.push(next);
+            }
+            stop = group.iter().any(|c| matches!(c, Command::Stop));
+            self.group(group);
+        }
+    }
+
+    fn group(&mut self, group: Vec<Command>) {
+        let at = (self.shared.clock)();
+        let g = &self.shared.gauges;
+        let mut steps: Vec<Step> = vec![];
+        let mut acks: Vec<(Acked, Done)> = vec![];
+        let mut fresh: FxHashSet<u64> = FxHashSet::default();
+        // A log that is unsure is made usable first; until it is, everything is refused.
+        let mut sound = !self.log.is_unsure() || self.log.recover().is_ok();
+        for command in group {
+            match command {
+                Command::Ingest(incoming, done) => {
+                    let n = (incoming.messages.len() + incoming.rejected.len()) as u64;
+                    g.waiting.fetch_sub(n, Ordering::AcqRel);
+                    let mut acked = Acked::default();
+                    let mut taken = vec![];
+                    for m in incoming.messages {
+                        let id = fingerprint(&m);
+                        if self.seen.ids.contains(&id) || !fresh.insert(id) {
+                            acked.duplicates += 1;
+                            continue;
+                        }
+                        let (span, payload) = record::message(&m);
+                        match self.log.append(record::MESSAGE, at, span, &payload) {
+                            Ok(seq) => taken.push((seq, m)),
+                            Err(_) => sound = false,
+                        }
+                    }
+                    acked.accepted = taken.len() as u64;
+                    steps.push(Step::Messages(taken));
+                    for r in incoming.rejected {
+                        match self.log.append(record::REJECTED, at, 1, &record::rejected(&r)) {
+                            Ok(seq) => steps.push(Step::Rejected(seq, at, r)),
+                            Err(_) => sound = false,
+                        }
+                        acked.rejected += 1;
+                    }
+                    acks.push((acked, done));
+                }
+                Command::Act(action, by, decided) => {
+                    match self.log.append(record::ACTION, at, 1, &record::action(&action, &by)) {
+                        Ok(seq) => steps.push(Step::Act(seq, at, action, by, decided)),
+                        Err(_) => {
+                            sound = false;
+                            decided(Err(Refused::Storage));
+                        }
+                    }
+                }
+                Command::Read(from, reply) => drop(reply.send(self.log.read(from))),
+                Command::Settled(to) => {
+                    // Ids of messages are looked up in the log at the next start.
+                    let oldest = Instant(at.0.saturating_sub(self.shared.options.remember));
+                    if self.seen.order.front().is_none_or(|(t, _)| *t >= oldest) {
+                        let _ = self.log.prune(to.min(self.keep_from(oldest)));
+                    }
+                }
+                Command::Blank(numbers, reply) => {
+                    let result = self.log.commit().and_then(|()| {
+                        self.log.rewrite(&mut |r| match r.kind == record::MESSAGE && numbers.contains(&r.seq) {
+                            true => gyul_store::log::Rewrite::Blank,
+                            false => gyul_store::log::Rewrite::Keep,
+                        })
+                    });
+                    let _ = reply.send(result);
+                }
+                Command::Stop => {}
+            }
+        }
+        let begun = std::time::Instant::now();
+        let committed = sound && self.log.commit().is_ok();
+        g.commits.fetch_add(1, Ordering::Relaxed);
+        g.commit_micros.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
+        self.shared.healthy.store(committed, Ordering::Release);
+        if !committed {
+            g.storage_errors.fetch_add(1, Ordering::Relaxed);
+            self.log.drop_pending();
+            acks.into_iter().for_each(|(_, done)| done(Err(Refused::Storage)));
+            for step in steps {
+                if let Step::Act(.., decided) = step {
+                    decided(Err(Refused::Storage));
+                }
+            }
+            return;
+        }
+        fresh.into_iter().for_each(|id| self.seen.insert(at, id));
+        self.seen.forget(Instant(at.0.saturating_sub(self.shared.options.remember)));
+        let next = self.log.next();
+        for (acked, done) in acks {
+            g.accepted.fetch_add(acked.accepted, Ordering::Relaxed);
+            g.duplicates.fetch_add(acked.duplicates, Ordering::Relaxed);
+            g.rejected.fetch_add(acked.rejected, Ordering::Relaxed);
+            done(Ok(Acked { next, ..acked }));
+        }
+        // Waits when the world is far behind: then the queue fills, and the hub says it is busy.
+        let _ = self.steps.send(steps);
+    }
+
+    /// The log is kept from here on so that the ids of the last days are known after a restart.
+    fn keep_from(&self, oldest: Instant) -> u64 {
+        let mut reader = self.log.read(self.log.first());
+        while let Ok(Some(entry)) = reader.next() {
+            if let gyul_store::log::Entry::Record(r) = entry
+                && r.at >= oldest
+            {
+                return r.seq;
+            }
+        }
+        self.log.next()
+    }
+}
+
+// ---- applying
+
+/// Messages of one step of the world, about: the lock is given back in between.
+const STEP: usize = 20_000;
+
+fn apply(shared: &Arc<Shared>, steps: &Receiver<Vec<Step>>, commands: &SyncSender<Command>) {
+    let mut settle_at = 0;
+    loop {
+        let now = (shared.clock)();
+        let (wake, slow) = {
+            let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
+            (world.live.next_wake(), world.live.has_slow_ranks())
+        };
+        let slow_wake = slow.then_some(Instant(settle_at + MICROS_SECOND));
+        let next = [wake, slow_wake].into_iter().flatten().min();
+        // Slow clocks of tests included, nobody sleeps longer than this.
+        let wait = next.map_or(3_600 * MICROS_SECOND, |t| (t.0 - now.0).clamp(0, 3_600 * MICROS_SECOND));
+        let mut group = match steps.recv_timeout(Duration::from_micros(wait as u64)) {
+            Ok(group) => group,
+            Err(RecvTimeoutError::Timeout) => vec![],
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        let mut n = group.len();
+        while n < STEP
+            && let Ok(more) = steps.try_recv()
+        {
+            n += more.iter().map(|s| if let Step::Messages(m) = s { m.len() } else { 1 }).sum::<usize>();
+            group.extend(more);
+        }
+        let begun = std::time::Instant::now();
+        let now = (shared.clock)();
+        let settles = slow && now.0 >= settle_at + MICROS_SECOND;
+        if settles {
+            settle_at = now.0;
+        }
+        step(shared, group, now, settles);
+        let g = &shared.gauges;
+        g.ticks.fetch_add(1, Ordering::Relaxed);
+        g.tick_micros.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
+        perhaps_checkpoint(shared, commands);
+    }
+}
+
+fn step(shared: &Arc<Shared>, group: Vec<Step>, now: Instant, settles: bool) {
+    let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
+    let rules = &shared.options.rules;
+    let mut changes: Vec<Change> = vec![];
+    let mut decided: Vec<(Decided, Outcome, u64)> = vec![];
+    let mut messages: Vec<(u64, Message)> = vec![];
+    for s in group {
+        match s {
+            Step::Messages(m) => messages.extend(m),
+            Step::Rejected(seq, at, r) => world.reject(seq, at, r),
+            Step::Act(seq, at, action, by, reply) => {
+                changes.extend(world.apply(&std::mem::take(&mut messages), now, rules));
+                let (outcome, more) = world.act(seq, at, &action, &by, now);
+                changes.extend(more);
+                world.control.push(Control { seq, at, kind: record::ACTION, payload: record::action(&action, &by) });
+                decided.push((reply, outcome, seq));
+            }
+        }
+    }
+    changes.extend(world.apply(&messages, now, rules));
+    if settles {
+        changes.extend(world.live.settle());
+    }
+    let fresh = world.live.fresh_events();
+    if fresh > 1_000_000.max(world.live.events() / 4) {
+        world.live.compact();
+    }
+    let told: Vec<Told> = changes.iter().map(|c| tell(&world, c)).collect();
+    let position = (world.live.now(), world.next);
+    drop(world);
+    let n = told.len() as u64;
+    if n > 0 {
+        let end = {
+            let mut changes = lock(&shared.changes);
+            if changes.publish(position, told.clone()).is_err() {
+                // Told in memory all the same; the disk is asked again with the next step.
+                let _ = changes.recover();
+                let _ = changes.publish(position, told);
+            }
+            changes.end()
+        };
+        shared.gauges.changes.fetch_add(n, Ordering::Relaxed);
+        lock(&shared.listeners).iter().for_each(|f| f(end));
+    }
+    decided.into_iter().for_each(|(reply, outcome, seq)| reply(Ok((outcome, seq))));
+}
+
+/// A change with names instead of numbers.
+pub fn tell(world: &World, c: &Change) -> Told {
+    Told {
+        offset: 0,
+        at: c.at,
+        customer: world.customer_id(c.customer).to_string(),
+        what: world.live.names().get(c.root as usize).cloned().unwrap_or_default(),
+        entered: c.entered,
+        cause: cause_name(c.cause).to_string(),
+    }
+}
+
+// ---- checkpoints
+
+fn perhaps_checkpoint(shared: &Arc<Shared>, commands: &SyncSender<Command>) {
+    let every = shared.options.checkpoint_every;
+    let waiting = shared.world.read().unwrap_or_else(PoisonError::into_inner).owners.len() as u64;
+    if every == 0 || waiting < every || shared.checkpointing.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let cut = cut(shared, &shared.world.read().unwrap_or_else(PoisonError::into_inner));
+    let (shared, commands) = (shared.clone(), commands.clone());
+    let thread = std::thread::Builder::new().name("gyul-checkpoint".into());
+    let _ = thread.spawn(move || {
+        let _ = run_checkpoint(&shared, cut, &commands);
+        shared.checkpointing.store(false, Ordering::Release);
+    });
+}
+
+fn cut(shared: &Shared, world: &World) -> Cut {
+    let owner = |(seq, h): &(u64, u32)| (*seq, world.identities.handle_id(*h).to_string());
+    Cut {
+        from: shared.settled.load(Ordering::Acquire),
+        to: world.next,
+        state: State { identities: world.identities.save(), control: world.control.clone() },
+        owners: world.owners.iter().map(owner).collect(),
+        schema: world.live.schema().to_vec(),
+        zone: shared.options.zone.clone(),
+        currency: shared.options.currency.clone(),
+    }
+}
+
+fn run_checkpoint(shared: &Shared, cut: Cut, commands: &SyncSender<Command>) -> Result<u64, StoreError> {
+    let to = cut.to;
+    let (tell, told) = channel();
+    let stopped = || StoreError::io(&shared.dir)(std::io::Error::other("stopping"));
+    commands.send(Command::Read(cut.from, tell)).map_err(|_| stopped())?;
+    let log = told.recv().map_err(|_| stopped())?;
+    let events = checkpoint::write(&shared.dir, cut, log, (shared.clock)())?;
+    shared.settled.store(to, Ordering::Release);
+    let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
+    world.owners.retain(|(seq, _)| *seq >= to);
+    drop(world);
+    shared.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
+    let _ = commands.send(Command::Settled(to));
+    Ok(events)
+}
+
+/// The manifest of a directory, if there is one.
+pub fn manifest(dir: &Path) -> Result<Option<Manifest>, StoreError> {
+    match Manifest::read(dir) {
+        Ok(m) => Ok(Some(m)),
+        Err(e) if matches!(e.kind, gyul_store::StoreErrorKind::Missing) => Ok(None),
+        Err(e) => Err(e),
+    }
+}

@@ -1,0 +1,19 @@
+//! Live: the log, and what follows from it, kept right while events come and the clock goes on.
+//!
+//! [`Hub`] is the whole of it. One thread writes: what came in goes to the log in groups, is acknowledged when it is on
+//! disk, and is handed on. Another applies: identities, timelines, membership, changes. Questions read the [`World`] between
+//! two steps.
+
+mod changes;
+mod checkpoint;
+mod definitions;
+mod hub;
+mod record;
+mod recover;
+mod world;
+
+pub use changes::Told;
+pub use definitions::{DefKind, Definitions, Version, file as definition_file, split as split_definitions};
+pub use hub::{Acked, Clock, Hub, Incoming, Options, Refused};
+pub use record::{Action, Rejected};
+pub use world::{Outcome, Volume, World, cause_name};

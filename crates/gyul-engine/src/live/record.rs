@@ -1,0 +1,421 @@
+//! What stands in the log: the bytes of messages, of what was rejected and of decisions.
+//!
+//! A payload is a version byte and fields: numbers as LEB128 (signed ones zigzag), texts with their length before them.
+
+use gyul_model::{Decimal, IdKind, Identifier, Instant, Message, Value};
+
+/// Kinds of records. Numbers are for ever.
+pub const MESSAGE: u8 = 1;
+pub const REJECTED: u8 = 2;
+pub const ACTION: u8 = 3;
+/// Numbers that something else has used: a checkpoint's base counts further than the log.
+pub const SKIP: u8 = 4;
+
+const VERSION: u8 = 1;
+
+/// What one request brought that was not taken.
+#[derive(Clone, PartialEq)]
+pub struct Rejected {
+    /// The key or webhook that it came by.
+    pub via: String,
+    pub code: String,
+    pub place: String,
+    pub ko: String,
+    pub en: String,
+    /// As it was sent. Personal data possible.
+    pub content: String,
+}
+
+impl std::fmt::Debug for Rejected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {:?}", self.code, self.place)
+    }
+}
+
+/// Something that people or programs decided.
+#[derive(Clone, PartialEq)]
+pub enum Action {
+    /// A definition's text; `None` takes it out. `kind`: `segment`, `partition`, `measure` or `common`.
+    Define { kind: String, id: String, text: Option<String> },
+    /// Two handles are one person.
+    Merge { into: String, from: String },
+    /// The merge with this number is taken back.
+    Unmerge { merge: u32 },
+    /// A customer is forgotten: the handle numbers, no names.
+    Erase { handles: Vec<u32> },
+    /// Keys, users, sources: opaque.
+    Access(Vec<u8>),
+    /// Who did what: opaque.
+    Audit(Vec<u8>),
+    /// The workspace's settings: opaque.
+    Settings(Vec<u8>),
+    /// The tracking plan's text; `None`: no plan.
+    Plan(Option<String>),
+    /// New content for something in the quarantine.
+    Mend { number: u64, content: String },
+    /// What left the quarantine.
+    Released(Vec<u64>),
+}
+
+/// Without contents: they may speak of people.
+impl std::fmt::Debug for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Action::Define { .. } => "define",
+            Action::Merge { .. } => "merge",
+            Action::Unmerge { .. } => "unmerge",
+            Action::Erase { .. } => "erase",
+            Action::Access(_) => "access",
+            Action::Audit(_) => "audit",
+            Action::Settings(_) => "settings",
+            Action::Plan(_) => "plan",
+            Action::Mend { .. } => "mend",
+            Action::Released(_) => "released",
+        })
+    }
+}
+
+/// The payload cannot be understood: written by a later version, or damaged in a way that the checksum did not see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable;
+
+// ---- writing
+
+#[derive(Default)]
+pub struct Writer {
+    pub bytes: Vec<u8>,
+}
+
+impl Writer {
+    fn new() -> Writer {
+        Writer { bytes: vec![VERSION] }
+    }
+
+    pub fn uint(&mut self, mut n: u64) {
+        while n >= 0x80 {
+            self.bytes.push(n as u8 | 0x80);
+            n >>= 7;
+        }
+        self.bytes.push(n as u8);
+    }
+
+    pub fn int(&mut self, n: i64) {
+        self.uint(((n << 1) ^ (n >> 63)) as u64);
+    }
+
+    pub fn blob(&mut self, bytes: &[u8]) {
+        self.uint(bytes.len() as u64);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    pub fn text(&mut self, text: &str) {
+        self.blob(text.as_bytes());
+    }
+
+    fn maybe(&mut self, text: Option<&str>) {
+        self.bytes.push(text.is_some().into());
+        text.into_iter().for_each(|t| self.text(t));
+    }
+
+    fn value(&mut self, v: &Value) {
+        match v {
+            Value::Bool(b) => self.bytes.push(u8::from(*b)),
+            Value::Num(d) => {
+                self.bytes.extend([2, d.scale()]);
+                self.int(d.mantissa());
+            }
+            Value::Text(t) => {
+                self.bytes.push(3);
+                self.text(t);
+            }
+            Value::Instant(t) => {
+                self.bytes.push(4);
+                self.int(t.0);
+            }
+            Value::List(list) => {
+                self.bytes.push(5);
+                self.uint(list.len() as u64);
+                list.iter().for_each(|t| self.text(t));
+            }
+        }
+    }
+}
+
+/// The message's record; it holds a number for each of its events, at least one.
+pub fn message(m: &Message) -> (u32, Vec<u8>) {
+    let mut w = Writer::new();
+    w.text(m.source);
+    w.text(&m.id);
+    w.int(m.ts.0);
+    w.uint(m.who.len() as u64);
+    for id in &m.who {
+        w.bytes.push(id.kind as u8);
+        w.text(&id.value);
+    }
+    w.uint(m.events.len() as u64);
+    for (name, props) in &m.events {
+        w.text(name);
+        w.uint(props.len() as u64);
+        for (name, value) in props {
+            w.text(name);
+            w.value(value);
+        }
+    }
+    (m.events.len().max(1) as u32, w.bytes)
+}
+
+pub fn rejected(r: &Rejected) -> Vec<u8> {
+    let mut w = Writer::new();
+    [&r.via, &r.code, &r.place, &r.ko, &r.en, &r.content].into_iter().for_each(|t| w.text(t));
+    w.bytes
+}
+
+pub fn action(a: &Action, by: &str) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.text(by);
+    match a {
+        Action::Define { kind, id, text } => {
+            w.bytes.push(1);
+            w.text(kind);
+            w.text(id);
+            w.maybe(text.as_deref());
+        }
+        Action::Merge { into, from } => {
+            w.bytes.push(2);
+            w.text(into);
+            w.text(from);
+        }
+        Action::Unmerge { merge } => {
+            w.bytes.push(3);
+            w.uint((*merge).into());
+        }
+        Action::Erase { handles } => {
+            w.bytes.push(4);
+            w.uint(handles.len() as u64);
+            handles.iter().for_each(|h| w.uint((*h).into()));
+        }
+        Action::Access(bytes) => {
+            w.bytes.push(5);
+            w.blob(bytes);
+        }
+        Action::Audit(bytes) => {
+            w.bytes.push(6);
+            w.blob(bytes);
+        }
+        Action::Settings(bytes) => {
+            w.bytes.push(7);
+            w.blob(bytes);
+        }
+        Action::Plan(text) => {
+            w.bytes.push(8);
+            w.maybe(text.as_deref());
+        }
+        Action::Mend { number, content } => {
+            w.bytes.push(9);
+            w.uint(*number);
+            w.text(content);
+        }
+        Action::Released(numbers) => {
+            w.bytes.push(10);
+            w.uint(numbers.len() as u64);
+            numbers.iter().for_each(|n| w.uint(*n));
+        }
+    }
+    w.bytes
+}
+
+// ---- reading
+
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+type Read<T> = Result<T, Unreadable>;
+
+impl<'a> Reader<'a> {
+    pub fn bare(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { rest: bytes }
+    }
+
+    fn new(bytes: &'a [u8]) -> Read<Reader<'a>> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => Ok(Reader { rest }),
+            _ => Err(Unreadable),
+        }
+    }
+
+    pub fn byte(&mut self) -> Read<u8> {
+        let (first, rest) = self.rest.split_first().ok_or(Unreadable)?;
+        self.rest = rest;
+        Ok(*first)
+    }
+
+    pub fn uint(&mut self) -> Read<u64> {
+        let mut n = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let b = self.byte()?;
+            n |= u64::from(b & 0x7f) << shift;
+            if b < 0x80 {
+                return Ok(n);
+            }
+        }
+        Err(Unreadable)
+    }
+
+    pub fn int(&mut self) -> Read<i64> {
+        let n = self.uint()?;
+        Ok((n >> 1) as i64 ^ -((n & 1) as i64))
+    }
+
+    pub fn blob(&mut self) -> Read<&'a [u8]> {
+        let n = self.uint()? as usize;
+        if n > self.rest.len() {
+            return Err(Unreadable);
+        }
+        let (blob, rest) = self.rest.split_at(n);
+        self.rest = rest;
+        Ok(blob)
+    }
+
+    pub fn text(&mut self) -> Read<String> {
+        self.str().map(str::to_string)
+    }
+
+    fn str(&mut self) -> Read<&'a str> {
+        std::str::from_utf8(self.blob()?).map_err(|_| Unreadable)
+    }
+
+    fn maybe(&mut self) -> Read<Option<String>> {
+        Ok(if self.byte()? == 1 { Some(self.text()?) } else { None })
+    }
+
+    /// A count of things that take at least a byte each.
+    fn count(&mut self) -> Read<usize> {
+        let n = self.uint()? as usize;
+        if n > self.rest.len() { Err(Unreadable) } else { Ok(n) }
+    }
+
+    fn value(&mut self) -> Read<Value> {
+        Ok(match self.byte()? {
+            b @ 0..=1 => Value::Bool(b == 1),
+            2 => {
+                let scale = self.byte()?;
+                if scale > gyul_model::SCALE_MAX {
+                    return Err(Unreadable);
+                }
+                Value::Num(Decimal::new(self.int()?, scale))
+            }
+            3 => Value::Text(self.text()?),
+            4 => Value::Instant(Instant(self.int()?)),
+            5 => Value::List((0..self.count()?).map(|_| self.text()).collect::<Read<_>>()?),
+            _ => return Err(Unreadable),
+        })
+    }
+}
+
+/// The sources that there are, so that a message need not own its name.
+const SOURCES: [&str; 9] = ["segment", "ga4", "shopify", "woocommerce", "cafe24", "kakao", "tracker", "api", "import"];
+
+pub fn read_message(payload: &[u8]) -> Read<Message> {
+    let mut r = Reader::new(payload)?;
+    let source = r.str()?;
+    let source = SOURCES.into_iter().find(|s| *s == source).unwrap_or("api");
+    let id = r.text()?;
+    let ts = Instant(r.int()?);
+    let who = (0..r.count()?).map(|_| {
+        let kind = *IdKind::ALL.get(r.byte()? as usize).ok_or(Unreadable)?;
+        Ok(Identifier::new(kind, r.text()?))
+    });
+    let who = who.collect::<Read<_>>()?;
+    let mut events = vec![];
+    for _ in 0..r.count()? {
+        let name = r.text()?;
+        let props = (0..r.count()?).map(|_| Ok((r.text()?, r.value()?))).collect::<Read<_>>()?;
+        events.push((name, props));
+    }
+    Ok(Message { source, id, who, ts, events })
+}
+
+pub fn read_rejected(payload: &[u8]) -> Read<Rejected> {
+    let mut r = Reader::new(payload)?;
+    let (via, code, place) = (r.text()?, r.text()?, r.text()?);
+    Ok(Rejected { via, code, place, ko: r.text()?, en: r.text()?, content: r.text()? })
+}
+
+/// The action, and who did it.
+pub fn read_action(payload: &[u8]) -> Read<(Action, String)> {
+    let mut r = Reader::new(payload)?;
+    let by = r.text()?;
+    let action = match r.byte()? {
+        1 => Action::Define { kind: r.text()?, id: r.text()?, text: r.maybe()? },
+        2 => Action::Merge { into: r.text()?, from: r.text()? },
+        3 => Action::Unmerge { merge: r.uint()? as u32 },
+        4 => Action::Erase { handles: (0..r.count()?).map(|_| Ok(r.uint()? as u32)).collect::<Read<_>>()? },
+        5 => Action::Access(r.blob()?.to_vec()),
+        6 => Action::Audit(r.blob()?.to_vec()),
+        7 => Action::Settings(r.blob()?.to_vec()),
+        8 => Action::Plan(r.maybe()?),
+        9 => Action::Mend { number: r.uint()?, content: r.text()? },
+        10 => Action::Released((0..r.count()?).map(|_| r.uint()).collect::<Read<_>>()?),
+        _ => return Err(Unreadable),
+    };
+    Ok((action, by))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Message {
+        Message {
+            source: "segment",
+            id: "m-1".into(),
+            who: vec![Identifier::new(IdKind::User, "C1"), Identifier::new(IdKind::Anonymous, "a")],
+            ts: Instant(-5),
+            events: vec![
+                (
+                    "Order Completed".into(),
+                    vec![
+                        ("total".into(), Value::Num(Decimal::new(-12_345, 2))),
+                        ("first".into(), Value::Bool(true)),
+                        ("tags".into(), Value::List(vec!["귤".into(), String::new()])),
+                        ("at".into(), Value::Instant(Instant(i64::MIN))),
+                    ],
+                ),
+                ("x".into(), vec![("t".into(), Value::text("가"))]),
+            ],
+        }
+    }
+
+    #[test]
+    fn records_come_back_as_they_went_in_and_cut_ones_are_refused() {
+        let m = sample();
+        let (span, bytes) = message(&m);
+        assert_eq!((span, read_message(&bytes)), (2, Ok(m)));
+        (0..bytes.len()).for_each(|n| assert_eq!(read_message(&bytes[..n]), Err(Unreadable), "{n}"));
+        let r = Rejected {
+            via: "k".into(),
+            code: "no_time".into(),
+            place: "batch[1].timestamp".into(),
+            ko: "가".into(),
+            en: "a".into(),
+            content: "{}".into(),
+        };
+        assert_eq!(read_rejected(&rejected(&r)), Ok(r));
+        let actions = [
+            Action::Define { kind: "segment".into(), id: "vip".into(), text: None },
+            Action::Merge { into: "C1".into(), from: "email:a@b.kr".into() },
+            Action::Unmerge { merge: 70_000 },
+            Action::Erase { handles: vec![1, 2, 3_000_000] },
+            Action::Access(vec![0, 255]),
+            Action::Plan(Some("x: 1".into())),
+            Action::Mend { number: u64::MAX, content: "c".into() },
+            Action::Released(vec![9, 10]),
+        ];
+        for a in actions {
+            let bytes = action(&a, "min@shop");
+            assert_eq!(read_action(&bytes), Ok((a, "min@shop".into())));
+            (0..bytes.len()).for_each(|n| assert!(read_action(&bytes[..n]).is_err()));
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Opening: base, state and log become the world as it was published last, and then as it is now.
+
+use super::changes::{ChangeLog, Told};
+use super::checkpoint;
+use super::definitions::{DefKind, Definitions, split};
+use super::hub::{Clock, Options, Seen, manifest, tell};
+use super::record;
+use super::world::{Control, World, fingerprint};
+use gyul_model::{Instant, Message, Snapshot};
+use gyul_profile::Identities;
+use gyul_store::log::{Entry, Log, Options as LogOptions};
+use gyul_store::{Needs, Store, StoreError, StoreErrorKind};
+use gyul_timeline::live::Change;
+use std::fs;
+use std::path::Path;
+
+pub struct Opened {
+    pub world: World,
+    pub changes: ChangeLog,
+    pub log: Log,
+    pub seen: Seen,
+    /// Where the base stands in the log.
+    pub settled: u64,
+    pub lock: fs::File,
+}
+
+/// Messages that are applied at once.
+const STEP: usize = 50_000;
+
+pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, StoreError> {
+    fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
+    let path = dir.join("serve.lock");
+    let lock = fs::File::create(&path).map_err(StoreError::io(&path))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => return Err(StoreError::new(dir, StoreErrorKind::Locked)),
+        Err(fs::TryLockError::Error(e)) => return Err(StoreError::io(&path)(e)),
+    }
+    let manifest = manifest(dir)?;
+    let settled = manifest.as_ref().map_or(0, checkpoint::position);
+    let base_next = manifest.as_ref().map_or(0, |m| m.seq_next);
+    let data = match &manifest {
+        Some(_) => Store::open(dir)?.load(&Needs::All)?,
+        None => Snapshot::default(),
+    };
+    let state = match settled {
+        0 => None,
+        _ => Some(checkpoint::get_state(dir, settled)?.ok_or_else(|| missing(dir))?),
+    };
+    let segment_bytes = options.segment_bytes;
+    let first = LogOptions { first: base_next, check_all: false, segment_bytes, ..LogOptions::default() };
+    let (mut log, _) = Log::open(dir, first)?;
+    let now = clock();
+    if log.next() < base_next {
+        // A file was imported meanwhile: its rows have these numbers.
+        while log.next() < base_next {
+            let span = (base_next - log.next()).min(u32::MAX.into()) as u32;
+            log.append(record::SKIP, now, span, &[])?;
+            log.commit()?;
+        }
+    }
+    let changes = ChangeLog::open(dir, segment_bytes / 4)?;
+
+    // What was decided before the checkpoint, and what came since.
+    let rules = options.rules.clone();
+    let (identities, mut control) = match state {
+        Some(s) => {
+            let read = Identities::load(&s.identities, rules.clone());
+            let bad = |e| StoreError::new(&dir.join("state"), StoreErrorKind::Damaged(format!("{e:?}")));
+            (read.map_err(bad)?, s.control)
+        }
+        None => (Identities::new(rules.clone()), vec![]),
+    };
+    let mut seen = Seen::default();
+    let oldest = Instant(now.0.saturating_sub(options.remember));
+    let published = changes.published;
+    let mut tail: Vec<Tail> = vec![];
+    let mut reader = log.read(log.first());
+    while let Some(entry) = reader.next()? {
+        let Entry::Record(r) = entry else { continue };
+        let fresh = r.seq >= settled;
+        match r.kind {
+            record::MESSAGE if fresh || r.at >= oldest => {
+                let Ok(m) = record::read_message(r.payload) else { continue };
+                if r.at >= oldest {
+                    seen.insert(r.at, fingerprint(&m));
+                }
+                if fresh {
+                    tail.push(Tail::Message(r.seq, m));
+                }
+            }
+            record::REJECTED => {
+                if let Ok(rejected) = record::read_rejected(r.payload) {
+                    tail.push(Tail::Rejected(r.seq, r.at, rejected));
+                }
+            }
+            record::ACTION if fresh => {
+                tail.push(Tail::Act(Control { seq: r.seq, at: r.at, kind: r.kind, payload: r.payload.to_vec() }));
+            }
+            _ => {}
+        }
+    }
+    drop(reader);
+
+    let defines = |c: &Control| matches!(record::read_action(&c.payload), Ok((record::Action::Define { .. }, _)));
+    if !control.iter().any(defines) && !tail.iter().any(|t| matches!(t, Tail::Act(c) if defines(c))) {
+        // A new directory begins with the starter library, as its own.
+        for (name, text) in &options.starter {
+            for (kind, id, text) in split(text) {
+                let id = if id.is_empty() { name.replace(['/', '.'], "-") } else { id };
+                let define = record::Action::Define { kind: kind.name().into(), id, text: Some(text) };
+                let payload = record::action(&define, "starter");
+                let seq = log.append(record::ACTION, now, 1, &payload)?;
+                control.push(Control { seq, at: now, kind: record::ACTION, payload });
+            }
+        }
+        log.commit()?;
+    }
+    // As it was published last, so that what changed since is told, and nothing else.
+    let (then, told_next) = published.unwrap_or((now, u64::MAX));
+    let mut definitions = Definitions::default();
+    let before = tail.iter().filter_map(|t| if let Tail::Act(c) = t { Some(c) } else { None });
+    for c in control.iter().chain(before.filter(|c| c.seq < told_next)) {
+        if let Some((kind, id, text, by)) = definition(c) {
+            definitions.put(kind, &id, text, &by, c.at);
+        }
+    }
+    let mut world = World::new(identities, definitions, data, then.min(now));
+    world.next = settled;
+    for c in &control {
+        let Ok((action, _)) = record::read_action(&c.payload) else { continue };
+        world.remember(c.seq, &action);
+    }
+    world.control.append(&mut control);
+    let cut = tail.partition_point(|t| t.seq() < told_next);
+    let later = tail.split_off(cut);
+    replay(&mut world, tail, then.min(now), options, true);
+    let mut told: Vec<Told> = vec![];
+    let missed = replay(&mut world, later, now, options, false);
+    told.extend(missed.iter().map(|c| tell(&world, c)));
+    let slow = world.live.settle();
+    if published.is_some() {
+        told.extend(slow.iter().map(|c| tell(&world, c)));
+    }
+    let mut changes = changes;
+    if !told.is_empty() {
+        changes.publish((world.live.now(), world.next), told)?;
+    }
+    world.next = world.next.max(log.next());
+    if let Some(m) = &manifest {
+        for s in &m.streams {
+            let v = world.volumes.entry(s.name.clone()).or_default();
+            v.count += s.rows;
+            v.first = [v.first, s.first].into_iter().flatten().min();
+            v.last = v.last.max(s.last);
+        }
+    }
+    Ok(Opened { world, changes, log, seen, settled, lock })
+}
+
+enum Tail {
+    Message(u64, Message),
+    Rejected(u64, Instant, record::Rejected),
+    Act(Control),
+}
+
+impl Tail {
+    fn seq(&self) -> u64 {
+        match self {
+            Tail::Message(seq, _) | Tail::Rejected(seq, ..) => *seq,
+            Tail::Act(c) => c.seq,
+        }
+    }
+}
+
+/// What a record defines.
+fn definition(c: &Control) -> Option<(DefKind, String, Option<String>, String)> {
+    match record::read_action(&c.payload) {
+        Ok((record::Action::Define { kind, id, text }, by)) => Some((DefKind::parse(&kind)?, id, text, by)),
+        _ => None,
+    }
+}
+
+/// `defined`: what the records define is known already.
+fn replay(world: &mut World, tail: Vec<Tail>, now: Instant, options: &Options, defined: bool) -> Vec<Change> {
+    let mut changes = vec![];
+    let mut messages: Vec<(u64, Message)> = vec![];
+    let mut stale = false;
+    for t in tail {
+        let full = messages.len() >= STEP || (!messages.is_empty() && matches!(t, Tail::Act(_)));
+        if full {
+            if std::mem::take(&mut stale) {
+                changes.extend(world.redefine(now));
+            }
+            changes.extend(world.apply(&std::mem::take(&mut messages), now, &options.rules));
+        }
+        match t {
+            Tail::Message(seq, m) => messages.push((seq, m)),
+            Tail::Rejected(seq, at, r) => world.reject(seq, at, r),
+            Tail::Act(c) => {
+                match (definition(&c), record::read_action(&c.payload)) {
+                    // Several in a row are put in force at once.
+                    (Some((kind, id, text, by)), _) if !defined => {
+                        world.definitions.put(kind, &id, text, &by, c.at);
+                        stale = true;
+                    }
+                    (None, Ok((action, by))) => changes.extend(world.act(c.seq, c.at, &action, &by, now).1),
+                    _ => {}
+                }
+                world.control.push(c);
+            }
+        }
+    }
+    if stale {
+        changes.extend(world.redefine(now));
+    }
+    changes.extend(world.apply(&messages, now, &options.rules));
+    changes
+}
+
+fn missing(dir: &Path) -> StoreError {
+    let said = "the state of the last checkpoint is missing; restore it from a backup".to_string();
+    StoreError::new(&dir.join("state"), StoreErrorKind::Damaged(said))
+}

@@ -1,0 +1,376 @@
+//! All that follows from the log: who is who, who is in what, what is defined. Changes only by applying records.
+
+use super::definitions::{DefKind, Definitions};
+use super::record::{Action, Rejected};
+use crate::library::schema_of;
+use gyul_model::{Event, IdKind, Identifier, Instant, Message, Snapshot, Timeline, hash64, names};
+use gyul_profile::{Change as Joined, Identities, Rules, Said};
+use gyul_segment::Schema;
+use gyul_timeline::live::{Cause, Change, Live};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// No number: the handle has no timeline yet.
+const NONE: u32 = u32::MAX;
+
+/// Rejected messages that are kept at hand; older ones are in the log alone.
+pub const QUARANTINE_MAX: usize = 100_000;
+
+/// What was seen of one event name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Volume {
+    pub count: u64,
+    pub first: Option<Instant>,
+    /// When it last came, by the server's clock.
+    pub last: Option<Instant>,
+}
+
+/// A record that is no message: kept from checkpoint to checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    pub seq: u64,
+    pub at: Instant,
+    pub kind: u8,
+    pub payload: Vec<u8>,
+}
+
+pub struct World {
+    pub identities: Identities,
+    pub live: Live,
+    pub definitions: Definitions,
+    pub access: Vec<Vec<u8>>,
+    pub audit: Vec<(u64, Vec<u8>)>,
+    pub settings: Option<Vec<u8>>,
+    pub plan: Option<String>,
+    pub quarantine: BTreeMap<u64, (Instant, Rejected)>,
+    pub quarantined: u64,
+    pub volumes: BTreeMap<String, Volume>,
+    /// Messages whose names name nobody that may be known.
+    pub nobody: u64,
+    /// Behind the last record that was applied.
+    pub next: u64,
+    pub control: Vec<Control>,
+    /// Whose message it was: (seq, handle), since the last checkpoint.
+    pub owners: Vec<(u64, u32)>,
+    /// Timeline number by handle, and the other way round.
+    numbers: Vec<u32>,
+    handles: Vec<u32>,
+}
+
+/// What an action came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    Done,
+    /// The merge's number.
+    Merged(u32),
+    /// The definition's version.
+    Version(u32),
+    /// Things as they are do not allow it.
+    Refused(&'static str),
+}
+
+impl World {
+    /// `identities`: as of a checkpoint, the base's customers are added.
+    pub fn new(mut identities: Identities, definitions: Definitions, data: Snapshot, at: Instant) -> World {
+        let mut numbers: Vec<u32> = vec![];
+        let mut handles: Vec<u32> = vec![];
+        let mut base = 0;
+        identities.reserve(data.customers());
+        let mut note = |handle: u32, number: usize| {
+            numbers.resize(numbers.len().max(handle as usize + 1), NONE);
+            handles.resize(handles.len().max(number + 1), NONE);
+            (numbers[handle as usize], handles[number]) = (number as u32, handle);
+        };
+        for bucket in &data.buckets {
+            for c in 0..bucket.customers.len() {
+                if let Some(handle) = bucket.customers.get(c).and_then(|id| identities.register(id)) {
+                    note(handle, base + c);
+                }
+            }
+            base += bucket.customers.len().div_ceil(64) * 64;
+        }
+        let (library, _) = definitions.library(&schema_of(&data));
+        let live = Live::new(library, data, at);
+        let mut world = World {
+            identities,
+            live,
+            definitions,
+            access: vec![],
+            audit: vec![],
+            settings: None,
+            plan: None,
+            quarantine: BTreeMap::new(),
+            quarantined: 0,
+            volumes: BTreeMap::new(),
+            nobody: 0,
+            next: 0,
+            control: vec![],
+            owners: vec![],
+            numbers,
+            handles,
+        };
+        let groups: Vec<u32> = world.identities.heads().filter(|h| world.identities.handles_of(*h).len() > 1).collect();
+        groups.into_iter().for_each(|h| world.regroup(h));
+        world
+    }
+
+    pub fn schema(&self) -> Schema {
+        let streams = self.live.schema().to_vec();
+        schema_of(&Snapshot { streams, buckets: vec![], arrivals: vec![] })
+    }
+
+    /// Takes in messages that are in the log, with the numbers of their first events, and what the clock did until `now`.
+    pub fn apply(&mut self, messages: &[(u64, Message)], now: Instant, rules: &Rules) -> Vec<Change> {
+        let mut fresh: Vec<(u32, Event)> = vec![];
+        let mut regroup: BTreeSet<u32> = BTreeSet::new();
+        for (seq, m) in messages {
+            self.next = self.next.max(seq + m.events.len().max(1) as u64);
+            let said = Said { seq: *seq, at: m.ts, verified: rules.believes(m.source) };
+            let Ok(seen) = self.identities.see(&m.who, said) else {
+                self.nobody += 1;
+                continue;
+            };
+            for change in &seen.changes {
+                match change {
+                    Joined::Joined { into, .. } => regroup.insert(*into),
+                    Joined::Parted { head, out, .. } => regroup.insert(*head) | regroup.insert(*out),
+                    Joined::Refused { .. } => false,
+                };
+            }
+            if m.events.is_empty() {
+                continue;
+            }
+            self.owners.push((*seq, seen.handle));
+            let (number, new) = self.number(seen.handle);
+            if new && self.identities.handles_of(self.identities.head_of(seen.handle)).len() > 1 {
+                regroup.insert(seen.handle);
+            }
+            for e in m.events_at(*seq) {
+                match self.volumes.get_mut(&e.name) {
+                    Some(v) => {
+                        v.count += 1;
+                        v.last = Some(now);
+                    }
+                    None => {
+                        let v = Volume { count: 1, first: Some(now), last: Some(now) };
+                        self.volumes.insert(e.name.clone(), v);
+                    }
+                }
+                fresh.push((number, e));
+            }
+        }
+        let heads: BTreeSet<u32> = regroup.into_iter().map(|h| self.identities.head_of(h)).collect();
+        heads.into_iter().for_each(|h| self.regroup(h));
+        self.live.tick(now, &fresh)
+    }
+
+    /// Takes in a decision that is in the log. Changes of membership come with it.
+    pub fn act(&mut self, seq: u64, at: Instant, action: &Action, by: &str, now: Instant) -> (Outcome, Vec<Change>) {
+        self.next = self.next.max(seq + 1);
+        let mut changes = vec![];
+        let outcome = match action {
+            Action::Define { kind, id, text } => match DefKind::parse(kind) {
+                None => Outcome::Refused("kind"),
+                Some(kind) => {
+                    let version = self.definitions.put(kind, id, text.clone(), by, at);
+                    changes.extend(self.redefine(now));
+                    Outcome::Version(version)
+                }
+            },
+            Action::Merge { into, from } => {
+                let find = |id: &str| self.identities.find(&Identifier::of_handle(id));
+                match (find(into), find(from)) {
+                    (Some(a), Some(b)) => match self.identities.merge(a, b, seq, at, by) {
+                        Ok(Joined::Joined { merge, into, .. }) => {
+                            self.regroup(into);
+                            changes.extend(self.live.tick(now, &[]));
+                            Outcome::Merged(merge)
+                        }
+                        Ok(_) => Outcome::Done,
+                        Err(_) => Outcome::Refused("merge"),
+                    },
+                    _ => Outcome::Refused("unknown"),
+                }
+            }
+            Action::Unmerge { merge } => match self.identities.unmerge(*merge, seq, at, by) {
+                Ok(Joined::Parted { head, out, .. }) => {
+                    self.regroup(head);
+                    self.regroup(out);
+                    changes.extend(self.live.tick(now, &[]));
+                    Outcome::Done
+                }
+                Ok(_) => Outcome::Done,
+                Err(_) => Outcome::Refused("unmerge"),
+            },
+            Action::Erase { handles } => {
+                for handle in handles {
+                    let head = self.identities.head_of(*handle);
+                    self.identities.erase(head);
+                    if let Some(&number) = self.numbers.get(*handle as usize).filter(|n| **n != NONE) {
+                        self.live.erase(number);
+                        self.numbers[*handle as usize] = NONE;
+                        self.handles[number as usize] = NONE;
+                    }
+                }
+                let gone: BTreeSet<u32> = handles.iter().copied().collect();
+                self.owners.retain(|(_, h)| !gone.contains(h));
+                changes.extend(self.live.tick(now, &[]));
+                Outcome::Done
+            }
+            Action::Access(bytes) => {
+                self.access.push(bytes.clone());
+                Outcome::Done
+            }
+            Action::Audit(bytes) => {
+                self.audit.push((seq, bytes.clone()));
+                Outcome::Done
+            }
+            Action::Settings(bytes) => {
+                self.settings = Some(bytes.clone());
+                Outcome::Done
+            }
+            Action::Plan(text) => {
+                self.plan = text.clone();
+                Outcome::Done
+            }
+            Action::Mend { number, content } => match self.quarantine.get_mut(number) {
+                Some((_, r)) => {
+                    r.content = content.clone();
+                    Outcome::Done
+                }
+                None => Outcome::Refused("unknown"),
+            },
+            Action::Released(numbers) => {
+                numbers.iter().for_each(|n| drop(self.quarantine.remove(n)));
+                Outcome::Done
+            }
+        };
+        (outcome, changes)
+    }
+
+    /// Puts the definitions in force as they are now.
+    pub fn redefine(&mut self, now: Instant) -> Vec<Change> {
+        let (library, _) = self.definitions.library(&self.schema());
+        let mut changes = self.live.tick(now, &[]);
+        changes.extend(self.live.define(library, now));
+        changes
+    }
+
+    /// Takes in a decision from before the checkpoint: identities and definitions have it already.
+    pub fn remember(&mut self, seq: u64, action: &Action) {
+        match action {
+            Action::Access(bytes) => self.access.push(bytes.clone()),
+            Action::Audit(bytes) => self.audit.push((seq, bytes.clone())),
+            Action::Settings(bytes) => self.settings = Some(bytes.clone()),
+            Action::Plan(text) => self.plan = text.clone(),
+            _ => {}
+        }
+    }
+
+    pub fn reject(&mut self, seq: u64, at: Instant, r: Rejected) {
+        self.next = self.next.max(seq + 1);
+        self.quarantined += 1;
+        self.quarantine.insert(seq, (at, r));
+        if self.quarantine.len() > QUARANTINE_MAX {
+            self.quarantine.pop_first();
+        }
+    }
+
+    /// The timeline's number of a handle, and whether it is new.
+    fn number(&mut self, handle: u32) -> (u32, bool) {
+        let h = handle as usize;
+        if self.numbers.len() <= h {
+            self.numbers.resize(h + 1, NONE);
+        }
+        if self.numbers[h] != NONE {
+            return (self.numbers[h], false);
+        }
+        let number = self.live.add(self.identities.handle_id(handle));
+        self.numbers[h] = number;
+        if self.handles.len() <= number as usize {
+            self.handles.resize(number as usize + 1, NONE);
+        }
+        self.handles[number as usize] = handle;
+        (number, true)
+    }
+
+    /// Tells the timelines who belongs together.
+    fn regroup(&mut self, head: u32) {
+        let head = self.identities.head_of(head);
+        let handles: Vec<u32> = self.identities.handles_of(head).to_vec();
+        let known = |h: &u32| self.numbers.get(*h as usize).is_some_and(|n| *n != NONE);
+        if !handles.iter().any(known) {
+            return;
+        }
+        let mut numbers = vec![self.number(head).0];
+        for h in handles.into_iter().filter(|h| *h != head) {
+            if let Some(&n) = self.numbers.get(h as usize).filter(|n| **n != NONE) {
+                numbers.push(n);
+            }
+        }
+        self.live.group(numbers[0], &numbers);
+    }
+
+    // ---- questions
+
+    /// The customer that an identifier leads to: the number of its head's timeline, and the head's handle.
+    pub fn find(&self, who: &Identifier) -> Option<(u32, u32)> {
+        let handle = self.identities.find(who)?;
+        let head = self.identities.head_of(handle);
+        let own = |h: u32| self.numbers.get(h as usize).copied().filter(|n| *n != NONE);
+        let number = own(head).or_else(|| self.identities.handles_of(head).iter().find_map(|h| own(*h)))?;
+        Some((self.live.head(number), head))
+    }
+
+    /// The handle of a timeline.
+    pub fn handle_of(&self, number: u32) -> Option<u32> {
+        self.handles.get(number as usize).copied().filter(|h| *h != NONE)
+    }
+
+    /// The id that a customer goes by.
+    pub fn customer_id(&self, number: u32) -> &str {
+        self.live.id(number)
+    }
+
+    pub fn timeline(&self, number: u32) -> Timeline {
+        self.live.timeline(number)
+    }
+
+    /// What is known of a customer now: trait and value, each the latest.
+    pub fn traits(timeline: &Timeline, at: Instant) -> BTreeMap<String, gyul_model::Value> {
+        let mut out = BTreeMap::new();
+        for e in timeline.events.iter().filter(|e| e.name == names::IDENTIFY && e.ts <= at) {
+            out.extend(e.props.iter().cloned());
+        }
+        out
+    }
+
+    /// Roots that a customer is in, by index.
+    pub fn memberships(&self, number: u32) -> impl Iterator<Item = usize> + '_ {
+        (0..self.live.names().len()).filter(move |r| self.live.members(*r).has(number as usize))
+    }
+
+    /// Names of a kind that belong to a customer.
+    pub fn identifiers(&self, head: u32) -> Vec<(IdKind, String)> {
+        self.identities.identifiers_of(head).map(|k| (k.kind, k.value.to_string())).collect()
+    }
+}
+
+/// What tells a retry from a new message.
+pub fn fingerprint(m: &Message) -> u64 {
+    let mut key = Vec::with_capacity(m.source.len() + m.id.len() + 1);
+    key.extend_from_slice(m.source.as_bytes());
+    key.push(0);
+    key.extend_from_slice(m.id.as_bytes());
+    hash64(&key)
+}
+
+/// How a change is told to the outside.
+pub fn cause_name(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Event => "event",
+        Cause::Clock => "time",
+        Cause::Rank => "rank",
+        Cause::Identity => "identity",
+        Cause::Definition => "definition",
+    }
+}

@@ -117,6 +117,8 @@ impl Log {
             cut_kept = kept.map_err(failed("damaged"))?;
         }
         settle(&*file, &tail).map_err(failed(&frame::name(first)))?;
+        // A segment may have its name in the system's memory alone.
+        disk.sync_folder().map_err(failed(""))?;
         let sealed: Vec<(u64, u64)> = files.iter().map(|f| (f.0, f.1)).collect();
         let before = head.0.map_or(sealed.last().map_or(NONE, |s| s.0), |h| h.before);
         let active = Active { file, first, before, capacity, end: tail.end };

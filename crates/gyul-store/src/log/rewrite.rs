@@ -24,6 +24,8 @@ impl Log {
         for i in 0..=self.sealed.len() {
             changed += self.rewrite_segment(i, ask)?;
         }
+        // What an earlier call left without the folder's sync lasts now too.
+        self.disk.sync_folder().map_err(|e| self.error("", StoreErrorKind::Io(e)))?;
         Ok(changed)
     }
 

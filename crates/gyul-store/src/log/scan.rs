@@ -145,7 +145,7 @@ impl Scan {
                 self.window.copy_within(from..self.filled, 0);
                 kept = self.filled - from;
             }
-            let size = wanted.max(WINDOW);
+            let size = wanted.max(WINDOW.min(self.len as usize));
             if self.window.len() < size {
                 self.window.resize(size, 0);
             }

@@ -75,7 +75,13 @@ impl SimDisk {
             apply(&mut s.lasting, change);
         }
         s.names = s.lasting.clone();
-        for c in &mut s.contents {
+        let named: BTreeSet<usize> = s.names.values().copied().collect();
+        for (i, c) in s.contents.iter_mut().enumerate() {
+            if !named.contains(&i) {
+                // Nobody can reach it any more.
+                *c = Content::default();
+                continue;
+            }
             // Nothing, everything, a beginning, or any of them.
             let (mode, many) = (s.chance.below(4), s.chance.below(c.unsynced.len() as u64 + 1));
             for (i, sector) in std::mem::take(&mut c.unsynced).into_iter().enumerate() {

@@ -33,6 +33,8 @@ pub use shop::{Delivery, Shop, verify_hmac, verify_secret};
 pub use shopify::shopify;
 pub use woocommerce::woocommerce;
 
+pub(crate) use names::{PAGE, SCREEN};
+
 use gyul_model::{Identifier, MICROS_MINUTE, Message};
 use problem::Fault;
 use std::fmt;

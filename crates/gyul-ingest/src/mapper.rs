@@ -282,7 +282,11 @@ impl<'a> Work<'a> {
     /// Segment's calls that need no event name say what they are in `type`.
     fn call(&self, row: usize) -> Option<&'a str> {
         let column = self.mapper.header.iter().position(|h| h == "type")?;
-        self.rows.known(row, column).filter(|t| matches!(*t, "page" | "screen"))
+        match self.rows.known(row, column)? {
+            "page" => Some(crate::http::PAGE),
+            "screen" => Some(crate::http::SCREEN),
+            _ => None,
+        }
     }
 
     fn event(

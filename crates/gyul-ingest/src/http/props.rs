@@ -61,6 +61,11 @@ impl<'l> Props<'l> {
 
     /// Takes a value under a name.
     pub fn take_one(&mut self, name: &str, value: Json) -> Result<(), Fault> {
+        self.take_at(name, name, value)
+    }
+
+    /// Takes a value under a name, the last part of which says what it holds.
+    fn take_at(&mut self, name: &str, leaf: &str, value: Json) -> Result<(), Fault> {
         if value.kind() == Kind::Object {
             for (key, inner) in value.children() {
                 // Limits names, and so the work that nesting can make.
@@ -70,11 +75,11 @@ impl<'l> Props<'l> {
                         format!("{}…", name.chars().take(40).collect::<String>()),
                     ));
                 }
-                self.take_one(&format!("{name}.{key}"), inner)?;
+                self.take_at(&format!("{name}.{key}"), &key, inner)?;
             }
             return Ok(());
         }
-        match scalar(name, value)? {
+        match scalar(name, leaf, value)? {
             Some(v) => self.set(name, v),
             None => Ok(()),
         }
@@ -82,8 +87,7 @@ impl<'l> Props<'l> {
 }
 
 /// A value that is no object. Blank texts, nulls and empty lists are unknown.
-fn scalar(name: &str, value: Json) -> Result<Option<Value>, Fault> {
-    let leaf = name.rsplit('.').next().unwrap_or(name);
+fn scalar(name: &str, leaf: &str, value: Json) -> Result<Option<Value>, Fault> {
     Ok(match value.kind() {
         Kind::Null | Kind::Object => None,
         Kind::Bool => value.bool().map(Value::Bool),

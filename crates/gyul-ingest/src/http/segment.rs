@@ -53,7 +53,7 @@ pub fn segment(call: Call, body: &[u8], received: Instant, limits: &Limits) -> R
         return Err(BodyError::NotShape(if call == Call::Batch { r#"{"batch": [...]}"# } else { "{...}" }));
     }
     let mut parsed = Parsed { write_key: root.str("writeKey").map(Cow::into_owned), ..Parsed::default() };
-    let mut work = Work { body: &body, received, limits, outer: None };
+    let mut work = Work { body: &body, received, limits, outer: None, sent: None };
     if call != Call::Batch {
         work.take(Some(call), root, &mut parsed);
         return Ok(parsed);
@@ -63,7 +63,9 @@ pub fn segment(call: Call, body: &[u8], received: Instant, limits: &Limits) -> R
     if batch.children().count() > limits.events {
         return Err(BodyError::TooManyEvents(limits.events));
     }
-    work.outer = Some(Fields::read(root));
+    let outer = Fields::read(root);
+    work.sent = outer.sent_at.and_then(Json::known).and_then(|t| instant(&t));
+    work.outer = Some(outer);
     for (_, item) in batch.children() {
         work.take(None, item, &mut parsed);
     }
@@ -77,6 +79,8 @@ struct Work<'d, 'a> {
     limits: &'d Limits,
     /// A batch's own fields, which hold where an event has none.
     outer: Option<Fields<'d, 'd>>,
+    /// When the batch was sent by the sender's clock. What cannot be read of a clock is no reason to lose an event.
+    sent: Option<Instant>,
 }
 
 /// The fields of an event, found in one pass. A field that is null is not there.
@@ -203,18 +207,17 @@ impl<'d> Work<'d, '_> {
             None => Ok(None),
             Some(t) => instant(&t).map(Some).ok_or_else(|| Fault::new(RejectCode::TimeUnreadable, place)),
         };
-        let outer = self.outer.unwrap_or_default();
         let own = match read(f.original_timestamp, "originalTimestamp")? {
             Some(t) => Some(t),
             None => read(f.timestamp, "timestamp")?,
         };
         let happened = match own {
             Some(t) => Some(t),
-            None => read(outer.timestamp, "timestamp").unwrap_or(None),
+            None => read(self.outer.and_then(|o| o.timestamp), "timestamp").unwrap_or(None),
         };
         let Some(happened) = happened else { return Ok((self.received, false)) };
-        // What cannot be read of a clock is no reason to lose an event.
-        let sent = read(f.sent_at.or(outer.sent_at), "sentAt").unwrap_or(None);
+        let own_sent = f.sent_at.and_then(Json::known).and_then(|t| instant(&t));
+        let sent = own_sent.or(self.sent);
         let skew = sent.map_or(0, |s| self.received.0.saturating_sub(s.0));
         let skew = if skew.saturating_abs() <= SKEW_MAX { skew } else { 0 };
         let ts = happening(Instant(happened.0.saturating_add(skew)), self.received, self.limits, "timestamp")?;

@@ -122,12 +122,14 @@ impl Reader<'_> {
         }
     }
 
+    #[inline]
     fn push(&mut self, key: (u32, u32, bool), kind: Kind, value: (u32, u32), escaped: bool) {
         let next = self.tape.nodes.len() as u32 + 1;
         self.tape.nodes.push(Node { key: (key.0, key.1), value, next, kind, escaped_key: key.2, escaped });
     }
 
     /// Goes on behind a value, closing what ends there. True if another value follows, false at the very end.
+    #[inline]
     fn after(&mut self, open: &mut Vec<u32>, key: &mut (u32, u32, bool)) -> Option<bool> {
         loop {
             let Some(&container) = open.last() else { return Some(false) };
@@ -160,6 +162,7 @@ impl Reader<'_> {
     }
 
     /// The place of the next byte that is no white space; `None` at the end.
+    #[inline]
     fn skip_space(&mut self) -> Option<usize> {
         while matches!(self.b.get(self.i)?, b' ' | b'\n' | b'\r' | b'\t') {
             self.i += 1;
@@ -175,6 +178,7 @@ impl Reader<'_> {
         Some(key)
     }
 
+    #[inline]
     fn string(&mut self) -> Option<(u32, u32, bool)> {
         (*self.b.get(self.i)? == b'"').then(|| self.i += 1)?;
         let (start, mut escaped) = (self.i, false);
@@ -296,7 +300,8 @@ impl<'d, 'a> Json<'d, 'a> {
 
     /// A scalar that says something.
     pub fn known(self) -> Option<Cow<'a, str>> {
-        self.scalar().filter(|t| !t.trim().is_empty())
+        self.scalar()
+            .filter(|t| t.as_bytes().first().is_some_and(|b| (b'!'..=b'~').contains(b)) || !t.trim().is_empty())
     }
 
     /// Whether something in it is nested too deep.

@@ -1,6 +1,6 @@
 //! No bytes make it panic, and what came in is accounted for.
 
-use crate::now;
+use crate::{Webhook, now};
 use gyul_ingest::http::*;
 use proptest::prelude::*;
 
@@ -29,7 +29,7 @@ fn feed(body: &[u8]) {
     for p in [ga4(body, now(), &limits), events(body, now(), &limits)].into_iter().flatten() {
         assert_eq!(p.rows, p.messages.len() + p.rejects.len());
     }
-    let read: [fn(Delivery, &[u8], &Limits) -> Result<Parsed, BodyError>; 4] = [shopify, woocommerce, cafe24, kakao];
+    let read: [Webhook; 4] = [shopify, woocommerce, cafe24, kakao];
     for f in read {
         for topic in [
             "orders/updated",

@@ -8,6 +8,8 @@ mod shops;
 use gyul_ingest::http::*;
 use gyul_model::{Instant, Message, Value};
 
+type Webhook = fn(Delivery, &[u8], &Limits) -> Result<Parsed, BodyError>;
+
 fn at(text: &str) -> Instant {
     Instant::parse_rfc3339(text).unwrap()
 }

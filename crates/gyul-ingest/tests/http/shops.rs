@@ -1,11 +1,9 @@
 //! Webhooks of shops.
 
-use crate::{at, now, shown};
+use crate::{Webhook, at, now, shown};
 use gyul_ingest::http::*;
 
-type Read = fn(Delivery, &[u8], &Limits) -> Result<Parsed, BodyError>;
-
-fn read(f: Read, topic: &str, id: Option<&str>, body: impl AsRef<[u8]>) -> Parsed {
+fn read(f: Webhook, topic: &str, id: Option<&str>, body: impl AsRef<[u8]>) -> Parsed {
     let delivery = Delivery { shop: Shop { id: "s", prefix: "" }, topic, id, received: now() };
     let parsed = f(delivery, body.as_ref(), &Limits::webhook()).unwrap();
     assert_eq!(parsed.rows, 1);

@@ -35,7 +35,7 @@ pub const ALIASES: [(&str, &str); 17] = [
     ("ticket", "Support Ticket Created"),
     ("login", "Signed In"),
     ("signup", "Signed Up"),
-    ("page", "page"),
+    ("page", "Page Viewed"),
 ];
 
 /// Channels that messages go by.

@@ -9,7 +9,7 @@ use std::io::Read;
 /// A body as text, and the places where it was not UTF-8.
 pub(crate) struct Body<'a> {
     pub text: Cow<'a, str>,
-    /// Where U+FFFD stands for bytes that are no characters.
+    /// Where U+FFFD stands for bytes that are no characters, in order.
     damaged: Vec<usize>,
 }
 
@@ -36,6 +36,11 @@ impl<'a> Body<'a> {
         Ok(Body { text: Cow::Owned(text), damaged })
     }
 
+    fn is_damaged(&self, from: usize, to: usize) -> bool {
+        let first = self.damaged.partition_point(|at| *at < from);
+        self.damaged.get(first).is_some_and(|at| *at < to)
+    }
+
     /// Refuses what no event may be.
     pub fn check(&self, item: Json, limits: &Limits) -> Result<(), Fault> {
         self.check_at(item, 0, limits)
@@ -50,7 +55,7 @@ impl<'a> Body<'a> {
             RejectCode::TooLarge
         } else if item.is_deep() {
             RejectCode::TooDeep
-        } else if self.damaged.iter().any(|at| (base + from..base + to).contains(at)) {
+        } else if self.is_damaged(base + from, base + to) {
             RejectCode::BadText
         } else {
             return Ok(());

@@ -71,7 +71,7 @@ const SHAPE: &str = r#"{"customer": "...", "name": "...", "ts": "...", "props": 
 
 fn message(body: &Body, base: usize, item: Json, received: Instant, limits: &Limits) -> Result<Message, Fault> {
     body.check_at(item, base, limits)?;
-    let mut who = Who::new(limits);
+    let mut who = Who::default();
     who.add(IdKind::User, item.get("customer").and_then(Json::scalar), "customer")?;
     if let Some(names) = item.get("who") {
         for (kind, value) in names.children() {

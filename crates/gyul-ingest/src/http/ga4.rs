@@ -80,7 +80,7 @@ fn message(
     limits: &Limits,
 ) -> Result<Message, Fault> {
     body.check(item, limits)?;
-    let mut who = Who::new(limits);
+    let mut who = Who::default();
     who.add(IdKind::User, root.str("user_id"), "user_id")?;
     who.add(IdKind::Anonymous, root.str("client_id").or_else(|| root.str("app_instance_id")), "client_id")?;
     let who = who.finish("client_id")?;

@@ -49,6 +49,22 @@ const EVENTS: &[(&str, &[&str])] = &[
     (SCREEN, &["viewedscreen"]),
 ];
 
+/// Segment's events of e-mail tools: ours say the channel in a property.
+const EMAILS: [(&str, &str); 7] = [
+    ("Email Sent", names::SENT),
+    ("Email Delivered", "Message Delivered"),
+    ("Email Opened", names::OPENED),
+    ("Email Link Clicked", names::CLICKED),
+    ("Email Clicked", names::CLICKED),
+    ("Email Bounced", "Message Failed"),
+    ("Email Marked as Spam", "Message Marked as Spam"),
+];
+
+/// What an event of an e-mail tool is called whatever the channel.
+pub(crate) fn email(name: &str) -> Option<&'static str> {
+    name.starts_with("Email ").then(|| EMAILS.iter().find(|(n, _)| *n == name).map(|(_, ours)| *ours))?
+}
+
 /// The longest normalised name that means something, and more.
 const KEY_MAX: usize = 40;
 

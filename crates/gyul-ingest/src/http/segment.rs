@@ -152,7 +152,7 @@ impl<'d> Work<'d, '_> {
                 .ok_or_else(|| Fault::new(RejectCode::UnknownType, "type"))?,
         };
         let (ts, dated) = self.time(&f)?;
-        let mut who = Who::new(self.limits);
+        let mut who = Who::default();
         who.add(IdKind::User, f.user_id.and_then(Json::scalar), "userId")?;
         who.add(IdKind::Anonymous, f.anonymous_id.and_then(Json::scalar), "anonymousId")?;
         if let Some(token) = self.context(&f, &["device", "token"]).and_then(Json::known) {
@@ -295,6 +295,10 @@ pub(crate) fn track(name: &str, object: Option<Json>, id: &str, limits: &Limits)
     let mut props = Props::new(limits);
     if let Some(object) = object {
         props.take(object, &["products"])?;
+    }
+    if let Some(ours) = names::email(name) {
+        props.set("channel", Value::text("email"))?;
+        return Ok(vec![(ours.to_string(), props.out)]);
     }
     let refund = matches!(name, gyul_model::names::REFUND | names::CANCELLED);
     if refund || name == gyul_model::names::ORDER {

@@ -156,7 +156,7 @@ fn read_line(item: Json, place: &str) -> Result<Line, Fault> {
 }
 
 /// Whose order it is: the customer with what the account says, else the address or number of the order.
-fn whose<'l>(work: &Work<'l>, o: Json) -> Result<Who<'l>, Fault> {
+fn whose(work: &Work, o: Json) -> Result<Who, Fault> {
     let mut who = work.who();
     if let Some(c) = o.get("customer") {
         work.user(&mut who, c.str("id"), "customer.id")?;

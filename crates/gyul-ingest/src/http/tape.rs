@@ -33,7 +33,7 @@ struct Node {
 pub(crate) struct Tape<'a> {
     text: &'a str,
     nodes: Vec<Node>,
-    /// Nodes that open one level more than is allowed.
+    /// Nodes that open one level more than is allowed, in order.
     deep: Vec<u32>,
 }
 
@@ -306,7 +306,8 @@ impl<'d, 'a> Json<'d, 'a> {
 
     /// Whether something in it is nested too deep.
     pub fn is_deep(self) -> bool {
-        self.tape.deep.iter().any(|d| (self.at..self.node().next).contains(d))
+        let first = self.tape.deep.partition_point(|d| *d < self.at);
+        self.tape.deep.get(first).is_some_and(|d| *d < self.node().next)
     }
 
     /// The values of an array or an object, with their keys.

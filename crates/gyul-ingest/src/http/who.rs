@@ -1,25 +1,28 @@
 //! The names that somebody goes by.
 
+use super::RejectCode;
 use super::problem::Fault;
-use super::{Limits, RejectCode};
 use crate::values::traits;
 use gyul_model::{IdKind, Identifier};
 
+/// Longer names are nobody's; those of push subscriptions are addresses of some hundred bytes.
+const ID_MAX: usize = 512;
+
 /// Collects identifiers, each once.
-pub(crate) struct Who<'l> {
+#[derive(Default)]
+pub(crate) struct Who {
     pub ids: Vec<Identifier>,
-    limits: &'l Limits,
 }
 
-impl<'l> Who<'l> {
-    pub fn new(limits: &'l Limits) -> Who<'l> {
-        Who { ids: Vec::with_capacity(2), limits }
-    }
-
+impl Who {
     /// Adds what can be an identifier of that kind; blank texts are none, numbers are taken as text.
     pub fn add(&mut self, kind: IdKind, text: Option<impl AsRef<str>>, place: &str) -> Result<(), Fault> {
         let Some(text) = text.as_ref().map(|t| t.as_ref().trim()).filter(|t| !t.is_empty()) else { return Ok(()) };
-        if text.len() > self.limits.name {
+        if text.len() > ID_MAX {
+            // Everybody has other names than a token.
+            if kind == IdKind::Device {
+                return Ok(());
+            }
             return Err(Fault::new(RejectCode::TooLong, place));
         }
         let id = match kind {

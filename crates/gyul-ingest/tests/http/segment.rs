@@ -211,3 +211,24 @@ fn a_bomb_stops_at_the_limit() {
     gz.write_all(b"{}").unwrap();
     assert_eq!(inflate(&gz.finish().unwrap(), 500).as_deref(), Ok(&b"{}"[..]));
 }
+
+#[test]
+fn email_tools_tell_of_messages_by_address() {
+    let m = one(
+        Call::Track,
+        r#"{"event":"Email Link Clicked","messageId":"m","context":{"traits":{"email":"A@b.kr"}},"properties":{"campaign_id":"c1","link_url":"https://shop.example"}}"#,
+    );
+    let want = "\
+segment m 2026-11-22T15:04:11Z email=a@b.kr
+  Message Clicked: campaign_id=\"c1\" channel=\"email\" link_url=\"https://shop.example\"
+";
+    assert_eq!(show(&m), want);
+}
+
+#[test]
+fn a_device_is_a_name_too_and_a_strange_one_costs_nothing() {
+    let with = |token: String| format!(r#"{{"userId":"u","event":"A","context":{{"device":{{"token":"{token}"}}}}}}"#);
+    let m = one(Call::Track, &with("t".repeat(300)));
+    assert_eq!(m.who.iter().map(|i| i.kind).collect::<Vec<_>>(), [IdKind::User, IdKind::Device]);
+    assert_eq!(one(Call::Track, &with("t".repeat(3000))).who.len(), 1);
+}

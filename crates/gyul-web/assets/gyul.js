@@ -1,93 +1,82 @@
-/* Gyul's tracker. <script async src="https://HOST/gyul.js" data-key="WRITE_KEY"></script>
- * gyul.consent(true) keeps the visitor's id in local storage; before, nothing is kept. No cookies. */
+/* Gyul's tracker: <script async src="https://HOST/gyul.js" data-key="WRITE_KEY"></script>
+ * No cookies; before gyul.consent(true) nothing is kept in the browser. */
 (function (w, d) {
-  'use strict';
-  var me = d.currentScript || d.querySelector('script[data-key][src*="gyul.js"]');
-  if (!me || (w.gyul && w.gyul.loaded)) return;
-  var key = me.getAttribute('data-key'), host = me.getAttribute('data-host') || new URL(me.src).origin;
-  var waiting = (w.gyul && w.gyul.q) || [], STORE = 'gyul', n = w.navigator, kept = false, off = false;
+  var me = d.currentScript || d.querySelector('script[data-key]');
+  if (!me || (w.gyul && w.gyul.page)) return;
+  var key = me.dataset.key, host = me.dataset.host || new URL(me.src).origin, queued = (w.gyul && w.gyul.q) || [];
+  var n = navigator, kept = 0, off = 0, seen, since, path, id;
 
   function uuid() {
-    if (w.crypto && crypto.randomUUID) return crypto.randomUUID();
-    var b = crypto.getRandomValues(new Uint8Array(16)), s = '';
-    for (var i = 0; i < 16; i++) s += (b[i] + 256).toString(16).slice(1);
-    return s;
+    if (crypto.randomUUID) return crypto.randomUUID();
+    return [].map.call(crypto.getRandomValues(new Uint8Array(16)), function (b) { return (b + 256).toString(16).slice(1); }).join('');
   }
-  function load() { try { return JSON.parse(localStorage.getItem(STORE)); } catch (e) { return null; } }
-  function save() { if (kept) try { localStorage.setItem(STORE, JSON.stringify(id)); } catch (e) { /* full or forbidden */ } }
-  var id = load();
-  if (id && id.a) kept = true; else id = { a: uuid() };
+  function store(on) {
+    try { if (on) localStorage.setItem('gyul', JSON.stringify(id)); else localStorage.removeItem('gyul'); } catch (e) { /* forbidden or full */ }
+  }
+  try { id = JSON.parse(localStorage.getItem('gyul')); } catch (e) { /* forbidden */ }
+  if (id && id.a) kept = 1; else id = { a: uuid() };
 
   function context() {
-    var l = w.location, q = new URLSearchParams(l.search), c = {}, any = 0;
-    q.forEach(function (v, k) {
-      if (k.indexOf('utm_') === 0) { any = 1; k = k.slice(4); c[k === 'campaign' ? 'name' : k] = v; }
-    });
-    var out = {
+    var l = location, c = {}, out = {
       library: { name: 'gyul.js', version: '1' }, locale: n.language, userAgent: n.userAgent,
       page: { path: l.pathname, search: l.search, title: d.title, url: l.href, referrer: d.referrer }
     };
-    if (any) out.campaign = c;
+    new URLSearchParams(l.search).forEach(function (v, k) {
+      if (!k.indexOf('utm_')) { out.campaign = c; c[k === 'utm_campaign' ? 'name' : k.slice(4)] = v; }
+    });
     return out;
   }
-  function send(path, m, last) {
-    if (off) return m;
-    m.messageId = uuid(); m.anonymousId = id.a; if (id.u) m.userId = id.u;
-    m.timestamp = m.sentAt = new Date().toISOString(); m.context = context(); m.writeKey = key;
-    var url = host + '/v1/' + path, body = JSON.stringify(m);
-    if (last && n.sendBeacon && n.sendBeacon(url, body)) return m;
-    post(url, m, body, 0);
-    return m;
+  function send(call, m, last) {
+    if (off) return;
+    m.messageId = uuid(); m.anonymousId = id.a; m.userId = id.u;
+    m.timestamp = new Date(); m.context = context(); m.writeKey = key;
+    post(host + '/v1/' + call, m, last, 0);
   }
-  function post(url, m, body, tries) {
-    function again() {
-      if (tries > 4) return;
-      setTimeout(function () { m.sentAt = new Date().toISOString(); post(url, m, JSON.stringify(m), tries + 1); }, 1000 * Math.pow(3, tries));
-    }
+  function post(url, m, last, tries) {
+    m.sentAt = new Date();
+    var body = JSON.stringify(m);
+    if (last && n.sendBeacon && n.sendBeacon(url, body)) return;
+    function again() { if (tries < 5) setTimeout(post, 1e3 * Math.pow(3, tries), url, m, 0, tries + 1); }
     fetch(url, { method: 'POST', body: body, keepalive: body.length < 6e4, credentials: 'omit', headers: { 'Content-Type': 'text/plain' } })
       .then(function (r) { if (r.status === 429 || r.status > 499) again(); }, again);
   }
 
-  /* Seconds that the page was seen, told once when it goes. */
-  var seen = 0, since = d.visibilityState === 'visible' ? Date.now() : 0, shown = null, told = true;
-  function pause() { if (since) { seen += Date.now() - since; since = 0; } }
-  function leave() {
-    pause();
-    if (told || !shown) return;
-    told = true;
-    send('t', { type: 'track', event: 'Page Left', properties: { path: shown, seconds: Math.round(seen / 1000) } }, true);
+  /* The seconds for which the page was seen are told once, when it goes. */
+  function watch() {
+    var t = Date.now();
+    if (since) seen += t - since;
+    since = d.hidden ? 0 : t;
   }
-  d.addEventListener('visibilitychange', function () {
-    if (d.visibilityState === 'hidden') pause(); else since = since || Date.now();
-  });
+  function leave() {
+    watch();
+    if (path) send('t', { type: 'track', event: 'Page Left', properties: { path: path, seconds: Math.round(seen / 1e3) } }, 1);
+    path = 0;
+  }
+  d.addEventListener('visibilitychange', watch);
   w.addEventListener('pagehide', leave);
-  w.addEventListener('pageshow', function (e) { if (e.persisted) api.page(); });
+  w.addEventListener('pageshow', function (e) { if (e.persisted) g.page(); });
 
-  var api = w.gyul = {
-    loaded: true,
+  function track(event, props) { send('t', { type: 'track', event: event, properties: props || {} }); }
+  var g = w.gyul = {
+    track: track,
     page: function (name, props) {
-      leave();
-      seen = 0; since = d.visibilityState === 'visible' ? Date.now() : 0; shown = w.location.pathname; told = false;
-      var p = Object.assign({}, context().page, props);
-      return send('p', { type: 'page', name: name || undefined, properties: p });
+      leave(); seen = 0; path = location.pathname;
+      send('p', { type: 'page', name: name, properties: Object.assign(context().page, props) });
     },
-    track: function (event, props) { return send('t', { type: 'track', event: event, properties: props || {} }); },
     identify: function (user, traits) {
-      if (user && typeof user === 'object') { traits = user; user = null; }
-      if (user) { id.u = String(user); save(); }
-      return send('i', { type: 'identify', traits: traits || {} });
+      if (user && typeof user === 'object') { traits = user; user = 0; }
+      if (user) id.u = '' + user;
+      if (kept) store(1);
+      send('i', { type: 'identify', traits: traits || {} });
     },
-    product: function (p) { return api.track('Product Viewed', p); },
-    cart: function (p) { return api.track('Product Added', p); },
-    order: function (p) { return api.track('Order Completed', p); },
-    consent: function (yes) {
-      kept = !!yes;
-      if (kept) save(); else try { localStorage.removeItem(STORE); } catch (e) { /* forbidden */ }
-    },
-    /* Another person sits down: a new visitor. */
-    reset: function () { id = { a: uuid() }; save(); },
+    product: track.bind(0, 'Product Viewed'),
+    cart: track.bind(0, 'Product Added'),
+    order: track.bind(0, 'Order Completed'),
+    consent: function (yes) { kept = yes; store(yes); },
+    /* Somebody else sits down. */
+    reset: function () { id = { a: uuid() }; if (kept) store(1); },
     stop: function (yes) { off = yes !== false; }
   };
-  if (me.getAttribute('data-page') !== 'off') api.page();
-  waiting.forEach(function (c) { if (api[c[0]]) api[c[0]].apply(null, [].slice.call(c, 1)); });
+  if (me.dataset.page !== 'off') g.page();
+  queued.forEach(function (c) { if (g[c[0]]) g[c[0]].apply(0, [].slice.call(c, 1)); });
 })(window, document);

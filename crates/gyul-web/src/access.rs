@@ -109,6 +109,9 @@ pub enum Record {
         name: String,
         kind: SourceKind,
         secret: String,
+        /// In front of its customers' ids.
+        #[serde(default)]
+        prefix: String,
         made: i64,
     },
     SourceGone {
@@ -140,6 +143,7 @@ pub struct User {
 pub struct Source {
     pub kind: SourceKind,
     pub secret: String,
+    pub prefix: String,
     pub made: i64,
 }
 
@@ -214,8 +218,8 @@ impl Access {
             Record::SessionGone { hash } => {
                 self.sessions.remove(&hash);
             }
-            Record::SourcePut { name, kind, secret, made } => {
-                self.sources.insert(name, Source { kind, secret, made });
+            Record::SourcePut { name, kind, secret, prefix, made } => {
+                self.sources.insert(name, Source { kind, secret, prefix, made });
             }
             Record::SourceGone { name } => {
                 self.sources.remove(&name);

@@ -10,6 +10,7 @@ mod ingest;
 mod pages;
 mod session;
 mod system;
+mod webhooks;
 
 use crate::table::Table;
 
@@ -17,6 +18,7 @@ use crate::table::Table;
 pub fn table() -> Table {
     let mut table = Table::default();
     ingest::add(&mut table);
+    webhooks::add(&mut table);
     customers::add(&mut table);
     definitions::add(&mut table);
     changes::add(&mut table);

@@ -67,6 +67,15 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         Some(endpoint) => admit(&app, endpoint, request, next, &mut who).await,
     };
     let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
+    let in_plain = response.status().is_client_error() && response.extensions().get::<Pending>().is_none();
+    if in_plain {
+        // The framework's own words, about a path or a query that cannot be decoded.
+        let (ko, en) = (
+            "요청을 읽을 수 없습니다. 주소와 쿼리를 확인하세요.",
+            "the request cannot be read. Check its path and query.",
+        );
+        response = ApiError::new(response.status(), "bad_request", ko, en).into_response();
+    }
     let mut code = None;
     if let Some(Pending(error)) = response.extensions_mut().remove::<Pending>() {
         code = Some(error.code);

@@ -12,6 +12,8 @@ mod args;
 mod audit;
 mod backend;
 pub mod data;
+#[cfg(test)]
+mod fake;
 mod guard;
 mod idempotency;
 mod inflate;
@@ -20,6 +22,8 @@ mod openapi;
 mod problem;
 mod server;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use access::{Role, SourceKind};
 pub use app::{App, Options, make_key};

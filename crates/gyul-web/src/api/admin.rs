@@ -353,6 +353,7 @@ async fn delete_user(State(app): Shared, Path(email): Path<String>) -> ApiResult
 struct SourceView {
     name: String,
     kind: SourceKind,
+    prefix: String,
     /// Where its webhooks go.
     path: String,
     made: String,
@@ -364,12 +365,16 @@ struct NewSource {
     kind: SourceKind,
     /// What the shop signs with, or sends: at least 8 characters.
     secret: String,
+    /// In front of its customers' ids, for workspaces that unite several shops; none if absent.
+    #[serde(default)]
+    prefix: String,
 }
 
 async fn sources(State(app): Shared) -> ApiResult {
     let view = |(name, s): (&String, &access::Source)| SourceView {
         name: name.clone(),
         kind: s.kind,
+        prefix: s.prefix.clone(),
         path: format!("/webhooks/{}/{name}", s.kind.name()),
         made: text(s.made),
     };
@@ -388,10 +393,14 @@ async fn put_source(State(app): Shared, Path(name): Path<String>, body: Bytes) -
         let (ko, en) = ("secret은 8자 이상, 500자 이하여야 합니다.", "secret has 8 to 500 characters.");
         return Err(ApiError::bad("bad_secret", ko, en));
     }
+    if !new.prefix.is_empty() {
+        args::name(&new.prefix)?;
+    }
+    let NewSource { kind, secret, prefix } = new;
     let made = app.now().0;
     let decide = move |access: &Access| match access.sources.len() {
         n if n >= SOURCES_MAX && !access.sources.contains_key(&name) => Err(too_many(SOURCES_MAX)),
-        _ => Ok((Some(Record::SourcePut { name, kind: new.kind, secret: new.secret, made }), ())),
+        _ => Ok((Some(Record::SourcePut { name, kind, secret, prefix, made }), ())),
     };
     app.change_access(decide).await?;
     Ok(super::done())

@@ -1,11 +1,11 @@
-//! Events come in: Segment's calls, and what its browser library asks for before.
+//! Events come in: Segment's calls and what its browser library asks for before, GA4's Measurement Protocol, our own form.
 
 use crate::app::App;
-use crate::args;
+use crate::args::{self, Args};
 use crate::backend::Incoming;
 use crate::data::{Ack, Rejected};
 use crate::guard::{self, Caller, Ip};
-use crate::problem::{ApiError, ApiResult};
+use crate::problem::{ApiError, ApiResult, lang_of};
 use crate::table::{Endpoint, OPEN, SEND, Table};
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -13,9 +13,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use gyul_ingest::http::{self as read, BodyError, Call, Limits, Parsed};
 use gyul_model::{Instant, Lang};
+use serde::Serialize;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use utoipa::ToSchema;
 
 type Shared = State<Arc<App>>;
 
@@ -47,12 +49,124 @@ pub fn add(table: &mut Table) {
         );
     }
     table.at(
+        Endpoint::post("/api/v1/events", "sendEvents", tag, SEND)
+            .says(
+                "이벤트를 받습니다 (객체, 배열, 한 줄에 하나)",
+                "Takes events: an object, an array or one a line. `{\"customer\": \"C1\", \"name\": \"Order Completed\", \
+                 \"ts\": \"2026-11-22T15:04:05+09:00\", \"id\": \"…\", \"props\": {…}}`; instead of `customer`, `who` names kinds",
+            )
+            .query("key", "string", "The key, for senders that cannot set headers.")
+            .takes_json(json!({ "type": ["object", "array"] }))
+            .gives::<Taken>()
+            .body_max(max)
+            .hot(),
+        events,
+    );
+    let ga4_endpoint = |path: &str, id: &str| {
+        Endpoint::post(path, id, tag, SEND)
+            .query("api_secret", "string", "The key, as Google's senders give it.")
+            .query("measurement_id", "string", "Not used.")
+            .takes_json(json!({ "type": "object" }))
+            .body_max(max)
+            .hot()
+    };
+    table.at(
+        ga4_endpoint("/mp/collect", "ga4Collect")
+            .says(
+                "이벤트를 받습니다 (GA4 Measurement Protocol)",
+                "Takes events in the shape of GA4's Measurement Protocol",
+            )
+            .status(204),
+        ga4,
+    );
+    table.at(
+        ga4_endpoint("/debug/mp/collect", "ga4Debug")
+            .says("GA4 요청을 검사합니다", "Says what is wrong with a request of GA4's, keeping nothing")
+            .gives_json(json!({ "type": "object" })),
+        ga4_debug,
+    );
+    table.at(
         Endpoint::get("/v1/projects/{key}/settings", "segmentSettings", tag, OPEN)
             .says("Segment 브라우저 라이브러리의 설정", "What Segment's browser library asks for first")
             .gives_json(json!({ "type": "object" }))
             .hot(),
         settings,
     );
+}
+
+/// What became of a request in our own form.
+#[derive(Serialize, ToSchema)]
+struct Taken {
+    accepted: u64,
+    /// Here before.
+    duplicates: u64,
+    /// In the quarantine.
+    rejected: u64,
+    /// The first hundred.
+    errors: Vec<TakenError>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct TakenError {
+    /// The event's place in the request, from 0.
+    index: usize,
+    code: &'static str,
+    /// The field to look at; empty if it is the event as a whole.
+    place: String,
+    message: String,
+}
+
+const ERRORS_SHOWN: usize = 100;
+
+async fn events(
+    State(app): Shared,
+    Extension(Ip(ip)): Extension<Ip>,
+    caller: Option<Extension<Caller>>,
+    headers: HeaderMap,
+    args: Args,
+    body: Bytes,
+) -> ApiResult {
+    let caller = sender(&app, ip, caller, args.get("key"))?;
+    let lang = lang_of(&headers);
+    let parsed = parse(&app, body, read::events).await?;
+    let shown = parsed.rejects.iter().take(ERRORS_SHOWN).map(|r| TakenError {
+        index: r.index,
+        code: r.code.as_str(),
+        place: r.place.clone(),
+        message: r.message(lang),
+    });
+    let errors: Vec<TakenError> = shown.collect();
+    let ack = take(&app, &caller.name, parsed).await?;
+    let Ack { accepted, duplicates, rejected, .. } = ack;
+    args::json(&Taken { accepted, duplicates, rejected, errors })
+}
+
+/// Google answers 204 to whatever is JSON; so do we, and the quarantine tells more.
+async fn ga4(
+    State(app): Shared,
+    Extension(Ip(ip)): Extension<Ip>,
+    caller: Option<Extension<Caller>>,
+    args: Args,
+    body: Bytes,
+) -> ApiResult {
+    let caller = sender(&app, ip, caller, args.get("api_secret"))?;
+    let parsed = parse(&app, body, read::ga4).await?;
+    take(&app, &caller.name, parsed).await?;
+    Ok(super::done())
+}
+
+/// Reads and says what is wrong, keeping nothing.
+async fn ga4_debug(
+    State(app): Shared,
+    Extension(Ip(ip)): Extension<Ip>,
+    caller: Option<Extension<Caller>>,
+    headers: HeaderMap,
+    args: Args,
+    body: Bytes,
+) -> ApiResult {
+    sender(&app, ip, caller, args.get("api_secret"))?;
+    let read = read::ga4(&body, app.now(), &app.options.ingest);
+    Ok(args::media("application/json", read::ga4_validation(&read, lang_of(&headers))))
 }
 
 async fn segment(
@@ -64,12 +178,12 @@ async fn segment(
 ) -> ApiResult {
     let parsed = parse(&app, body, move |b, t, l| read::segment(call, b, t, l)).await?;
     let caller = sender(&app, ip, caller, parsed.write_key.as_deref())?;
-    take(&app, &caller, parsed).await?;
+    take(&app, &caller.name, parsed).await?;
     Ok(args::media("application/json", "{\"success\":true}"))
 }
 
 /// Reads a body at the moment of its receipt.
-async fn parse<F>(app: &Arc<App>, body: Bytes, reader: F) -> ApiResult<Parsed>
+pub async fn parse<F>(app: &Arc<App>, body: Bytes, reader: F) -> ApiResult<Parsed>
 where
     F: FnOnce(&[u8], Instant, &Limits) -> Result<Parsed, BodyError> + Send + 'static,
 {
@@ -108,7 +222,7 @@ fn sender(
     Ok(caller)
 }
 
-async fn take(app: &Arc<App>, caller: &Caller, parsed: Parsed) -> ApiResult<Ack> {
+pub async fn take(app: &Arc<App>, via: &str, parsed: Parsed) -> ApiResult<Ack> {
     if parsed.messages.is_empty() && parsed.rejects.is_empty() {
         return Ok(Ack::default());
     }
@@ -122,7 +236,7 @@ async fn take(app: &Arc<App>, caller: &Caller, parsed: Parsed) -> ApiResult<Ack>
     let incoming = Incoming {
         messages: parsed.messages,
         rejects: rejects.collect(),
-        via: caller.name.clone(),
+        via: via.to_string(),
         received: Some(app.now()),
     };
     let ack = app.backend.ingest(incoming).await?;

@@ -1,0 +1,380 @@
+//! A backend in memory, for the tests of this crate: just enough to answer.
+
+use crate::backend::{Backend, Incoming, Later, Refusal, Reply};
+use crate::data::*;
+use gyul_model::{Identifier, Instant, Message};
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use tokio::sync::watch;
+
+pub struct Fake {
+    pub state: Mutex<State>,
+    pub end: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+pub struct State {
+    pub messages: Vec<Message>,
+    seen: HashSet<String>,
+    pub rejects: Vec<Rejected>,
+    pub definitions: BTreeMap<(DefKind, String), Vec<String>>,
+    pub changes: Vec<Change>,
+    pub access: Vec<Vec<u8>>,
+    pub audit: Vec<Vec<u8>>,
+    pub settings: Settings,
+    pub plan: Option<String>,
+    pub imports: Vec<(Import, PathBuf)>,
+    pub erased: Vec<Identifier>,
+    pub merges: u64,
+    /// What every call is answered with, if anything.
+    pub refusal: Option<Refusal>,
+    pub stopped: bool,
+}
+
+pub const T: Instant = Instant(1_767_225_600_000_000);
+
+impl Default for Fake {
+    fn default() -> Fake {
+        Fake { state: Mutex::default(), end: watch::channel(0).0 }
+    }
+}
+
+impl Fake {
+    pub fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap())
+    }
+
+    fn ask<T>(&self, f: impl FnOnce(&mut State) -> Reply<T>) -> Reply<T> {
+        self.with(|s| match &s.refusal {
+            Some(refusal) => Err(refusal.clone()),
+            None => f(s),
+        })
+    }
+
+    pub fn change(&self, customer: &str, segment: &str, moved: Moved) {
+        let end = self.with(|s| {
+            s.changes.push(Change {
+                offset: s.changes.len() as u64,
+                at: T,
+                customer: customer.into(),
+                what: MembersOf { kind: DefKind::Segment, id: segment.into(), class: None },
+                moved,
+                cause: "event".into(),
+            });
+            s.changes.len() as u64
+        });
+        self.end.send_replace(end);
+    }
+}
+
+fn state_of(kind: DefKind, id: &str, version: usize) -> DefState {
+    DefState {
+        kind,
+        id: id.into(),
+        name_ko: None,
+        name_en: None,
+        goal: None,
+        version: version as u32,
+        state: ComputeState::Live,
+        reason: None,
+        size: Some(3),
+        classes: vec![],
+        lag_ms: Some(0),
+        last_change: Some(Instant::ALWAYS),
+    }
+}
+
+fn problem(code: &str) -> Problem {
+    Problem {
+        code: code.into(),
+        line: Some(1),
+        column: Some(7),
+        ko: "알 수 없는 이름입니다".into(),
+        en: "an unknown name".into(),
+        hint_ko: Some("가까운 이름: order".into()),
+        hint_en: Some("the nearest is order".into()),
+        ..Problem::default()
+    }
+}
+
+fn known(who: &Identifier) -> Reply<String> {
+    if who.value.starts_with("nobody") { Err(Refusal::NotFound) } else { Ok(who.handle()) }
+}
+
+impl Backend for Fake {
+    fn ingest(&self, batch: Incoming) -> Later<Ack> {
+        let done = self.ask(|s| {
+            let mut ack = Ack { rejected: batch.rejects.len() as u64, ..Ack::default() };
+            s.rejects.extend(batch.rejects);
+            for m in batch.messages {
+                if s.seen.insert(m.id.clone()) {
+                    s.messages.push(m);
+                    ack.accepted += 1;
+                } else {
+                    ack.duplicates += 1;
+                }
+            }
+            ack.offset = s.messages.len() as u64;
+            Ok(ack)
+        });
+        Box::pin(async { done })
+    }
+
+    fn events(&self) -> Reply<Vec<EventSchema>> {
+        self.ask(|_| Ok(vec![EventSchema { name: "Order Completed".into(), count: 1, ..EventSchema::default() }]))
+    }
+
+    fn plan(&self) -> Reply<Option<String>> {
+        self.ask(|s| Ok(s.plan.clone()))
+    }
+
+    fn put_plan(&self, yaml: &str) -> Reply<()> {
+        self.ask(|s| {
+            s.plan = Some(yaml.into());
+            Ok(())
+        })
+    }
+
+    fn quarantine(&self, before: Option<u64>, limit: usize) -> Reply<Vec<Quarantined>> {
+        self.ask(|s| {
+            let all = s.rejects.iter().enumerate().rev().map(|(i, r)| Quarantined {
+                number: i as u64,
+                at: T,
+                via: "key:test".into(),
+                code: r.code.into(),
+                place: r.place.clone(),
+                ko: r.ko.clone(),
+                en: r.en.clone(),
+                content: r.content.clone(),
+            });
+            Ok(all.filter(|q| before.is_none_or(|b| q.number < b)).take(limit).collect())
+        })
+    }
+
+    fn mend(&self, number: u64, content: &str) -> Reply<()> {
+        self.ask(|s| {
+            let found = s.rejects.get_mut(number as usize).ok_or(Refusal::NotFound)?;
+            found.content = content.into();
+            Ok(())
+        })
+    }
+
+    fn replay(&self, numbers: Option<&[u64]>) -> Reply<Replayed> {
+        self.ask(|s| {
+            let n = numbers.map_or(s.rejects.len(), <[u64]>::len) as u64;
+            Ok(Replayed { accepted: n, ..Replayed::default() })
+        })
+    }
+
+    fn customer(&self, who: &Identifier) -> Reply<Customer> {
+        self.ask(|_| {
+            Ok(Customer {
+                id: known(who)?,
+                events: 1,
+                first_seen: Some(T),
+                last_seen: Some(T),
+                identifiers: vec![IdentifierOf { kind: who.kind.name().into(), value: who.value.clone() }],
+                traits: vec![("age".into(), 31.into())],
+                segments: vec![],
+                classes: vec![],
+                merges: vec![],
+            })
+        })
+    }
+
+    fn search(&self, text: &str, _: usize) -> Reply<Vec<CustomerHead>> {
+        self.ask(|_| Ok(vec![CustomerHead { id: text.into(), name: None, events: 1, last_seen: None }]))
+    }
+
+    fn timeline(&self, who: &Identifier, before: Option<(Instant, u64)>, limit: usize) -> Reply<Vec<TimelineEvent>> {
+        self.ask(|_| {
+            known(who)?;
+            let event =
+                |seq: u64| TimelineEvent { ts: T, seq, name: "Page Viewed".into(), properties: vec![], handle: None };
+            Ok((0..5).rev().map(event).filter(|e| before.is_none_or(|b| (e.ts, e.seq) < b)).take(limit).collect())
+        })
+    }
+
+    fn decision(&self, who: &Identifier) -> Reply<Decision> {
+        self.ask(|_| Ok(Decision { customer: known(who)?, segments: vec!["vip".into()], ..Decision::default() }))
+    }
+
+    fn why(&self, who: &Identifier, _: DefKind, _: &str) -> Reply<Why> {
+        self.ask(|_| known(who).map(|_| Why::default()))
+    }
+
+    fn merge(&self, into: &Identifier, from: &Identifier) -> Reply<Merged> {
+        self.ask(|s| {
+            if into == from {
+                return Err(Refusal::Conflict(Box::new(problem("same"))));
+            }
+            s.merges += 1;
+            let (customer, from) = (known(into)?, known(from)?);
+            Ok(Merged { decision: s.merges, customer, from, reason: "by hand".into(), at: T })
+        })
+    }
+
+    fn unmerge(&self, decision: u64) -> Reply<()> {
+        self.ask(|_| if decision == 404 { Err(Refusal::NotFound) } else { Ok(()) })
+    }
+
+    fn erase(&self, who: &Identifier) -> Reply<ErasureReport> {
+        self.ask(|s| {
+            known(who)?;
+            s.erased.push(who.clone());
+            Ok(ErasureReport { removed: [("log".to_string(), 1)].into(), ..ErasureReport::default() })
+        })
+    }
+
+    fn export(&self, who: &Identifier) -> Reply<String> {
+        self.ask(|_| known(who).map(|id| serde_json::json!({ "id": id }).to_string()))
+    }
+
+    fn definitions(&self, kind: DefKind) -> Reply<Vec<DefState>> {
+        self.ask(|s| {
+            let of_kind = s.definitions.iter().filter(|((k, _), _)| *k == kind);
+            Ok(of_kind.map(|((k, id), v)| state_of(*k, id, v.len())).collect())
+        })
+    }
+
+    fn definition(&self, kind: DefKind, id: &str) -> Reply<Definition> {
+        self.ask(|s| {
+            let versions = s.definitions.get(&(kind, id.to_string())).ok_or(Refusal::NotFound)?;
+            let yaml = versions.last().cloned().unwrap_or_default();
+            Ok(Definition { state: state_of(kind, id, versions.len()), yaml, warnings: vec![] })
+        })
+    }
+
+    fn put_definition(&self, kind: DefKind, id: &str, yaml: &str, if_version: Option<u32>) -> Reply<DefState> {
+        self.ask(|s| {
+            if yaml.contains("oops") {
+                return Err(Refusal::Invalid(vec![problem("unknown_name")]));
+            }
+            let versions = s.definitions.entry((kind, id.to_string())).or_default();
+            if if_version.is_some_and(|v| v as usize != versions.len()) {
+                return Err(Refusal::Conflict(Box::new(problem("version"))));
+            }
+            versions.push(yaml.into());
+            Ok(state_of(kind, id, versions.len()))
+        })
+    }
+
+    fn delete_definition(&self, kind: DefKind, id: &str) -> Reply<()> {
+        self.ask(|s| s.definitions.remove(&(kind, id.to_string())).map(|_| ()).ok_or(Refusal::NotFound))
+    }
+
+    fn preview(&self, _: DefKind, yaml: &str) -> Reply<Preview> {
+        self.ask(|_| {
+            if yaml.contains("oops") {
+                return Err(Refusal::Invalid(vec![problem("unknown_name")]));
+            }
+            Ok(Preview { size: 1, population: 2, exact: true, ..Preview::default() })
+        })
+    }
+
+    fn members(&self, of: &MembersOf, after: Option<&str>, limit: usize) -> Reply<Vec<Member>> {
+        self.ask(|_| {
+            assert_eq!(of.kind == DefKind::Partition, of.class.is_some());
+            let all = (0..5).map(|i| Member { customer: format!("C{i}"), since: Some(T), until: None });
+            Ok(all.filter(|m| after.is_none_or(|a| *m.customer > *a)).take(limit).collect())
+        })
+    }
+
+    fn history(&self, _: &MembersOf, range: HistoryRange) -> Reply<Vec<SizeAt>> {
+        assert!(range.step_micros > 0 && range.from <= range.until);
+        self.ask(|_| Ok(vec![SizeAt { at: range.from, size: 1 }, SizeAt { at: range.until, size: 2 }]))
+    }
+
+    fn versions(&self, kind: DefKind, id: &str) -> Reply<Vec<Version>> {
+        self.ask(|s| {
+            let versions = s.definitions.get(&(kind, id.to_string())).ok_or(Refusal::NotFound)?;
+            let of = |(i, yaml): (usize, &String)| Version {
+                version: i as u32 + 1,
+                at: T,
+                yaml: yaml.clone(),
+                deleted: false,
+            };
+            Ok(versions.iter().enumerate().rev().map(of).collect())
+        })
+    }
+
+    fn overlap(&self, _: &[String]) -> Reply<Vec<Overlap>> {
+        self.ask(|_| Ok(vec![]))
+    }
+
+    fn changes(&self, from: u64, limit: usize) -> Reply<Vec<Change>> {
+        self.ask(|s| Ok(s.changes.iter().filter(|c| c.offset >= from).take(limit).cloned().collect()))
+    }
+
+    fn changes_end(&self) -> watch::Receiver<u64> {
+        self.end.subscribe()
+    }
+
+    fn import(&self, file: PathBuf, name: &str) -> Reply<Import> {
+        self.ask(|s| {
+            let bytes = std::fs::metadata(&file).map_err(|e| Refusal::Internal(e.to_string()))?.len();
+            let import = Import { id: s.imports.len() as u64, name: name.into(), bytes, ..Import::default() };
+            s.imports.push((import.clone(), file));
+            Ok(import)
+        })
+    }
+
+    fn imports(&self) -> Reply<Vec<Import>> {
+        self.ask(|s| Ok(s.imports.iter().map(|(i, _)| i.clone()).collect()))
+    }
+
+    fn settings(&self) -> Reply<Settings> {
+        self.ask(|s| Ok(s.settings.clone()))
+    }
+
+    fn put_settings(&self, settings: &Settings) -> Reply<()> {
+        self.ask(|s| {
+            s.settings = settings.clone();
+            Ok(())
+        })
+    }
+
+    fn keep_access(&self, record: Vec<u8>) -> Reply<()> {
+        self.ask(|s| {
+            s.access.push(record);
+            Ok(())
+        })
+    }
+
+    fn access(&self) -> Reply<Vec<Vec<u8>>> {
+        self.ask(|s| Ok(s.access.clone()))
+    }
+
+    fn keep_audit(&self, entry: Vec<u8>) -> Reply<()> {
+        self.ask(|s| {
+            s.audit.push(entry);
+            Ok(())
+        })
+    }
+
+    fn audit(&self, before: Option<u64>, limit: usize) -> Reply<Vec<(u64, Vec<u8>)>> {
+        self.ask(|s| {
+            let all = s.audit.iter().enumerate().rev().map(|(i, e)| (i as u64, e.clone()));
+            Ok(all.filter(|(i, _)| before.is_none_or(|b| *i < b)).take(limit).collect())
+        })
+    }
+
+    fn health(&self) -> Health {
+        self.with(|s| Health { ready: s.refusal.is_none(), writable: s.refusal.is_none() })
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        vec![Metric {
+            name: "segment_size",
+            help: "Members.",
+            kind: MetricKind::Gauge,
+            labels: vec![("segment", "v\"i\np".into())],
+            value: 3.0,
+        }]
+    }
+
+    fn stop(&self) {
+        self.with(|s| s.stopped = true);
+    }
+}

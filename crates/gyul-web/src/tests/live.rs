@@ -1,0 +1,141 @@
+//! Over real sockets: the stream of changes, slow clients, stopping.
+
+use super::*;
+use crate::data::Moved;
+use crate::{ServeError, Started, serve_until};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+struct Server {
+    fake: Arc<Fake>,
+    key: String,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<Result<(), ServeError>>>,
+}
+
+impl Server {
+    fn start(change: impl FnOnce(&mut Options)) -> Server {
+        let fake = Arc::new(Fake::default());
+        let key = make_key(&*fake, "k", Role::Owner, T).unwrap();
+        let mut options = Options { listen: ([127, 0, 0, 1], 0).into(), log: Arc::new(|_| {}), ..Options::default() };
+        change(&mut options);
+        let ((told, address), (stop, stopped)) = (std::sync::mpsc::channel(), oneshot::channel());
+        let backend: Arc<dyn crate::Backend> = fake.clone();
+        let thread = std::thread::spawn(move || {
+            let started = |s: &Started| told.send(s.address).unwrap();
+            serve_until(backend, options, started, async { drop(stopped.await) })
+        });
+        let address = address.recv().unwrap();
+        Server { fake, key, address, stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn connect(&self, head: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    }
+
+    fn get(&self, path: &str, more: &str) -> TcpStream {
+        self.connect(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{more}\r\n", self.key))
+    }
+
+    fn stop(&mut self) -> Duration {
+        let begun = Instant::now();
+        self.stop.take().unwrap().send(()).unwrap();
+        self.thread.take().unwrap().join().unwrap().unwrap();
+        begun.elapsed()
+    }
+}
+
+fn until(stream: &mut TcpStream, wanted: &str) -> String {
+    let (mut text, mut piece) = (String::new(), [0; 4096]);
+    while !text.contains(wanted) {
+        let n = stream.read(&mut piece).unwrap_or(0);
+        assert!(n > 0, "ended without {wanted}: {text}");
+        text.push_str(std::str::from_utf8(&piece[..n]).unwrap());
+    }
+    text
+}
+
+#[test]
+fn changes_stream_are_filtered_resume_and_end_when_the_server_stops() {
+    let mut server = Server::start(|_| {});
+    server.fake.change("C0", "vip", Moved::Entered);
+    server.fake.change("C1", "other", Moved::Entered);
+    let mut all = server.get("/v1/changes?from=0", "");
+    let mut vip = server.get("/v1/changes?from=0&segment=vip", "");
+    let mut new = server.get("/v1/changes", "");
+    assert!(until(&mut all, "C1").contains("id: 0\nevent: change\ndata: {"));
+    until(&mut new, "retry: 2000");
+    server.fake.change("C2", "vip", Moved::Left);
+    let seen = until(&mut vip, "C2");
+    assert!(seen.contains("C0") && !seen.contains("C1") && seen.contains("\"moved\":\"left\""), "{seen}");
+    let seen = until(&mut new, "C2");
+    assert!(!seen.contains("C0"), "from now on");
+    let mut resumed = server.get("/v1/changes?from=0", "Last-Event-ID: 1\r\n");
+    let seen = until(&mut resumed, "C2");
+    assert!(!seen.contains("C1"), "{seen}");
+    assert!(server.stop() < Duration::from_secs(3), "open streams do not hold it up");
+    assert!(server.fake.with(|s| s.stopped));
+}
+
+#[test]
+fn slow_heads_are_hung_up_on() {
+    let mut server = Server::start(|o| o.header_timeout = Duration::from_millis(200));
+    let mut slow = server.connect("GET /health HTTP/1.1\r\nHost:");
+    let begun = Instant::now();
+    let mut rest = vec![];
+    // Closed or reset, either ends it.
+    let _ = slow.read_to_end(&mut rest);
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    until(&mut server.get("/health", ""), "alive");
+    server.stop();
+}
+
+#[test]
+fn connections_over_the_limit_wait_for_a_place() {
+    let mut server = Server::start(|o| {
+        o.connections_max = 2;
+        o.header_timeout = Duration::from_millis(500);
+    });
+    let (_a, _b) = (server.connect("GET"), server.connect("GET"));
+    // Served when the two idle ones have been hung up on.
+    until(&mut server.get("/health", ""), "alive");
+    server.stop();
+}
+
+#[test]
+fn a_request_under_way_is_finished_when_the_server_stops() {
+    let mut server = Server::start(|_| {});
+    let body = r#"{"type":"track","event":"X","userId":"C1","messageId":"m"}"#;
+    let head = format!(
+        "POST /v1/track HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
+        server.key,
+        body.len()
+    );
+    let mut stream = server.connect(&head);
+    std::thread::sleep(Duration::from_millis(200));
+    let stop = server.stop.take().unwrap();
+    stop.send(()).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    stream.write_all(body.as_bytes()).unwrap();
+    until(&mut stream, r#"{"success":true}"#);
+    server.thread.take().unwrap().join().unwrap().unwrap();
+    assert_eq!(server.fake.with(|s| (s.messages.len(), s.stopped)), (1, true));
+}
+
+#[test]
+fn nobody_listens_to_the_world_without_a_key() {
+    let options = || Options { listen: ([0, 0, 0, 0], 0).into(), log: Arc::new(|_| {}), ..Options::default() };
+    let refused = serve_until(Arc::new(Fake::default()), options(), |_| {}, async {});
+    assert!(matches!(refused, Err(ServeError::NoKey(_))));
+    let fake = Arc::new(Fake::default());
+    make_key(&*fake, "k", Role::Owner, T).unwrap();
+    let mut token = None;
+    serve_until(fake, options(), |s| token = s.setup_token.clone(), async {}).unwrap();
+    assert!(token.is_some(), "there is a key but no owner yet");
+}

@@ -167,3 +167,33 @@ fn after_a_failed_sync_the_file_is_left() {
         assert_eq!(read(&log, 15).0[0].4, b"sure");
     }
 }
+
+#[test]
+fn a_reader_in_another_thread_sees_what_was_committed_when_it_began() {
+    let data = std::env::temp_dir().join(format!("gyul-log-reader-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&data);
+    let with = Options { segment_bytes: 64 << 10, ..Options::default() };
+    let mut log = Log::open(&data, with).unwrap().0;
+    let mut readers = vec![];
+    for round in 0..300 {
+        for _ in 0..20 {
+            let text = format!("record {}", log.next());
+            append(&mut log, &text);
+        }
+        log.commit().unwrap();
+        if round % 20 == 0 {
+            let (mut reader, end) = (log.read(round), log.next());
+            readers.push(std::thread::spawn(move || {
+                let mut seqs = round..end;
+                while let Some(entry) = reader.next().unwrap() {
+                    let Entry::Record(r) = entry else { panic!("{entry:?}") };
+                    assert_eq!(Some(r.seq), seqs.next());
+                }
+                assert!(seqs.is_empty());
+            }));
+        }
+    }
+    readers.into_iter().for_each(|r| r.join().unwrap());
+    drop(log);
+    let _ = std::fs::remove_dir_all(&data);
+}

@@ -250,7 +250,7 @@ impl Log {
         match written {
             Ok(file) => rename(&*self.disk, NAME, first).map(|()| file).map_err(|e| (e, true)),
             Err(e) => {
-                // Gives the space back; the next open removes it otherwise.
+                // Gives the space back: perhaps it was the last.
                 let _ = self.disk.remove(NAME);
                 Err((e, false))
             }
@@ -360,17 +360,23 @@ impl Drop for Log {
 
 /// A file of zeros. They are written, not only reserved: a later sync then has no metadata to write.
 fn fill(disk: &dyn Disk, name: &str, bytes: u64) -> io::Result<Arc<dyn DiskFile>> {
-    const CHUNK: usize = 1 << 20;
+    const CHUNK: u64 = 1 << 20;
+    // In small portions: a commit meanwhile does not wait behind all of it.
+    const PORTION: u64 = 4 << 20;
     let file = disk.create(name)?;
-    let zeros = vec![0; CHUNK.min(bytes as usize)];
-    let mut at = 0;
-    while at < bytes {
-        let n = (bytes - at).min(CHUNK as u64);
-        file.write_at(at, &zeros[..n as usize])?;
-        at += n;
+    let zeros = vec![0; CHUNK.min(bytes) as usize];
+    let written = (0..bytes).step_by(CHUNK as usize).try_for_each(|at| {
+        file.write_at(at, &zeros[..(bytes - at).min(CHUNK) as usize])?;
+        if at % PORTION == 0 { file.sync() } else { Ok(()) }
+    });
+    match written.and_then(|()| file.sync()) {
+        Ok(()) => Ok(file),
+        Err(e) => {
+            // Gives the space back: perhaps it was the last.
+            let _ = disk.remove(name);
+            Err(e)
+        }
     }
-    file.sync()?;
-    Ok(file)
 }
 
 fn write_head(file: &dyn DiskFile, head: Head) -> io::Result<()> {

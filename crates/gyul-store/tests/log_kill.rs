@@ -40,7 +40,7 @@ fn a_killed_process_leaves_all_that_it_acknowledged() {
     let _ = std::fs::remove_dir_all(&data);
     let mut acknowledged = 0;
     let mut checked = 0;
-    for round in 0..40 {
+    for round in 0..20 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "a_killed_process_leaves_all_that_it_acknowledged", "--nocapture"])
             .env(CHILD, &data)
@@ -75,7 +75,7 @@ fn a_killed_process_leaves_all_that_it_acknowledged() {
         assert_eq!(expected, found.next);
         checked = found.next.saturating_sub(500);
     }
-    assert!(acknowledged > 1000, "{acknowledged}");
+    assert!(acknowledged > 500, "{acknowledged}");
     let _ = std::fs::remove_dir_all(&data);
 }
 

@@ -4,7 +4,7 @@
 //! gyul-bench --data DIR [--defs bench/workload.yaml] [--thousand FILE] [--at RFC3339] [--threads N]
 //! ```
 //! Reads a command a line and answers each with a line of JSON: `single`, `s01` … `s24`, `thousand`, `thou K`, `thou1 I`,
-//! `delta`, `run`, `fork` and `refresh`, `history ID`. Without `--defs` it runs the segments of [`by_hand`].
+//! `delta`, `run`, `fork` and `refresh`, `keep ID` (all but one) and `beside ID` (that one), `history ID`. Without `--defs` it runs the segments of [`by_hand`].
 
 mod by_hand;
 mod load;
@@ -14,7 +14,7 @@ mod read;
 use gyul_model::{Event, Instant, Lang};
 use gyul_segment::Severity;
 use gyul_segment::tree::Library;
-use gyul_timeline::{Answers, Bits, Named, Plan, State, Timelines};
+use gyul_timeline::{Answers, Bits, Named, Plan, State, Timelines, Wanted};
 use read::Fallible;
 use serde_json::{Value, json};
 use std::io::{BufRead, Write};
@@ -150,6 +150,20 @@ impl Engine {
                 let answer = self.sums(&state.answers.segments);
                 self.run = Some((plan, state));
                 Ok(answer)
+            }
+            "keep" => {
+                let mut others = self.library.clone();
+                others.segments.remove(self.segment(arg)?);
+                let plan = self.plan(&others);
+                let state = self.data.run_keeping(&plan, self.at);
+                self.run = Some((plan, state));
+                Ok(Value::Null)
+            }
+            "beside" => {
+                let Some((base, state)) = &self.run else { return Err("beside needs a keep before it".into()) };
+                let wanted = Wanted::Named(Named::Segment(self.segment(arg)?));
+                let plan = base.beside(&self.library, &self.data.data().streams, &[wanted]);
+                Ok(self.sums(&self.data.run_beside(&plan, base, state).answers.segments))
             }
             "delta" => {
                 let later = load::delta(&self.folder)?;

@@ -7,6 +7,7 @@
 
 mod engine;
 mod import;
+mod kept;
 mod library;
 pub mod live;
 mod report;

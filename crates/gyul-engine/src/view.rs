@@ -1,5 +1,6 @@
 //! The questions: who is in what, since when, how many.
 
+use crate::kept::Kept;
 use gyul_model::{Duration, Instant, Snapshot, Value, Zone};
 use gyul_segment::problem::nearest;
 use gyul_segment::tree::{About, Library, Words};
@@ -10,6 +11,7 @@ pub struct View {
     pub(crate) timelines: Timelines,
     pub(crate) library: Library,
     pub(crate) plan: Plan,
+    pub(crate) kept: Kept,
 }
 
 /// No segment, class or customer has this name.
@@ -80,7 +82,7 @@ pub struct Table {
 impl View {
     pub fn new(data: Snapshot, library: Library) -> View {
         let plan = Plan::compile(&library, &data.streams);
-        View { timelines: Timelines::new(data), library, plan }
+        View { timelines: Timelines::new(data), library, plan, kept: Kept::default() }
     }
 
     pub fn data(&self) -> &Snapshot {
@@ -110,7 +112,7 @@ impl View {
 
     /// Sizes of all segments, then of all classes.
     pub fn counts(&self, at: Instant) -> Vec<Count> {
-        self.counts_of(&self.timelines.evaluate(&self.plan, at))
+        self.counts_of(&self.run(at).answers)
     }
 
     pub(crate) fn counts_of(&self, answers: &Answers) -> Vec<Count> {
@@ -126,9 +128,12 @@ impl View {
 
     /// Ids of the members, sorted.
     pub fn members(&self, id: &str, at: Instant) -> Result<Vec<String>, NotFound> {
-        let plan = self.plan_of(self.find(id)?);
-        let answers = self.timelines.evaluate(&plan, at);
-        let mut ids: Vec<String> = answers.segments[0].iter().map(|n| self.timelines.customer_id(n).into()).collect();
+        let named = self.find(id)?;
+        let ids = |b: &Bits| b.iter().map(|n| self.timelines.customer_id(n).into()).collect();
+        let mut ids: Vec<String> = match self.run_if_asked_again(at) {
+            Some(state) => ids(bits(&state.answers, named)),
+            None => ids(&self.timelines.evaluate(&self.plan_of(named), at).segments[0]),
+        };
         ids.sort_unstable();
         Ok(ids)
     }
@@ -202,7 +207,7 @@ impl View {
 
     pub fn overlap(&self, ids: &[String], at: Instant) -> Result<Overlap, NotFound> {
         let named = ids.iter().map(|id| self.find(id)).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.overlap_of(&named, &self.timelines.evaluate(&self.plan, at)))
+        Ok(self.overlap_of(&named, &self.run(at).answers))
     }
 
     pub(crate) fn overlap_of(&self, named: &[Named], answers: &Answers) -> Overlap {
@@ -214,7 +219,7 @@ impl View {
 
     /// What is known of everybody: measures, the classes they are in, and traits, in this order.
     pub fn table(&self, at: Instant) -> Table {
-        let state = self.timelines.run(&self.plan, at);
+        let state = self.run(at);
         let measures = self.timelines.values(&self.plan, &self.plan.measures, &state);
         let mut rows: Vec<usize> = state.answers.population.iter().collect();
         rows.sort_by(|a, b| self.timelines.customer_id(*a).cmp(self.timelines.customer_id(*b)));

@@ -5,9 +5,8 @@ use crate::walk::walk;
 use gyul_model::{Instant, Timeline, Value};
 use gyul_segment::explain::{What, Why, why};
 use gyul_segment::reference::{Number, Ranks, Reference, Threshold, Val};
-use gyul_segment::tree::{About, Expr, Kind, Library, Measure, Rank, RankKind, Segment};
-use gyul_timeline::{Named, Plan};
-use std::cmp::Ordering;
+use gyul_segment::tree::{Expr, Kind, Library, Rank};
+use gyul_timeline::{Cut, Named, NodeId, Standing, Wanted};
 use std::collections::HashMap;
 
 /// How far ahead the next change is looked for: two years.
@@ -33,127 +32,64 @@ impl View {
             Named::Class(p, k) => What::Class(p, k),
             Named::Segment(i) | Named::Measure(i) => What::Segment(i),
         };
-        let everybody = Everybody::new(self, what, at);
+        // The run of everything at the instant is kept: thresholds and compared values are at hand.
+        let state = self.run(at);
+        let ranks = ranks(&self.library, what);
+        let wanted: Vec<Wanted> = ranks.iter().map(|r| Wanted::Rank(r)).chain([Wanted::Named(named)]).collect();
+        let plan = self.plan.beside(&self.library, &self.data().streams, &wanted);
+        let compared = |(rank, node): (&&Rank, &NodeId)| {
+            let standing = self.timelines.standing(&plan, &state, *node, number)?;
+            Some((std::ptr::from_ref(*rank), standing))
+        };
+        let everybody = Everybody { standings: ranks.iter().zip(&plan.measures).filter_map(compared).collect() };
         let reference = Reference::new(&self.library, &timeline as &[Timeline], at, None).with_ranks(&everybody);
         let why = why(&reference, what, 0);
-        let plan = self.plan_of(named);
-        let state = self.timelines.run(&plan, at);
         let horizon = Instant(at.0.saturating_add(HORIZON));
         let next = self.timelines.next_change(&plan, &state, number, horizon);
         Ok(Explanation { why, next })
     }
 }
 
-/// The values that the ranks of a definition compare, found by the fast evaluator, ascending.
+/// The ranks that a definition asks for, however deep.
+fn ranks(lib: &Library, what: What) -> Vec<&Rank> {
+    let mut ranks: Vec<&Rank> = vec![];
+    let conditions: Vec<&Expr> = match what {
+        What::Segment(i) => vec![&lib.segments[i].when],
+        What::Class(p, _) => lib.partitions[p].classes.iter().map(|c| &c.when).collect(),
+    };
+    for condition in conditions {
+        walk(lib, condition, &mut |e| {
+            if let Kind::Rank(r) = &e.kind
+                && !ranks.iter().any(|known| std::ptr::eq(*known, r.as_ref()))
+            {
+                ranks.push(r);
+            }
+        });
+    }
+    ranks
+}
+
+/// How the customer stands among everybody, as the fast evaluator found it.
 struct Everybody {
-    values: HashMap<*const Rank, Vec<Number>>,
-}
-
-impl Everybody {
-    fn new(view: &View, what: What, at: Instant) -> Everybody {
-        let lib = &view.library;
-        let mut ranks: Vec<&Rank> = vec![];
-        let conditions: Vec<&Expr> = match what {
-            What::Segment(i) => vec![&lib.segments[i].when],
-            What::Class(p, _) => lib.partitions[p].classes.iter().map(|c| &c.when).collect(),
-        };
-        for condition in conditions {
-            walk(lib, condition, &mut |e| {
-                if let Kind::Rank(r) = &e.kind
-                    && !ranks.iter().any(|known| std::ptr::eq(*known, r.as_ref()))
-                {
-                    ranks.push(r);
-                }
-            });
-        }
-        if ranks.is_empty() {
-            return Everybody { values: HashMap::new() };
-        }
-        let mut asked: Library = lib.clone();
-        let (measures, segments) = (asked.measures.len(), asked.segments.len());
-        for rank in &ranks {
-            let id = String::new();
-            asked.measures.push(Measure { id, name: Default::default(), expr: rank.x.clone(), source: String::new() });
-            let always = Expr { kind: Kind::Bool(true), ty: gyul_segment::tree::Type::Bool, span: rank.x.span };
-            let when = rank.among.clone().unwrap_or(always);
-            asked.segments.push(Segment { id: String::new(), about: About::default(), when, source: String::new() });
-        }
-        let plan = Plan::compile(&asked, &view.data().streams);
-        let state = view.timelines.run(&plan, at);
-        let columns = view.timelines.values(&plan, &plan.measures[measures..], &state);
-        let mut values = HashMap::new();
-        for (i, (rank, column)) in ranks.iter().zip(columns).enumerate() {
-            let among = &state.answers.segments[segments + i];
-            let known = column.values.into_iter().filter(|(n, _)| among.has(*n)).filter_map(|(_, v)| number(&v?));
-            let mut known: Vec<Number> = known.collect();
-            known.sort_by(|a, b| a.order(*b));
-            values.insert(std::ptr::from_ref(*rank), known);
-        }
-        Everybody { values }
-    }
-}
-
-fn number(v: &Value) -> Option<Number> {
-    match v {
-        Value::Num(d) => Some((*d).into()),
-        Value::Instant(t) => Some(Number::whole(t.0)),
-        _ => None,
-    }
+    standings: HashMap<*const Rank, Standing>,
 }
 
 impl Ranks for Everybody {
     fn rank(&self, rank: &Rank, x: &Val) -> (Option<Val>, Option<Threshold>) {
-        let own = match x {
-            Val::Num(n) | Val::Dur(n) => *n,
-            Val::Instant(t) => Number::whole(*t),
-            _ => return (None, None),
+        let Some(standing) = self.standings.get(&std::ptr::from_ref(rank)) else { return (None, None) };
+        let like_own = |n: Number| if matches!(x, Val::Dur(_)) { Val::Dur(n) } else { Val::Num(n) };
+        let value = match &standing.rank {
+            Some(Value::Bool(b)) => Some(Val::Bool(*b)),
+            Some(Value::Num(d)) => Some(Val::Num((*d).into())),
+            _ => None,
         };
-        let Some(all) = self.values.get(&std::ptr::from_ref(rank)).filter(|v| !v.is_empty()) else {
-            return (None, None);
+        let threshold = match standing.cut {
+            Some(Cut::Exact(d)) => Some(Threshold::Value(like_own(d.into()))),
+            Some(Cut::Instant(t)) => Some(Threshold::Value(Val::Instant(t.0))),
+            Some(Cut::Real(r)) if matches!(x, Val::Instant(_)) => Some(Threshold::Value(Val::Instant(r as i64))),
+            Some(Cut::Real(r)) => Number::quotient(r).map(|n| Threshold::Value(like_own(n))),
+            None => Some(Threshold::Below { below: standing.below as usize, of: standing.of as usize }),
         };
-        let like_own = |n: Number| match x {
-            Val::Dur(_) => Val::Dur(n),
-            Val::Instant(_) => Val::Instant(n.to_f64() as i64),
-            _ => Val::Num(n),
-        };
-        let n = all.len();
-        let below = all.partition_point(|y| y.order(own) == Ordering::Less);
-        let kth = |p: gyul_model::Decimal| {
-            let hundred = 100 * 10_i128.pow(p.scale().into());
-            let share = i128::from(p.mantissa()) * n as i128;
-            (share + hundred - 1).div_euclid(hundred).clamp(1, n as i128) as usize
-        };
-        let (is, threshold) = match rank.kind {
-            RankKind::Top(p) => (None, Some((all[n - kth(p)], Ordering::Less))),
-            RankKind::Bottom(p) => (None, Some((all[kth(p) - 1], Ordering::Greater))),
-            RankKind::AboveAverage | RankKind::BelowAverage => {
-                let (order, mean) = to_mean(own, all);
-                let wanted = if rank.kind == RankKind::AboveAverage { Ordering::Greater } else { Ordering::Less };
-                let threshold = Number::quotient(mean).map(|m| Threshold::Value(like_own(m)));
-                return (Some(Val::Bool(order == wanted)), threshold);
-            }
-            RankKind::Quintile => (Some(Val::Num(Number::whole(1 + (5 * below / n) as i64))), None),
-            RankKind::Percentile => {
-                (Number::whole(100 * below as i64).over(Number::whole(n as i64)).map(Val::Num), None)
-            }
-        };
-        match threshold {
-            Some((t, excluded)) => (Some(Val::Bool(own.order(t) != excluded)), Some(Threshold::Value(like_own(t)))),
-            None => (is, Some(Threshold::Below { below, of: n })),
-        }
-    }
-}
-
-/// How `x` compares with the mean, exactly where the numbers are exact, and the mean to show.
-fn to_mean(x: Number, all: &[Number]) -> (Ordering, f64) {
-    let mean = all.iter().map(|n| n.to_f64()).sum::<f64>() / all.len() as f64;
-    let exact = all.iter().try_fold(Number::whole(0), |sum, n| match n {
-        Number::Exact { .. } => sum.plus(*n),
-        Number::Quotient(_) => None,
-    });
-    let times = x.times(Number::whole(all.len() as i64));
-    match (exact, times) {
-        (Some(sum), Some(times @ Number::Exact { .. })) => (times.order(sum), mean),
-        _ => (x.to_f64().partial_cmp(&mean).unwrap_or(Ordering::Equal), mean),
+        (value, threshold)
     }
 }

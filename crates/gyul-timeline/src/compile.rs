@@ -57,8 +57,8 @@ pub enum Named {
     Class(usize, usize),
 }
 
-struct Compiler<'a> {
-    plan: Plan,
+pub(crate) struct Compiler<'a> {
+    pub(crate) plan: Plan,
     library: &'a Library,
     streams: &'a [StreamInfo],
     seen: FxHashMap<(Op, Ty, Domain), NodeId>,
@@ -70,18 +70,18 @@ struct Compiler<'a> {
 
 impl<'a> Compiler<'a> {
     fn new(library: &'a Library, streams: &'a [StreamInfo]) -> Compiler<'a> {
-        Compiler {
-            plan: Plan { zone: Some(library.zone.clone()), ..Plan::default() },
-            library,
-            streams,
-            seen: FxHashMap::default(),
-            dict_ids: FxHashMap::default(),
-            memo: FxHashMap::default(),
-            domain: Domain::Rows,
-        }
+        Compiler::from(Plan { zone: Some(library.zone.clone()), ..Plan::default() }, library, streams)
     }
 
-    fn named(&mut self, what: Named) -> NodeId {
+    /// Goes on with a plan: nodes keep their numbers, equal ones are found again.
+    pub(crate) fn from(plan: Plan, library: &'a Library, streams: &'a [StreamInfo]) -> Compiler<'a> {
+        let nodes = plan.nodes.iter().zip(0..);
+        let seen = nodes.map(|(n, id)| ((n.op.clone(), n.ty, n.domain), id)).collect();
+        let dict_ids = plan.dicts.iter().zip(0..).map(|(d, id)| (Arc::as_ptr(d), id)).collect();
+        Compiler { plan, library, streams, seen, dict_ids, memo: FxHashMap::default(), domain: Domain::Rows }
+    }
+
+    pub(crate) fn named(&mut self, what: Named) -> NodeId {
         if let Some(&id) = self.memo.get(&what) {
             return id;
         }
@@ -146,7 +146,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// An expression as a condition: what is no truth value is false.
-    fn condition(&mut self, e: &Expr) -> NodeId {
+    pub(crate) fn condition(&mut self, e: &Expr) -> NodeId {
         let id = self.expr(e);
         self.as_condition(id)
     }
@@ -380,13 +380,18 @@ impl<'a> Compiler<'a> {
         let birth = self.trait_of(names::BIRTH_DATE);
         let given = self.trait_of("age");
         let Ty::Text(dict) = self.ty(birth) else { return given };
-        let entries = self.plan.dicts[dict as usize].clone();
-        let mut dates = vec![i64::MIN];
-        dates.extend((0..entries.len()).map(|i| date(entries.get(i))));
-        self.plan.dates.push(Arc::new(dates));
-        let table = self.plan.dates.len() - 1;
-        self.grows(Table::Dates { table, dict });
-        let dates = self.plan.dates.len() as u32 - 1;
+        let known = self.plan.nodes.iter().find_map(|n| match n.op {
+            Op::DateOfText { arg, dates } if arg == birth => Some(dates),
+            _ => None,
+        });
+        let dates = known.unwrap_or_else(|| {
+            let entries = self.plan.dicts[dict as usize].clone();
+            let dates = (0..entries.len()).map(|i| date(entries.get(i)));
+            self.plan.dates.push(Arc::new([i64::MIN].into_iter().chain(dates).collect()));
+            let table = self.plan.dates.len() - 1;
+            self.grows(Table::Dates { table, dict });
+            table as u32
+        });
         let birth = self.add(Op::DateOfText { arg: birth, dates }, Ty::Date);
         let today = self.add(Op::Today, Ty::Date);
         let age = self.add(Op::AgeOn { birth, today }, whole);
@@ -563,7 +568,7 @@ impl<'a> Compiler<'a> {
         self.add(Op::Pattern(Box::new(node)), Ty::Exact { scale: 0, dur: false })
     }
 
-    fn rank(&mut self, rank: &tree::Rank) -> NodeId {
+    pub(crate) fn rank(&mut self, rank: &tree::Rank) -> NodeId {
         use tree::RankKind::*;
         let x = self.expr(&rank.x);
         let x = self.at_rest(x);

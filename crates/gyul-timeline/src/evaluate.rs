@@ -89,7 +89,7 @@ impl Plan {
     }
 
     /// Row nodes that a later layer reads, by their own layer.
-    fn frontier(&self) -> Vec<NodeId> {
+    pub(crate) fn frontier(&self) -> Vec<NodeId> {
         let mut needed = vec![false; self.nodes.len()];
         let mut saved = vec![false; self.nodes.len()];
         let wanted = self.roots().into_iter().chain(self.measures.iter().copied());
@@ -221,20 +221,33 @@ impl Timelines {
 
     /// Runs the layers from `first` on over the blocks; earlier layers must be saved in them.
     pub(crate) fn passes(&self, plan: &Plan, at: Instant, blocks: &mut [BlockState], first: u32) -> Vec<Thresholds> {
+        self.passes_keeping(plan, at, blocks, first, &plan.frontier(), vec![])
+    }
+
+    /// The same, saving the columns of `frontier`; the thresholds of the first ranks are known.
+    pub(crate) fn passes_keeping(
+        &self,
+        plan: &Plan,
+        at: Instant,
+        blocks: &mut [BlockState],
+        first: u32,
+        frontier: &[NodeId],
+        mut thresholds: Vec<Thresholds>,
+    ) -> Vec<Thresholds> {
         let roots = plan.roots();
-        let frontier = plan.frontier();
+        let known = thresholds.len();
         let none = Thresholds::Empty { bool: true, quotient: false };
-        let mut thresholds = vec![none; plan.ranks.len()];
+        thresholds.resize(plan.ranks.len(), none);
         for layer in first..=plan.layers() {
             if layer > 0 {
-                let found: Vec<(usize, Thresholds)> = (0..plan.ranks.len())
+                let found: Vec<(usize, Thresholds)> = (known..plan.ranks.len())
                     .into_par_iter()
                     .filter(|r| plan.ranks[*r].layer == layer)
                     .map(|r| (r, rank_thresholds(plan, &plan.ranks[r], blocks)))
                     .collect();
                 found.into_iter().for_each(|(r, t)| thresholds[r] = t);
             }
-            self.layer(plan, at, blocks, layer, &frontier, &roots, &thresholds);
+            self.layer(plan, at, blocks, layer, frontier, &roots, &thresholds);
         }
         thresholds
     }

@@ -9,6 +9,7 @@
 
 mod agg;
 mod answers;
+mod beside;
 mod block;
 mod changes;
 mod column;
@@ -26,6 +27,7 @@ mod rank_history;
 mod refresh;
 
 pub use answers::{Answers, Bits};
+pub use beside::{Cut, Standing, Wanted};
 pub use compile::Named;
 pub use evaluate::{State, Timelines, ValueColumn, Values};
 pub use history::{Change, History, NoHistory};

@@ -6,7 +6,7 @@ use gyul_model::{Event, Instant, Snapshot, Timeline, Zone};
 use gyul_segment::reference::Reference;
 use gyul_segment::tree::{Expr, Kind, Library};
 use gyul_sim::random::{Rng, instant, library, timelines};
-use gyul_timeline::{Answers, Named, Plan, Timelines};
+use gyul_timeline::{Answers, Named, Plan, Timelines, Wanted};
 
 /// Runs a law for many seeds, or for the one that the environment names.
 fn for_seeds(count: u64, law: impl Fn(u64)) {
@@ -94,6 +94,33 @@ fn batch_equals_the_reference_for_every_splitting_into_buckets() {
             let plan = Plan::compile(&case.library, &fast.data().streams);
             let answers = fast.evaluate(&plan, case.at);
             compare(&fast, &answers, &case, None, &format!("seed {seed}, {buckets} buckets"));
+        }
+    });
+}
+
+#[test]
+fn a_question_beside_a_kept_run_has_the_answer_of_a_run_of_its_own() {
+    for_seeds(60, |seed| {
+        let case = case(seed, zone_of(seed));
+        let fast = Timelines::new(Snapshot::from_timelines(&case.timelines, 3));
+        let streams = &fast.data().streams;
+        let whole = Plan::compile(&case.library, streams);
+        let all = fast.evaluate(&whole, case.at);
+        // The kept run knows half of the segments, and what they share with the others.
+        let mut half = case.library.clone();
+        half.segments.truncate(half.segments.len() / 2);
+        let known = |library: &Library| {
+            let plan = Plan::compile(library, streams);
+            let state = fast.run_keeping(&plan, case.at);
+            (plan, state)
+        };
+        for (base, state) in [known(&half), known(&case.library)] {
+            for s in 0..case.library.segments.len() {
+                let plan = base.beside(&case.library, streams, &[Wanted::Named(Named::Segment(s))]);
+                let found = fast.run_beside(&plan, &base, &state).answers;
+                assert_eq!(found.segments[0], all.segments[s], "seed {seed}: {}", case.library.segments[s].id);
+                assert_eq!(found.population, all.population);
+            }
         }
     });
 }

@@ -4,8 +4,10 @@
 //! gyul-bench-store write --data bench/data/M --dir DIR     # the generator's Parquet into a data directory
 //! gyul-bench-store open --dir DIR --defs bench/workload.yaml
 //! gyul-bench-store first --dir DIR --defs bench/workload.yaml
+//! gyul-bench-store why --dir DIR --defs bench/workload.yaml
 //! ```
 //! `first` loads what the first segment needs alone (orders' instants) and counts it. `open` prints a line of JSON: wall and CPU seconds until everything is loaded and all segments are counted.
+//! `why` asks for 200 customers why they are in each segment, or are not, with everything loaded and counted before.
 
 #[expect(dead_code, reason = "the delta is for the other binary")]
 #[path = "../load.rs"]
@@ -15,6 +17,7 @@ mod meter;
 #[path = "../read.rs"]
 mod read;
 
+use gyul_engine::View;
 use gyul_model::{Column, ColumnData, ColumnKind, Instant, Snapshot, StreamBatch, TextColumn};
 use gyul_store::{Import, Needs, Origin, Store};
 use gyul_timeline::{Plan, Timelines};
@@ -41,7 +44,8 @@ fn run() -> Fallible<()> {
             let orders = Needs::Streams(vec![("order_completed".into(), vec![])]);
             open(Path::new(&flag("--dir")?), Path::new(&flag("--defs")?), &orders, 1)
         }
-        _ => Err("say write, open or first".into()),
+        Some("why") => why(Path::new(&flag("--dir")?), Path::new(&flag("--defs")?)),
+        _ => Err("say write, open, first or why".into()),
     }
 }
 
@@ -123,5 +127,37 @@ fn open(dir: &Path, defs: &Path, needs: &Needs, segments: usize) -> Fallible<()>
     });
     let (events, members) = done?;
     println!("{}", serde_json::json!({ "events": events, "members": members, "cost": cost }));
+    Ok(())
+}
+
+fn why(dir: &Path, defs: &Path) -> Fallible<()> {
+    let text = std::fs::read_to_string(defs)?;
+    let (library, _) = gyul_segment::load(&[("workload".into(), text)], None);
+    let view = View::new(Store::open(dir)?.load(&Needs::All)?, library);
+    let customers: Vec<String> = {
+        let buckets = view.data().buckets.iter();
+        buckets
+            .flat_map(|b| (0..2).filter_map(|i| b.customers.get(i * b.customers.len() / 2)))
+            .map(String::from)
+            .take(200)
+            .collect()
+    };
+    let (_, cost) = meter::measured(|| view.counts(at()));
+    println!("{}", serde_json::json!({ "counts": cost }));
+    for segment in view.library().segments.iter() {
+        let mut walls = vec![];
+        for customer in &customers {
+            let (found, cost) = meter::measured(|| view.why(&segment.id, customer, at()));
+            found.map_err(|e| format!("{} is not found", e.name))?;
+            walls.push(cost["wall"].as_f64().unwrap_or(f64::NAN) * 1000.0);
+        }
+        walls.sort_by(f64::total_cmp);
+        let mean = walls.iter().sum::<f64>() / walls.len() as f64;
+        let (median, most) = (walls[walls.len() / 2], walls[walls.len() - 1]);
+        println!(
+            "{}",
+            serde_json::json!({ "why": segment.id, "ms": { "mean": mean, "median": median, "most": most } })
+        );
+    }
     Ok(())
 }

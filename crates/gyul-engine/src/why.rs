@@ -8,6 +8,7 @@ use gyul_segment::reference::{Number, Ranks, Reference, Threshold, Val};
 use gyul_segment::tree::{Expr, Kind, Library, Rank};
 use gyul_timeline::{Cut, Named, NodeId, Standing, Wanted};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// How far ahead the next change is looked for: two years.
 const HORIZON: i64 = 2 * 366 * gyul_model::MICROS_DAY;
@@ -37,6 +38,8 @@ impl View {
         let ranks = ranks(&self.library, what);
         let wanted: Vec<Wanted> = ranks.iter().map(|r| Wanted::Rank(r)).chain([Wanted::Named(named)]).collect();
         let plan = self.plan.beside(&self.library, &self.data().streams, &wanted);
+        let state =
+            if state.has_ranks(&plan) { state } else { Arc::new(self.timelines.run_beside(&plan, &self.plan, &state)) };
         let compared = |(rank, node): (&&Rank, &NodeId)| {
             let standing = self.timelines.standing(&plan, &state, *node, number)?;
             Some((std::ptr::from_ref(*rank), standing))
@@ -77,19 +80,38 @@ struct Everybody {
 impl Ranks for Everybody {
     fn rank(&self, rank: &Rank, x: &Val) -> (Option<Val>, Option<Threshold>) {
         let Some(standing) = self.standings.get(&std::ptr::from_ref(rank)) else { return (None, None) };
-        let like_own = |n: Number| if matches!(x, Val::Dur(_)) { Val::Dur(n) } else { Val::Num(n) };
         let value = match &standing.rank {
             Some(Value::Bool(b)) => Some(Val::Bool(*b)),
             Some(Value::Num(d)) => Some(Val::Num((*d).into())),
             _ => None,
         };
         let threshold = match standing.cut {
-            Some(Cut::Exact(d)) => Some(Threshold::Value(like_own(d.into()))),
-            Some(Cut::Instant(t)) => Some(Threshold::Value(Val::Instant(t.0))),
-            Some(Cut::Real(r)) if matches!(x, Val::Instant(_)) => Some(Threshold::Value(Val::Instant(r as i64))),
-            Some(Cut::Real(r)) => Number::quotient(r).map(|n| Threshold::Value(like_own(n))),
+            Some(cut) => shown(cut, standing.own, x).map(Threshold::Value),
             None => Some(Threshold::Below { below: standing.below as usize, of: standing.of as usize }),
         };
         (value, threshold)
+    }
+}
+
+/// What `x` was compared with, where `own` stood for it.
+fn shown(cut: Cut, own: Cut, x: &Val) -> Option<Val> {
+    let number = |c: Cut| match c {
+        Cut::Exact(d) => Some(d.into()),
+        Cut::Real(r) => Number::quotient(r),
+        Cut::Instant(t) => Some(Number::whole(t.0)),
+    };
+    let (cut, own) = (number(cut)?, number(own)?);
+    let moved = |x: Number| match x {
+        Number::Exact { .. } => cut.plus(x.minus(own)?),
+        Number::Quotient(_) => Some(cut),
+    };
+    match x {
+        Val::Num(n) => Some(Val::Num(moved(*n)?)),
+        Val::Dur(n) => Some(Val::Dur(moved(*n)?)),
+        Val::Instant(_) => Some(Val::Instant(match cut {
+            Number::Exact { mantissa, .. } => mantissa as i64,
+            Number::Quotient(r) => r as i64,
+        })),
+        _ => None,
     }
 }

@@ -26,7 +26,9 @@ pub enum Wanted<'a> {
 pub struct Standing {
     /// The rank's own value.
     pub rank: Option<Value>,
-    /// What the customer's value was compared with.
+    /// The customer's value as it was compared: of `now - y` it is `-y`, which stands still.
+    pub own: Cut,
+    /// What it was compared with.
     pub cut: Option<Cut>,
     /// How many are below; counted for quintiles and percentiles alone.
     pub below: u64,
@@ -91,6 +93,21 @@ impl Plan {
 }
 
 impl State {
+    /// Whether everything is at hand that a rank compares.
+    fn has(&self, rank: &RankNode) -> bool {
+        let saved = |id: NodeId| self.blocks.first().is_none_or(|b| b.saved.contains_key(&id));
+        saved(rank.x) && rank.among.is_none_or(saved)
+    }
+
+    /// Whether all ranks among the measures of a plan beside are known: those that a definition names but that
+    /// cannot matter to it are not.
+    pub fn has_ranks(&self, plan: &Plan) -> bool {
+        plan.measures.iter().all(|m| match plan.nodes[*m as usize].op {
+            Op::Rank(r) => (r as usize) < self.thresholds.len() && self.has(&plan.ranks[r as usize]),
+            _ => true,
+        })
+    }
+
     /// Bytes of the columns and answers that it holds, about.
     pub fn bytes(&self) -> usize {
         let column = |c: &Arc<Col>| match &**c {
@@ -142,8 +159,10 @@ impl Timelines {
             block
         };
         let mut blocks: Vec<BlockState> = state.blocks.par_iter().map(beside).collect();
+        let known = (0..state.thresholds.len()).map(|r| state.has(&plan.ranks[r]).then(|| state.thresholds[r].clone()));
+        let known = known.collect();
         let frontier: Vec<NodeId> = plan.frontier().into_iter().filter(|id| asked[*id as usize]).collect();
-        let thresholds = self.passes_keeping(plan, at, &mut blocks, 0, &frontier, state.thresholds.clone());
+        let thresholds = self.passes_keeping(plan, at, &mut blocks, 0, &frontier, known);
         let answers = self.collect(plan, at, &blocks);
         State { answers, blocks, thresholds }
     }
@@ -163,7 +182,7 @@ impl Timelines {
             return None;
         }
         let ty = plan.nodes[node.x as usize].ty;
-        let cut = |key: i64| match ty {
+        let cut_of = |key: i64| match ty {
             Ty::Exact { scale, .. } => Cut::Exact(Decimal::new(key, scale)),
             Ty::Instant => Cut::Instant(Instant(key)),
             _ => Cut::Real(key_real(key)),
@@ -182,7 +201,7 @@ impl Timelines {
             let add = |a: (u64, u64, i128), b: (u64, u64, i128)| (a.0 + b.0, a.1 + b.1, a.2 + b.2);
             state.blocks.par_iter().with_min_len(32).map(part).reduce(|| (0, 0, 0), add)
         };
-        let answer = |rank: Option<Value>, cut: Option<Cut>| Standing { rank, cut, below: 0, of: 0 };
+        let answer = |rank: Option<Value>, cut: Option<Cut>| Standing { rank, own: cut_of(own), cut, below: 0, of: 0 };
         let truth = |b: bool| Some(Value::Bool(b));
         let mean = || match ty {
             Ty::Exact { .. } | Ty::Instant => {
@@ -197,20 +216,20 @@ impl Timelines {
         };
         Some(match thresholds {
             Thresholds::Empty { .. } => return None,
-            Thresholds::AtLeast(t) => answer(truth(own >= *t), Some(cut(*t))),
-            Thresholds::AtMost(t) => answer(truth(own <= *t), Some(cut(*t))),
+            Thresholds::AtLeast(t) => answer(truth(own >= *t), Some(cut_of(*t))),
+            Thresholds::AtMost(t) => answer(truth(own <= *t), Some(cut_of(*t))),
             Thresholds::Above(t) => answer(truth(own > *t), Some(mean())),
             Thresholds::Below(t) => answer(truth(own < *t), Some(mean())),
             Thresholds::Quintile(cuts) => {
                 let (of, below, _) = crowd();
                 let quintile = 1 + cuts.iter().filter(|c| own > **c).count() as i64;
-                Standing { rank: Some(Value::Num(Decimal::new(quintile, 0))), cut: None, below, of }
+                Standing { rank: Some(Value::Num(Decimal::new(quintile, 0))), own: cut_of(own), cut: None, below, of }
             }
             Thresholds::Percentile(all) => {
                 let below = all.partition_point(|a| *a < own) as u64;
                 let of = all.len() as u64;
                 let rank = Decimal::from_f64(100.0 * below as f64 / of as f64).map(Value::Num);
-                Standing { rank, cut: None, below, of }
+                Standing { rank, own: cut_of(own), cut: None, below, of }
             }
         })
     }

@@ -224,7 +224,7 @@ impl Timelines {
         self.passes_keeping(plan, at, blocks, first, &plan.frontier(), vec![])
     }
 
-    /// The same, saving the columns of `frontier`; the thresholds of the first ranks are known.
+    /// The same, saving the columns of `frontier`; thresholds of some ranks may be known.
     pub(crate) fn passes_keeping(
         &self,
         plan: &Plan,
@@ -232,17 +232,18 @@ impl Timelines {
         blocks: &mut [BlockState],
         first: u32,
         frontier: &[NodeId],
-        mut thresholds: Vec<Thresholds>,
+        known: Vec<Option<Thresholds>>,
     ) -> Vec<Thresholds> {
         let roots = plan.roots();
-        let known = thresholds.len();
         let none = Thresholds::Empty { bool: true, quotient: false };
+        let is_known: Vec<bool> = (0..plan.ranks.len()).map(|r| known.get(r).is_some_and(Option::is_some)).collect();
+        let mut thresholds: Vec<Thresholds> = known.into_iter().map(|t| t.unwrap_or(none.clone())).collect();
         thresholds.resize(plan.ranks.len(), none);
         for layer in first..=plan.layers() {
             if layer > 0 {
-                let found: Vec<(usize, Thresholds)> = (known..plan.ranks.len())
+                let found: Vec<(usize, Thresholds)> = (0..plan.ranks.len())
                     .into_par_iter()
-                    .filter(|r| plan.ranks[*r].layer == layer)
+                    .filter(|r| plan.ranks[*r].layer == layer && !is_known[*r])
                     .map(|r| (r, rank_thresholds(plan, &plan.ranks[r], blocks)))
                     .collect();
                 found.into_iter().for_each(|(r, t)| thresholds[r] = t);

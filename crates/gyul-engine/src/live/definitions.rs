@@ -102,44 +102,62 @@ pub fn file(kind: DefKind, id: &str) -> String {
 }
 
 /// A definition file taken apart: one text for each definition, with the comments before it, and one for the rest.
+/// A file of another form than that stays whole, as a `common` one without an id.
 pub fn split(text: &str) -> Vec<(DefKind, String, String)> {
+    let parts = take_apart(text);
+    let count = |files: &[(String, String)]| {
+        let (l, problems) = gyul_segment::load(files, None);
+        (l.segments.len(), l.partitions.len(), l.measures.len(), problems.len())
+    };
+    let files: Vec<(String, String)> =
+        parts.iter().enumerate().map(|(i, (_, _, text))| (format!("{i}.yaml"), text.clone())).collect();
+    let mut ids: Vec<(DefKind, &str)> = parts.iter().map(|(kind, id, _)| (*kind, id.as_str())).collect();
+    ids.sort_unstable();
+    let clear = ids.iter().all(|(kind, id)| *kind == DefKind::Common || !id.is_empty());
+    let (parts_said, whole_said) = (count(&files), count(&[("whole.yaml".into(), text.into())]));
+    match clear && ids.windows(2).all(|w| w[0] != w[1]) && parts_said.3 <= whole_said.3 && parts_said == whole_said {
+        true => parts,
+        false => vec![(DefKind::Common, String::new(), text.to_string())],
+    }
+}
+
+fn take_apart(text: &str) -> Vec<(DefKind, String, String)> {
     let mut out: Vec<(DefKind, String, String)> = vec![];
     let mut rest = String::new();
     let mut list: Option<(&str, DefKind)> = None;
     let mut comments = String::new();
     for line in text.lines() {
         let trimmed = line.trim_start();
-        let top =
-            !line.starts_with(' ') && !trimmed.is_empty() && !trimmed.starts_with('#') && !trimmed.starts_with('-');
-        if top {
+        let indent = line.len() - trimmed.len();
+        let comment = trimmed.starts_with('#');
+        if indent == 0 && !trimmed.is_empty() && !comment && !trimmed.starts_with('-') {
             let key = trimmed.split(':').next().unwrap_or("");
             list = DefKind::of_key(key).filter(|_| trimmed.trim_end().ends_with(':')).map(|k| (key, k));
             comments.clear();
             if list.is_none() {
-                rest.push_str(line);
-                rest.push('\n');
+                rest.push_str(&format!("{line}\n"));
             }
             continue;
         }
         let Some((key, kind)) = list else {
-            rest.push_str(line);
-            rest.push('\n');
+            rest.push_str(&format!("{line}\n"));
             continue;
         };
-        let indent = line.len() - trimmed.len();
-        match trimmed.strip_prefix("- id:").filter(|_| indent <= 2) {
-            Some(id) => {
-                let id = id.split('#').next().unwrap_or("").trim().trim_matches(['"', '\'']).to_string();
-                out.push((kind, id, format!("version: 1\n{key}:\n{comments}{line}\n")));
-                comments.clear();
+        if indent <= 2 && !trimmed.is_empty() && !comment {
+            // An item of a list, or a name with its value.
+            let id = match trimmed.strip_prefix("- ") {
+                Some(item) => id_in(item),
+                None => trimmed.split(':').next().unwrap_or("").to_string(),
+            };
+            out.push((kind, id, format!("version: 1\n{key}:\n{comments}{line}\n")));
+            comments.clear();
+        } else if comment && indent <= 2 {
+            comments.push_str(&format!("{line}\n"));
+        } else if let Some((_, id, text)) = out.last_mut() {
+            if id.is_empty() && indent == 4 {
+                *id = id_in(trimmed);
             }
-            None if trimmed.starts_with('#') && indent <= 2 => comments.push_str(&format!("{line}\n")),
-            None => {
-                if let Some((_, _, text)) = out.last_mut() {
-                    text.push_str(line);
-                    text.push('\n');
-                }
-            }
+            text.push_str(&format!("{line}\n"));
         }
     }
     let says_something = |l: &str| !l.trim().is_empty() && !l.starts_with('#') && !l.starts_with("version:");
@@ -149,10 +167,46 @@ pub fn split(text: &str) -> Vec<(DefKind, String, String)> {
     out
 }
 
+/// The id that a line gives: `id: vip`, `{ id: vip, when: … }`.
+fn id_in(line: &str) -> String {
+    let line = line.trim_start_matches(['{', ' ']);
+    let value = line.strip_prefix("id:").unwrap_or("");
+    value.split([',', '}', '#']).next().unwrap_or("").trim().trim_matches(['"', '\'']).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::library::starter;
+
+    #[test]
+    fn every_form_of_a_file_keeps_its_definitions() {
+        let text = "version: 1
+events:
+  order: { event: order_completed }
+measures:
+  # What they spent.
+  spent: sum(order.total, last 30d)
+  - { id: n, value: count(order) }
+segments:
+  - { id: a, when: spent > 5 }
+  # Two lines.
+  - name: { en: B }
+    id: b
+    when: count(order) >= 2
+";
+        let listed = text.replace("  - { id: n, value: count(order) }\n", "");
+        let parts = split(&listed);
+        let ids: Vec<(DefKind, &str)> = parts.iter().map(|(k, id, _)| (*k, id.as_str())).collect();
+        use DefKind::*;
+        assert_eq!(ids, [(Measure, "spent"), (Segment, "a"), (Segment, "b"), (Common, "")]);
+        assert!(parts[2].2.contains("# Two lines."));
+        // What is no good is kept whole, for somebody to mend.
+        for odd in [text, "segments: [{ id: a, when: x }]", "segments:\n  - when: 1\n", "\u{0}"] {
+            let parts = split(odd);
+            assert!(parts.len() == 1 && parts[0].0 == Common && parts[0].2.trim() == odd.trim(), "{odd}: {parts:?}");
+        }
+    }
 
     #[test]
     fn the_starter_library_taken_apart_means_the_same() {

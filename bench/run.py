@@ -67,7 +67,7 @@ def alone(binary, data, raw, tag, by_hand):
         put = lambda r, rep=0: f.write(json.dumps(dict(tag=tag, spec="gyul", block=r["id"].split()[0], q=r["id"], rep=rep, phase="alone", **{k: v for k, v in r.items() if k != "id"})) + "\n")
         load = json.loads(p.stdout.readline()); put(load)
         for rep in range(4):
-            for q in ("s03", "history s01", "history s06", "history s16", "history s04", "fork", "refresh"): put(ask(q), rep)
+            for q in ("s03", "keep s03", "beside s03", "history s01", "history s06", "history s16", "history s04", "fork", "refresh"): put(ask(q), rep)
     p.stdin.write("quit\n"); p.stdin.close(); p.wait()
 
 

@@ -23,8 +23,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Args {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Args, Box<ApiError>> {
         let (ko, en) = ("쿼리를 읽을 수 없습니다.", "the query cannot be read.");
-        let query = Query::<HashMap<String, String>>::from_request_parts(parts, state).await;
-        Ok(Args(query.map_err(|_| ApiError::bad("bad_query", ko, en))?.0))
+        let query = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let pairs = query.map_err(|_| ApiError::bad("bad_query", ko, en))?.0;
+        let mut args = HashMap::with_capacity(pairs.len());
+        for (name, value) in pairs {
+            if args.insert(name, value).is_some() {
+                let (ko, en) =
+                    ("같은 매개변수가 두 번 있습니다. 한 번만 적으세요.", "a parameter is there twice. Say it once.");
+                return Err(ApiError::bad("repeated_parameter", ko, en));
+            }
+        }
+        Ok(Args(args))
     }
 }
 

@@ -418,10 +418,13 @@ pub struct Import {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// IANA name.
+    #[schema(min_length = 1, max_length = 100)]
     pub zone: String,
     /// ISO 4217.
+    #[schema(min_length = 3, max_length = 3)]
     pub currency: String,
     /// Events older than this are dropped; for ever if absent.
     pub retention_days: Option<u32>,

@@ -147,7 +147,7 @@ async fn admit(
         remember_use(app, caller);
     }
     if let Some(limit) = endpoint.body_max {
-        request = whole_body(app, request, limit).await?;
+        request = whole_body(app, request, limit, endpoint.body.is_some()).await?;
     }
     request.extensions_mut().insert(Ip(ip));
     if let Some(caller) = &caller {
@@ -275,7 +275,7 @@ pub fn remember_use(app: &Arc<App>, caller: &Caller) {
 }
 
 /// The body in memory and decompressed, within its limit and in time.
-async fn whole_body(app: &App, request: Request, limit: usize) -> ApiResult<Request> {
+async fn whole_body(app: &App, request: Request, limit: usize, needed: bool) -> ApiResult<Request> {
     let (mut parts, body) = request.into_parts();
     let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|n| n > limit as u64) {
@@ -295,10 +295,14 @@ async fn whole_body(app: &App, request: Request, limit: usize) -> ApiResult<Requ
         }
         Ok(Ok(body)) => body.to_bytes(),
     };
+    if needed && bytes.is_empty() {
+        let (ko, en) = ("요청 본문이 비어 있습니다.", "the body is empty.");
+        return Err(ApiError::bad("body_empty", ko, en));
+    }
     let encoding = parts.headers.remove(header::CONTENT_ENCODING);
     let encoding = encoding.as_ref().map(|v| v.to_str().unwrap_or("?")).filter(|e| !e.eq_ignore_ascii_case("identity"));
     let bytes = match encoding {
-        Some(encoding) if !bytes.is_empty() => {
+        Some(encoding) => {
             let inflated = inflate(encoding, &bytes, limit).map_err(|e| match e {
                 Inflate::TooLarge => ApiError::too_large(limit),
                 Inflate::Broken => ApiError::bad(

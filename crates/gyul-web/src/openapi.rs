@@ -49,9 +49,9 @@ fn operation(e: &Endpoint) -> Value {
         .split('{')
         .skip(1)
         .filter_map(|p| p.split('}').next())
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": path_schema(name) }));
     let in_query = e.query.iter().map(|p| {
-        json!({ "name": p.name, "in": "query", "required": p.required, "description": p.en, "schema": { "type": p.kind } })
+        json!({ "name": p.name, "in": "query", "required": p.required, "description": p.en, "schema": p.kind.schema() })
     });
     let mut parameters: Vec<Value> = in_path.chain(in_query).collect();
     if e.method == axum::http::Method::POST && e.body_max.is_some() && matches!(e.access, Access::Roles(_)) {
@@ -90,10 +90,23 @@ fn operation(e: &Endpoint) -> Value {
     out
 }
 
+fn path_schema(name: &str) -> Value {
+    match name {
+        "email" => json!({ "type": "string", "pattern": EMAIL, "maxLength": 254 }),
+        "kind" => json!({ "type": "string", "enum": ["segments", "partitions"] }),
+        "decision" | "number" => json!({ "type": "integer", "minimum": 0 }),
+        "name" => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 64 }),
+        _ => json!({ "type": "string", "minLength": 1, "maxLength": 200 }),
+    }
+}
+
+const EMAIL: &str = r"^[^@\s]+@[^@\s]+$";
+
 fn content(body: &Body) -> Value {
     let schema = match &body.shape {
         Some(shape) => json!({ "schema": shape.schema }),
-        None => json!({ "schema": { "type": "string" } }),
+        // Text or bytes of their own syntax.
+        None => json!({}),
     };
     json!({ body.media: schema })
 }

@@ -3,11 +3,12 @@
 
 use crate::access::Role;
 use crate::app::App;
+use crate::args::LIMIT_MAX;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, on};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
@@ -49,11 +50,36 @@ impl Access {
 /// A parameter of a query.
 pub struct Param {
     pub name: &'static str,
-    /// As in JSON schema: `string`, `integer`, `boolean`.
-    pub kind: &'static str,
+    pub kind: Kind,
     pub required: bool,
     pub en: &'static str,
 }
+
+/// What a parameter can be.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    /// Of so many characters.
+    Text(usize, usize),
+    /// From so much on.
+    Whole(u64),
+    /// 1 to 1000.
+    Limit,
+    Instant,
+}
+
+impl Kind {
+    pub fn schema(self) -> Value {
+        match self {
+            Kind::Text(min, max) => json!({ "type": "string", "minLength": min, "maxLength": max }),
+            Kind::Whole(min) => json!({ "type": "integer", "minimum": min, "maximum": i64::MAX }),
+            Kind::Limit => json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": 100 }),
+            Kind::Instant => json!({ "type": "string", "format": "date-time" }),
+        }
+    }
+}
+
+/// Names and ids.
+pub const NAME: Kind = Kind::Text(1, 200);
 
 /// A schema with all that it refers to.
 #[derive(Clone)]
@@ -67,12 +93,12 @@ impl Shape {
         let name = T::name().to_string();
         let mut parts = vec![(name.clone(), T::schema())];
         T::schemas(&mut parts);
-        Shape { schema: serde_json::json!({ "$ref": format!("#/components/schemas/{name}") }), parts }
+        Shape { schema: json!({ "$ref": format!("#/components/schemas/{name}") }), parts }
     }
 
     pub fn page_of<T: ToSchema>() -> Shape {
         let one = Shape::of::<T>();
-        let schema = serde_json::json!({
+        let schema = json!({
             "type": "object",
             "required": ["items", "next"],
             "properties": {
@@ -167,21 +193,21 @@ impl Endpoint {
         self
     }
 
-    pub fn query(mut self, name: &'static str, kind: &'static str, en: &'static str) -> Endpoint {
+    pub fn query(mut self, name: &'static str, kind: Kind, en: &'static str) -> Endpoint {
         self.query.push(Param { name, kind, required: false, en });
         self
     }
 
-    pub fn needs(mut self, name: &'static str, kind: &'static str, en: &'static str) -> Endpoint {
+    pub fn needs(mut self, name: &'static str, kind: Kind, en: &'static str) -> Endpoint {
         self.query.push(Param { name, kind, required: true, en });
         self
     }
 
     /// `limit` and `cursor`.
     pub fn paged<T: ToSchema>(self) -> Endpoint {
-        self.gives_page::<T>().query("limit", "integer", "How many at most, 1 to 1000; 100 if absent.").query(
+        self.gives_page::<T>().query("limit", Kind::Limit, "How many at most.").query(
             "cursor",
-            "string",
+            Kind::Text(1, 1000),
             "The `next` of the page before.",
         )
     }

@@ -150,9 +150,11 @@ struct KeyView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewKey {
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
     role: Role,
     /// RFC 3339; never if absent.
+    #[schema(format = DateTime)]
     expires: Option<String>,
 }
 
@@ -230,10 +232,12 @@ struct UserView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewUser {
+    #[schema(pattern = r"^[^@\s]+@[^@\s]+$", max_length = 254)]
     email: String,
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
     role: Role,
-    /// At least ten characters.
+    #[schema(min_length = 10, max_length = 300)]
     password: String,
 }
 
@@ -364,9 +368,11 @@ struct SourceView {
 struct NewSource {
     kind: SourceKind,
     /// What the shop signs with, or sends: at least 8 characters.
+    #[schema(min_length = 8, max_length = 500)]
     secret: String,
     /// In front of its customers' ids, for workspaces that unite several shops; none if absent.
     #[serde(default)]
+    #[schema(max_length = 200)]
     prefix: String,
 }
 

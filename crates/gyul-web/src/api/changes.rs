@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::{Change, DefKind};
 use crate::problem::{ApiError, ApiResult};
-use crate::table::{Endpoint, PEOPLE, Table};
+use crate::table::{Endpoint, Kind, NAME, PEOPLE, Table};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -24,9 +24,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub fn add(table: &mut Table) {
     let filters = |e: Endpoint| {
-        e.query("from", "integer", "The first offset wanted; from now on if absent.")
-            .query("segment", "string", "Only this segment.")
-            .query("partition", "string", "Only this partition.")
+        e.query("from", Kind::Whole(0), "The first offset wanted; from now on if absent.")
+            .query("segment", NAME, "Only this segment.")
+            .query("partition", NAME, "Only this partition.")
     };
     table.at(
         filters(Endpoint::get("/v1/changes", "streamChanges", "changes", PEOPLE))
@@ -40,7 +40,7 @@ pub fn add(table: &mut Table) {
                 "들어오고 나간 고객",
                 "Changes from an offset on; `next` is always there: ask again with it as `from`",
             )
-            .query("limit", "integer", "How many at most, 1 to 1000; 100 if absent.")
+            .query("limit", Kind::Limit, "How many at most.")
             .gives_page::<Change>(),
         list,
     );

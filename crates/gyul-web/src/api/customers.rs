@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::*;
 use crate::problem::{ApiError, ApiResult};
-use crate::table::{EDIT, Endpoint, OWNER, PEOPLE, Table};
+use crate::table::{EDIT, Endpoint, Kind, OWNER, PEOPLE, Table};
 use axum::extract::{Path, State};
 use bytes::Bytes;
 use gyul_model::Instant;
@@ -19,8 +19,8 @@ pub fn add(table: &mut Table) {
     table.at(
         Endpoint::get("/api/v1/customers", "searchCustomers", tag, PEOPLE)
             .says("고객을 찾습니다", "Searches customers by the beginning of an id, address, phone number or name")
-            .needs("search", "string", "At least two characters.")
-            .query("limit", "integer", "How many at most, 1 to 1000; 100 if absent.")
+            .needs("search", Kind::Text(2, 100), "At least two characters.")
+            .query("limit", Kind::Limit, "How many at most.")
             .gives_page::<CustomerHead>(),
         search,
     );
@@ -125,6 +125,7 @@ async fn why(State(app): Shared, Path((id, kind, definition)): Path<(String, Str
 #[serde(deny_unknown_fields)]
 struct Merge {
     /// Any identifier of the other customer.
+    #[schema(min_length = 1, max_length = 200)]
     from: String,
 }
 

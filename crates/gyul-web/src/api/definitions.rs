@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::*;
 use crate::problem::{ApiError, ApiResult};
-use crate::table::{EDIT, Endpoint, NUMBERS, PEOPLE, Table};
+use crate::table::{EDIT, Endpoint, Kind, NAME, NUMBERS, PEOPLE, Table};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -25,7 +25,7 @@ pub fn add(table: &mut Table) {
     table.at(
         Endpoint::get("/api/v1/overlap", "overlap", "definitions", NUMBERS)
             .says("세그먼트끼리 겹치는 고객 수", "How many customers are in each pair of segments")
-            .needs("segments", "string", "2 to 50 ids with commas between.")
+            .needs("segments", Kind::Text(3, 10_000), "2 to 50 ids with commas between.")
             .gives_page::<Overlap>(),
         overlap,
     );
@@ -105,7 +105,7 @@ fn kind(table: &mut Table, kind: DefKind, things: &str, thing: &str) {
     table.at(
         Endpoint::get(format!("{one}/members"), format!("list{thing}Members"), tag, PEOPLE)
             .says("속한 고객들", "Members in the order of their ids")
-            .query("class", "string", class)
+            .query("class", NAME, class)
             .paged::<Member>(),
         move |State(app): Shared, Path(id): Path<String>, args: Args| async move {
             let (of, limit) = (members_of(kind, id, &args)?, args.limit()?);
@@ -117,10 +117,10 @@ fn kind(table: &mut Table, kind: DefKind, things: &str, thing: &str) {
     table.at(
         Endpoint::get(format!("{one}/history"), format!("get{thing}History"), tag, NUMBERS)
             .says("크기의 변화", "The size over time, also from before the definition was written")
-            .query("class", "string", class)
-            .query("from", "string", "RFC 3339; 90 days before `until` if absent.")
-            .query("until", "string", "RFC 3339; now if absent.")
-            .query("days", "integer", "Days between points; 1 if absent. At most 2000 points.")
+            .query("class", NAME, class)
+            .query("from", Kind::Instant, "90 days before `until` if absent.")
+            .query("until", Kind::Instant, "Now if absent.")
+            .query("days", Kind::Whole(1), "Days between points; 1 if absent. At most 2000 points.")
             .gives_page::<SizeAt>(),
         move |State(app): Shared, Path(id): Path<String>, args: Args| async move {
             let of = members_of(kind, id, &args)?;

@@ -8,6 +8,7 @@ use crate::table::{EDIT, Endpoint, NUMBERS, PEOPLE, Table};
 use axum::extract::{Path, State};
 use bytes::Bytes;
 use serde::Deserialize;
+use std::collections::HashMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -87,7 +88,7 @@ async fn quarantine(State(app): Shared, args: Args) -> ApiResult {
 
 async fn mend(State(app): Shared, Path(number): Path<String>, body: Bytes) -> ApiResult {
     let number = number.parse().map_err(|_| ApiError::not_found())?;
-    let _: serde::de::IgnoredAny = args::body(&body)?;
+    let _: HashMap<String, serde::de::IgnoredAny> = args::body(&body)?;
     let content = args::text(&body)?.to_string();
     app.ask(move |b| b.mend(number, &content)).await?;
     Ok(super::done())

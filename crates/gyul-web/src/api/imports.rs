@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::Import;
 use crate::problem::{ApiError, ApiResult};
-use crate::table::{EDIT, Endpoint, NUMBERS, Table};
+use crate::table::{EDIT, Endpoint, NAME, NUMBERS, Table};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -23,7 +23,7 @@ pub fn add(table: &mut Table) {
                 "파일을 올려 가져옵니다",
                 "Uploads a file (CSV, Excel, Parquet, JSON lines; also compressed) and imports it",
             )
-            .needs("name", "string", "The file's name: its ending tells the format.")
+            .needs("name", NAME, "The file's name: its ending tells the format.")
             .takes_media("application/octet-stream")
             .gives::<Import>()
             .status(202)

@@ -6,7 +6,7 @@ use crate::backend::Incoming;
 use crate::data::{Ack, Rejected};
 use crate::guard::{self, Caller, Ip};
 use crate::problem::{ApiError, ApiResult, lang_of};
-use crate::table::{Endpoint, OPEN, SEND, Table};
+use crate::table::{Endpoint, NAME, OPEN, SEND, Table};
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -55,7 +55,7 @@ pub fn add(table: &mut Table) {
                 "Takes events: an object, an array or one a line. `{\"customer\": \"C1\", \"name\": \"Order Completed\", \
                  \"ts\": \"2026-11-22T15:04:05+09:00\", \"id\": \"…\", \"props\": {…}}`; instead of `customer`, `who` names kinds",
             )
-            .query("key", "string", "The key, for senders that cannot set headers.")
+            .query("key", NAME, "The key, for senders that cannot set headers.")
             .takes_json(json!({ "type": ["object", "array"] }))
             .gives::<Taken>()
             .body_max(max)
@@ -64,8 +64,8 @@ pub fn add(table: &mut Table) {
     );
     let ga4_endpoint = |path: &str, id: &str| {
         Endpoint::post(path, id, tag, SEND)
-            .query("api_secret", "string", "The key, as Google's senders give it.")
-            .query("measurement_id", "string", "Not used.")
+            .query("api_secret", NAME, "The key, as Google's senders give it.")
+            .query("measurement_id", NAME, "Not used.")
             .takes_json(json!({ "type": "object" }))
             .body_max(max)
             .hot()

@@ -139,3 +139,19 @@ fn nobody_listens_to_the_world_without_a_key() {
     serve_until(fake, options(), |s| token = s.setup_token.clone(), async {}).unwrap();
     assert!(token.is_some(), "there is a key but no owner yet");
 }
+
+/// For trying clients by hand, such as schemathesis: serves the backend in memory until its standard input ends.
+/// `cargo test -p gyul-web by_hand -- --ignored --nocapture`
+#[test]
+#[ignore = "serves until its input ends"]
+fn by_hand() {
+    let mut server = Server::start(|o| {
+        o.hot_rate = Rate { per_second: 1e6, burst: 1e6 };
+        (o.api_rate, o.stranger_rate) = (o.hot_rate, o.hot_rate);
+    });
+    println!("http://{} {}", server.address, server.key);
+    let _ = std::io::stdin().read_to_end(&mut vec![]);
+    let (messages, rejects) = server.fake.with(|s| (s.messages.len(), s.rejects.len()));
+    println!("{messages} messages, {rejects} rejects");
+    server.stop();
+}

@@ -96,7 +96,7 @@ fn path_schema(name: &str) -> Value {
         "kind" => json!({ "type": "string", "enum": ["segments", "partitions"] }),
         "decision" | "number" => json!({ "type": "integer", "minimum": 0 }),
         "name" => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": 64 }),
-        _ => json!({ "type": "string", "minLength": 1, "maxLength": 200 }),
+        _ => json!({ "type": "string", "minLength": 1 }),
     }
 }
 

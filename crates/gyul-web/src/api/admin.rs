@@ -395,7 +395,7 @@ async fn put_source(State(app): Shared, Path(name): Path<String>, body: Bytes) -
         let (ko, en) = ("이름은 영문자, 숫자, -, _로 64자까지입니다.", "a name has up to 64 letters, digits, - and _.");
         return Err(ApiError::bad("bad_name", ko, en));
     }
-    if new.secret.len() < 8 || new.secret.len() > 500 {
+    if !(8..=500).contains(&new.secret.chars().count()) {
         let (ko, en) = ("secret은 8자 이상, 500자 이하여야 합니다.", "secret has 8 to 500 characters.");
         return Err(ApiError::bad("bad_secret", ko, en));
     }

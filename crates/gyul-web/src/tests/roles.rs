@@ -121,3 +121,32 @@ async fn the_document_has_every_endpoint_and_all_that_it_refers_to() {
         assert!(document["components"]["schemas"][name].is_object(), "no schema {name}");
     }
 }
+
+/// Of `docs/reference/api.md`, kept as it is in the code.
+#[test]
+fn the_reference_lists_every_endpoint_with_its_roles() {
+    use std::fmt::Write;
+    let mut lines = String::from("\n| | path | roles | |\n| --- | --- | --- | --- |\n");
+    for e in &api::table().endpoints {
+        let roles = match e.access {
+            Access::Open => "anybody".to_string(),
+            Access::Signed => "signed".to_string(),
+            Access::Roles(roles) | Access::Ingest(roles) if roles.len() < Role::ALL.len() => {
+                let names = roles.iter().map(|r| serde_json::to_value(r).unwrap().as_str().unwrap().to_string());
+                names.collect::<Vec<_>>().join(", ")
+            }
+            _ => "all".to_string(),
+        };
+        let words = e.en.split(". ").next().unwrap().split("; ").next().unwrap().replace('|', "\\|");
+        writeln!(lines, "| {} | `{}` | {roles} | {words} |", e.method, e.path).unwrap();
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/api.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let mark = "cargo test -p gyul-web reference -->\n";
+    let (head, table) = page.split_once(mark).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, format!("{head}{mark}{lines}")).unwrap();
+        return;
+    }
+    assert_eq!(table, lines, "the page is behind the code: UPDATE_DOCS=1 cargo test -p gyul-web reference");
+}

@@ -48,6 +48,10 @@ pub struct Version {
     pub by: String,
     /// `None`: taken out.
     pub text: Option<String>,
+    /// Its place in the log.
+    pub seq: u64,
+    /// Membership follows it; before, it is still being computed.
+    pub in_force: bool,
 }
 
 /// Every definition by kind and id.
@@ -57,11 +61,31 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    pub fn put(&mut self, kind: DefKind, id: &str, text: Option<String>, by: &str, at: Instant) -> u32 {
+    /// Adds a version that is in force at once. Gives its number.
+    pub fn put(&mut self, kind: DefKind, id: &str, text: Option<String>, by: &str, (seq, at): (u64, Instant)) -> u32 {
         let versions = self.all.entry((kind, id.to_string())).or_default();
         let version = versions.len() as u32 + 1;
-        versions.push(Version { version, at, by: by.to_string(), text });
+        versions.push(Version { version, at, by: by.to_string(), text, seq, in_force: true });
         version
+    }
+
+    /// Adds a version that is computed first.
+    pub fn propose(&mut self, kind: DefKind, id: &str, text: Option<String>, by: &str, place: (u64, Instant)) -> u32 {
+        let version = self.put(kind, id, text, by, place);
+        if let Some(v) = self.all.get_mut(&(kind, id.to_string())).and_then(|v| v.last_mut()) {
+            v.in_force = false;
+        }
+        version
+    }
+
+    /// Everything up to this place in the log is in force.
+    pub fn enforce(&mut self, upto: u64) {
+        self.all.values_mut().flatten().filter(|v| v.seq <= upto).for_each(|v| v.in_force = true);
+    }
+
+    /// The last place in the log that something still computed comes from.
+    pub fn proposed(&self) -> Option<u64> {
+        self.all.values().flatten().filter(|v| !v.in_force).map(|v| v.seq).max()
     }
 
     /// All versions, the newest last.
@@ -78,9 +102,15 @@ impl Definitions {
         self.all.iter().filter_map(|((kind, id), v)| Some((*kind, id.as_str(), v.last().filter(|v| v.text.is_some())?)))
     }
 
-    /// In the form that the language reads: a file each, named `segment/vip.yaml`.
+    /// In the form that the language reads: a file each, named `segment/vip.yaml`; the newest versions.
     pub fn files(&self) -> Vec<(String, String)> {
         self.iter().map(|(kind, id, v)| (file(kind, id), v.text.clone().unwrap_or_default())).collect()
+    }
+
+    /// The versions that membership follows.
+    fn files_in_force(&self) -> Vec<(String, String)> {
+        let latest = |v: &Vec<Version>| v.iter().rev().find(|v| v.in_force).and_then(|v| v.text.clone());
+        self.all.iter().filter_map(|((kind, id), v)| Some((file(*kind, id), latest(v)?))).collect()
     }
 
     /// The files as they would be with one definition changed.
@@ -91,7 +121,13 @@ impl Definitions {
         files
     }
 
+    /// What is in force.
     pub fn library(&self, schema: &Schema) -> (Library, Vec<Problem>) {
+        gyul_segment::load(&self.files_in_force(), Some(schema))
+    }
+
+    /// What will be, when all is computed.
+    pub fn proposal(&self, schema: &Schema) -> (Library, Vec<Problem>) {
         gyul_segment::load(&self.files(), Some(schema))
     }
 }
@@ -214,7 +250,7 @@ segments:
         for (name, text) in starter() {
             for (kind, id, text) in split(&text) {
                 let id = if id.is_empty() { name.replace(['/', '.'], "-") } else { id };
-                assert_eq!(definitions.put(kind, &id, Some(text), "", Instant(0)), 1, "{id} twice");
+                assert_eq!(definitions.put(kind, &id, Some(text), "", (0, Instant(0))), 1, "{id} twice");
             }
         }
         let (whole, _) = gyul_segment::load(&starter(), None);

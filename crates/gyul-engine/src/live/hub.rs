@@ -9,7 +9,7 @@ use gyul_model::{Instant, MICROS_SECOND, Message};
 use gyul_profile::Rules;
 use gyul_store::log::{Log, Reader};
 use gyul_store::{Manifest, StoreError};
-use gyul_timeline::live::Change;
+use gyul_timeline::live::{Change, Live};
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,8 @@ pub struct Options {
     pub queue: usize,
     /// Messages in the log that make a checkpoint; 0: never by itself.
     pub checkpoint_every: u64,
+    /// With more events than this in memory, definitions are computed beside the ones in force.
+    pub define_beside: usize,
     /// How long a message's id is remembered, in microseconds.
     pub remember: i64,
     /// Bytes of a file of the log; they are laid out in advance.
@@ -48,6 +50,7 @@ impl Default for Options {
             starter: vec![],
             queue: 200_000,
             checkpoint_every: 2_000_000,
+            define_beside: 2_000_000,
             remember: 48 * gyul_model::MICROS_HOUR,
             segment_bytes: 64 << 20,
         }
@@ -131,6 +134,10 @@ struct Shared {
     stopping: AtomicBool,
     healthy: AtomicBool,
     checkpointing: AtomicBool,
+    /// Definitions are to be computed beside the ones in force.
+    large: AtomicBool,
+    /// What was computed, until its record is applied.
+    built: Mutex<Option<Box<Live>>>,
     settled: AtomicU64,
 }
 
@@ -145,6 +152,7 @@ impl Hub {
     /// Opens a data directory, or makes one, and brings everything up to now.
     pub fn open(dir: &Path, options: Options, clock: Clock) -> Result<Hub, StoreError> {
         let opened = recover::open(dir, &options, &clock)?;
+        let large = opened.world.live.events() > options.define_beside;
         let (commands, inbox) = sync_channel(65_536);
         let (steps, applied) = sync_channel(64);
         let shared = Arc::new(Shared {
@@ -156,6 +164,8 @@ impl Hub {
             stopping: AtomicBool::new(false),
             healthy: AtomicBool::new(true),
             checkpointing: AtomicBool::new(false),
+            large: AtomicBool::new(large),
+            built: Mutex::default(),
             settled: AtomicU64::new(opened.settled),
             options,
             clock,
@@ -410,6 +420,12 @@ impl Writing {
                     acks.push((acked, done));
                 }
                 Command::Act(action, by, decided) => {
+                    let action = match action {
+                        Action::Define { kind, id, text } if self.shared.large.load(Ordering::Acquire) => {
+                            Action::Propose { kind, id, text }
+                        }
+                        other => other,
+                    };
                     match self.log.append(record::ACTION, at, 1, &record::action(&action, &by)) {
                         Ok(seq) => steps.push(Step::Act(seq, at, action, by, decided)),
                         Err(_) => {
@@ -489,6 +505,7 @@ const STEP: usize = 20_000;
 fn apply(shared: &Arc<Shared>, steps: &Receiver<Vec<Step>>, commands: &SyncSender<Command>) {
     let mut settle_at = 0;
     loop {
+        perhaps_build(shared, commands);
         let now = (shared.clock)();
         let (wake, slow) = {
             let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
@@ -524,6 +541,53 @@ fn apply(shared: &Arc<Shared>, steps: &Receiver<Vec<Step>>, commands: &SyncSende
     }
 }
 
+/// Computes what is proposed beside what is in force, and asks for its place in the log when it is done.
+fn perhaps_build(shared: &Arc<Shared>, commands: &SyncSender<Command>) {
+    let proposed = {
+        let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
+        world.definitions.proposed().filter(|_| world.journal.is_none())
+    };
+    let Some(upto) = proposed else { return };
+    let mut built = {
+        let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
+        let (library, _) = world.definitions.proposal(&world.schema());
+        world.journal = Some(vec![]);
+        world.live.beside(library)
+    };
+    let (shared, commands) = (shared.clone(), commands.clone());
+    let thread = std::thread::Builder::new().name("gyul-define".into());
+    let _ = thread.spawn(move || {
+        built.start();
+        // What was told meanwhile, until little is left for the step that puts it in place.
+        loop {
+            let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
+            let Some(journal) = &mut world.journal else { return };
+            let told = std::mem::take(journal);
+            drop(world);
+            let little = told.len() < 100;
+            told.into_iter().for_each(|t| t.tell(&mut built));
+            if little {
+                break;
+            }
+        }
+        *lock(&shared.built) = Some(Box::new(built));
+        loop {
+            let (tell, told) = channel();
+            let decided = Box::new(move |r: Result<(Outcome, u64), Refused>| {
+                let _ = tell.send(r.is_ok());
+            });
+            if commands.send(Command::Act(Action::InForce { upto }, "gyul".into(), decided)).is_err() {
+                return;
+            }
+            match told.recv() {
+                // The disk does not take it now.
+                Ok(false) => std::thread::sleep(Duration::from_secs(1)),
+                _ => return,
+            }
+        }
+    });
+}
+
 fn step(shared: &Arc<Shared>, group: Vec<Step>, now: Instant, settles: bool) {
     let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
     let rules = &shared.options.rules;
@@ -536,7 +600,19 @@ fn step(shared: &Arc<Shared>, group: Vec<Step>, now: Instant, settles: bool) {
             Step::Rejected(seq, at, r) => world.reject(seq, at, r),
             Step::Act(seq, at, action, by, reply) => {
                 changes.extend(world.apply(&std::mem::take(&mut messages), now, rules));
-                let (outcome, more) = world.act(seq, at, &action, &by, now);
+                let built = match &action {
+                    Action::InForce { upto } => {
+                        lock(&shared.built).take().filter(|_| world.journal.is_some()).zip(Some(*upto))
+                    }
+                    _ => None,
+                };
+                let (outcome, more) = match built {
+                    Some((built, upto)) => {
+                        world.next = world.next.max(seq + 1);
+                        (Outcome::Done, world.swap(upto, *built))
+                    }
+                    None => world.act(seq, at, &action, &by, now),
+                };
                 changes.extend(more);
                 world.control.push(Control { seq, at, kind: record::ACTION, payload: record::action(&action, &by) });
                 decided.push((reply, outcome, seq));
@@ -548,7 +624,8 @@ fn step(shared: &Arc<Shared>, group: Vec<Step>, now: Instant, settles: bool) {
         changes.extend(world.live.settle());
     }
     let fresh = world.live.fresh_events();
-    if fresh > 1_000_000.max(world.live.events() / 4) {
+    shared.large.store(world.live.events() > shared.options.define_beside, Ordering::Release);
+    if fresh > 1_000_000.max(world.live.events() / 4) && world.journal.is_none() {
         world.live.compact();
     }
     let told: Vec<Told> = changes.iter().map(|c| tell(&world, c)).collect();

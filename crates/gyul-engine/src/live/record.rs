@@ -37,6 +37,10 @@ impl std::fmt::Debug for Rejected {
 pub enum Action {
     /// A definition's text; `None` takes it out. `kind`: `segment`, `partition`, `measure` or `common`.
     Define { kind: String, id: String, text: Option<String> },
+    /// The same, in force only when an [`Action::InForce`] says so.
+    Propose { kind: String, id: String, text: Option<String> },
+    /// What was proposed up to this record is computed.
+    InForce { upto: u64 },
     /// Two handles are one person.
     Merge { into: String, from: String },
     /// The merge with this number is taken back.
@@ -62,6 +66,8 @@ impl std::fmt::Debug for Action {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Action::Define { .. } => "define",
+            Action::Propose { .. } => "propose",
+            Action::InForce { .. } => "in force",
             Action::Merge { .. } => "merge",
             Action::Unmerge { .. } => "unmerge",
             Action::Erase { .. } => "erase",
@@ -174,8 +180,12 @@ pub fn action(a: &Action, by: &str) -> Vec<u8> {
     let mut w = Writer::new();
     w.text(by);
     match a {
-        Action::Define { kind, id, text } => {
-            w.bytes.push(1);
+        Action::InForce { upto } => {
+            w.bytes.push(12);
+            w.uint(*upto);
+        }
+        Action::Define { kind, id, text } | Action::Propose { kind, id, text } => {
+            w.bytes.push(if matches!(a, Action::Define { .. }) { 1 } else { 11 });
             w.text(kind);
             w.text(id);
             w.maybe(text.as_deref());
@@ -356,6 +366,8 @@ pub fn read_action(payload: &[u8]) -> Read<(Action, String)> {
         7 => Action::Settings(r.blob()?.to_vec()),
         8 => Action::Plan(r.maybe()?),
         9 => Action::Mend { number: r.uint()?, content: r.text()? },
+        11 => Action::Propose { kind: r.text()?, id: r.text()?, text: r.maybe()? },
+        12 => Action::InForce { upto: r.uint()? },
         10 => Action::Released((0..r.count()?).map(|_| r.uint()).collect::<Read<_>>()?),
         _ => return Err(Unreadable),
     };
@@ -411,6 +423,8 @@ mod tests {
             Action::Plan(Some("x: 1".into())),
             Action::Mend { number: u64::MAX, content: "c".into() },
             Action::Released(vec![9, 10]),
+            Action::Propose { kind: "segment".into(), id: "vip".into(), text: Some("x".into()) },
+            Action::InForce { upto: 300 },
         ];
         for a in actions {
             let bytes = action(&a, "min@shop");

@@ -122,8 +122,9 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let before = tail.iter().filter_map(|t| if let Tail::Act(c) = t { Some(c) } else { None });
     for c in control.iter().chain(before.filter(|c| c.seq < told_next)) {
         if let Some((kind, id, text, by)) = definition(c) {
-            definitions.put(kind, &id, text, &by, c.at);
+            definitions.propose(kind, &id, text, &by, (c.seq, c.at));
         }
+        in_force(&mut definitions, c);
     }
     let mut world = World::new(identities, definitions, data, then.min(now));
     world.next = settled;
@@ -173,10 +174,21 @@ impl Tail {
     }
 }
 
+/// What a record puts in force.
+fn in_force(definitions: &mut Definitions, c: &Control) {
+    match record::read_action(&c.payload) {
+        Ok((record::Action::Define { .. }, _)) => definitions.enforce(c.seq),
+        Ok((record::Action::InForce { upto }, _)) => definitions.enforce(upto),
+        _ => {}
+    }
+}
+
 /// What a record defines.
 fn definition(c: &Control) -> Option<(DefKind, String, Option<String>, String)> {
     match record::read_action(&c.payload) {
-        Ok((record::Action::Define { kind, id, text }, by)) => Some((DefKind::parse(&kind)?, id, text, by)),
+        Ok((record::Action::Define { kind, id, text } | record::Action::Propose { kind, id, text }, by)) => {
+            Some((DefKind::parse(&kind)?, id, text, by))
+        }
         _ => None,
     }
 }
@@ -201,8 +213,14 @@ fn replay(world: &mut World, tail: Vec<Tail>, now: Instant, options: &Options, d
                 match (definition(&c), record::read_action(&c.payload)) {
                     // Several in a row are put in force at once.
                     (Some((kind, id, text, by)), _) if !defined => {
-                        world.definitions.put(kind, &id, text, &by, c.at);
-                        stale = true;
+                        world.definitions.propose(kind, &id, text, &by, (c.seq, c.at));
+                        let before = world.definitions.proposed();
+                        in_force(&mut world.definitions, &c);
+                        stale |= before != world.definitions.proposed();
+                    }
+                    (None, Ok((record::Action::InForce { upto }, _))) => {
+                        world.definitions.enforce(upto);
+                        stale |= !defined;
                     }
                     (None, Ok((action, by))) => changes.extend(world.act(c.seq, c.at, &action, &by, now).1),
                     _ => {}

@@ -49,11 +49,35 @@ pub struct World {
     /// Behind the last record that was applied.
     pub next: u64,
     pub control: Vec<Control>,
+    /// What the timelines were told since another one is being worked out beside them.
+    pub journal: Option<Vec<Told>>,
     /// Whose message it was: (seq, handle), since the last checkpoint.
     pub owners: Vec<(u64, u32)>,
     /// Timeline number by handle, and the other way round.
     numbers: Vec<u32>,
     handles: Vec<u32>,
+}
+
+/// What the timelines are told.
+pub enum Told {
+    Tick(Instant, Vec<(u32, Event)>),
+    Add(String),
+    /// The head first.
+    Group(Vec<u32>),
+    Erase(u32),
+}
+
+impl Told {
+    pub fn tell(self, live: &mut Live) {
+        match self {
+            Told::Tick(now, fresh) => drop(live.tick(now, &fresh)),
+            Told::Add(id) => {
+                live.add(&id);
+            }
+            Told::Group(numbers) => live.group(numbers[0], &numbers),
+            Told::Erase(number) => live.erase(number),
+        }
+    }
 }
 
 /// What an action came to.
@@ -104,6 +128,7 @@ impl World {
             nobody: 0,
             next: 0,
             control: vec![],
+            journal: None,
             owners: vec![],
             numbers,
             handles,
@@ -160,7 +185,19 @@ impl World {
         }
         let heads: BTreeSet<u32> = regroup.into_iter().map(|h| self.identities.head_of(h)).collect();
         heads.into_iter().for_each(|h| self.regroup(h));
-        self.live.tick(now, &fresh)
+        self.tick(now, fresh)
+    }
+
+    fn tick(&mut self, now: Instant, fresh: Vec<(u32, Event)>) -> Vec<Change> {
+        let changes = self.live.tick(now, &fresh);
+        self.note(|| Told::Tick(now, fresh));
+        changes
+    }
+
+    fn note(&mut self, told: impl FnOnce() -> Told) {
+        if let Some(journal) = &mut self.journal {
+            journal.push(told());
+        }
     }
 
     /// Takes in a decision that is in the log. Changes of membership come with it.
@@ -171,18 +208,28 @@ impl World {
             Action::Define { kind, id, text } => match DefKind::parse(kind) {
                 None => Outcome::Refused("kind"),
                 Some(kind) => {
-                    let version = self.definitions.put(kind, id, text.clone(), by, at);
+                    let version = self.definitions.put(kind, id, text.clone(), by, (seq, at));
+                    self.definitions.enforce(seq);
                     changes.extend(self.redefine(now));
                     Outcome::Version(version)
                 }
             },
+            Action::Propose { kind, id, text } => match DefKind::parse(kind) {
+                None => Outcome::Refused("kind"),
+                Some(kind) => Outcome::Version(self.definitions.propose(kind, id, text.clone(), by, (seq, at))),
+            },
+            Action::InForce { upto } => {
+                self.definitions.enforce(*upto);
+                changes.extend(self.redefine(now));
+                Outcome::Done
+            }
             Action::Merge { into, from } => {
                 let find = |id: &str| self.identities.find(&Identifier::of_handle(id));
                 match (find(into), find(from)) {
                     (Some(a), Some(b)) => match self.identities.merge(a, b, seq, at, by) {
                         Ok(Joined::Joined { merge, into, .. }) => {
                             self.regroup(into);
-                            changes.extend(self.live.tick(now, &[]));
+                            changes.extend(self.tick(now, vec![]));
                             Outcome::Merged(merge)
                         }
                         Ok(_) => Outcome::Done,
@@ -195,7 +242,7 @@ impl World {
                 Ok(Joined::Parted { head, out, .. }) => {
                     self.regroup(head);
                     self.regroup(out);
-                    changes.extend(self.live.tick(now, &[]));
+                    changes.extend(self.tick(now, vec![]));
                     Outcome::Done
                 }
                 Ok(_) => Outcome::Done,
@@ -207,13 +254,14 @@ impl World {
                     self.identities.erase(head);
                     if let Some(&number) = self.numbers.get(*handle as usize).filter(|n| **n != NONE) {
                         self.live.erase(number);
+                        self.note(|| Told::Erase(number));
                         self.numbers[*handle as usize] = NONE;
                         self.handles[number as usize] = NONE;
                     }
                 }
                 let gone: BTreeSet<u32> = handles.iter().copied().collect();
                 self.owners.retain(|(_, h)| !gone.contains(h));
-                changes.extend(self.live.tick(now, &[]));
+                changes.extend(self.tick(now, vec![]));
                 Outcome::Done
             }
             Action::Access(bytes) => {
@@ -252,7 +300,17 @@ impl World {
         let (library, _) = self.definitions.library(&self.schema());
         let mut changes = self.live.tick(now, &[]);
         changes.extend(self.live.define(library, now));
+        // Whatever is worked out beside it is out of date.
+        self.journal = None;
         changes
+    }
+
+    /// Puts in place what was worked out beside, told all that was told meanwhile.
+    pub fn swap(&mut self, upto: u64, mut built: Live) -> Vec<Change> {
+        self.definitions.enforce(upto);
+        self.journal.take().into_iter().flatten().for_each(|t| t.tell(&mut built));
+        built.settle();
+        self.live.give_way(built)
     }
 
     /// Takes in a decision from before the checkpoint: identities and definitions have it already.
@@ -285,6 +343,9 @@ impl World {
             return (self.numbers[h], false);
         }
         let number = self.live.add(self.identities.handle_id(handle));
+        if let Some(journal) = &mut self.journal {
+            journal.push(Told::Add(self.identities.handle_id(handle).to_string()));
+        }
         self.numbers[h] = number;
         if self.handles.len() <= number as usize {
             self.handles.resize(number as usize + 1, NONE);
@@ -308,6 +369,7 @@ impl World {
             }
         }
         self.live.group(numbers[0], &numbers);
+        self.note(|| Told::Group(numbers));
     }
 
     // ---- questions

@@ -278,9 +278,54 @@ impl Live {
     /// Other definitions, from now on. Changes are reported for what exists before and after.
     pub fn define(&mut self, library: Library, at: Instant) -> Vec<Change> {
         let names = std::mem::take(&mut self.names);
-        let before: FxHashMap<String, Bits> = names.into_iter().zip(std::mem::take(&mut self.members)).collect();
+        let before = names.into_iter().zip(std::mem::take(&mut self.members)).collect();
         self.library = Arc::new(library);
         self.rebuild(at);
+        self.differences(before, at)
+    }
+
+    /// The same data under other definitions, to be worked out elsewhere: [`Live::start`] evaluates it, then it is told
+    /// all that this one is told, and takes its place with [`Live::give_way`].
+    pub fn beside(&self, library: Library) -> Live {
+        Live {
+            library: Arc::new(library),
+            names: vec![],
+            plan: Plan::default(),
+            roots: vec![],
+            reads: vec![],
+            subsets: FxHashMap::default(),
+            recipe: Recipe::default(),
+            everywhere: vec![],
+            horizon: i64::MIN,
+            base: self.base.clone(),
+            base_numbers: self.base_numbers,
+            fresh: self.fresh.clone(),
+            exists: self.exists.clone(),
+            newcomers: self.newcomers.clone(),
+            groups: self.groups.clone(),
+            heads: self.heads.clone(),
+            regrouped: vec![],
+            members: vec![],
+            population: Bits::default(),
+            ranks: vec![],
+            thresholds: vec![],
+            wakes: Wakes::default(),
+            now: self.now,
+        }
+    }
+
+    /// Evaluates everybody as of the last tick.
+    pub fn start(&mut self) {
+        self.rebuild(Instant(self.now));
+    }
+
+    /// Puts another one in its own place, and reports what differs for what both define.
+    pub fn give_way(&mut self, other: Live) -> Vec<Change> {
+        let old = std::mem::replace(self, other);
+        self.differences(old.names.into_iter().zip(old.members).collect(), Instant(self.now))
+    }
+
+    fn differences(&self, before: FxHashMap<String, Bits>, at: Instant) -> Vec<Change> {
         let mut changes = vec![];
         for (root, (name, after)) in self.names.iter().zip(&self.members).enumerate() {
             let Some(before) = before.get(name) else { continue };

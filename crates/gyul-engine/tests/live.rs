@@ -152,7 +152,7 @@ fn run(dir: &Path, seed: u64) {
     let mut rng = Rng::new(seed);
     let time = Time(Arc::new(AtomicI64::new(1_700_000_000_000_000)));
     // Half of the shops are as large as those whose definitions are computed beside what is in force.
-    let options = || Options { define_beside: if seed % 2 == 0 { usize::MAX } else { 0 }, ..options() };
+    let options = || Options { define_beside: if seed.is_multiple_of(2) { usize::MAX } else { 0 }, ..options() };
     let mut hub = Hub::open(dir, options(), time.clock()).unwrap();
     let mut sent = vec![];
     let mut merges = vec![];

@@ -28,7 +28,7 @@ impl View {
     pub(crate) fn run(&self, at: Instant) -> Arc<State> {
         self.known(at).unwrap_or_else(|| {
             // Two that ask at once may both run it: they find the same.
-            let state = Arc::new(self.timelines.run_keeping(&self.plan, at));
+            let state = Arc::new(self.timelines.run_keeping(self.plan(), at));
             let mut inner = self.kept.inner.lock().unwrap_or_else(PoisonError::into_inner);
             inner.runs.retain(|s| s.answers.at != at);
             inner.runs.insert(0, state.clone());

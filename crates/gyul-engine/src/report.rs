@@ -54,7 +54,7 @@ pub fn report(view: &View, at: Instant, options: ReportOptions) -> page::ReportD
     let own = Own::new(view, at);
     let months = months(view, at);
     let instants = month_ends(view, at);
-    let answers: Vec<Answers> = instants.iter().map(|t| view.timelines.evaluate(&view.plan, *t)).collect();
+    let answers: Vec<Answers> = instants.iter().map(|t| view.timelines.evaluate(view.plan(), *t)).collect();
     let now = &own.state.answers;
     out.totals = own.totals();
     out.months = months;
@@ -142,7 +142,7 @@ impl Own {
         let mut m_sums = [[0_u64; 5]; 5];
         // The class that most of a cell's customers are in, if the definitions have such a partition.
         let classes = view.library.partitions.iter().position(|p| p.id == "rfm");
-        let answers = classes.map(|_| view.timelines.evaluate(&view.plan, self.state.answers.at));
+        let answers = classes.map(|_| view.timelines.evaluate(view.plan(), self.state.answers.at));
         let mut names: BTreeMap<(usize, usize, usize), u64> = BTreeMap::new();
         for n in self.buyers() {
             let [r, f, m] = [0, 1, 2].map(|i| usize::from(self.scores[i][n]));

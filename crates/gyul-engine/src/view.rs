@@ -5,12 +5,14 @@ use gyul_model::{Duration, Instant, Snapshot, Value, Zone};
 use gyul_segment::problem::nearest;
 use gyul_segment::tree::{About, Library, Words};
 use gyul_timeline::{Answers, Bits, Named, Plan, Timelines};
+use std::sync::OnceLock;
 
 /// Timelines in memory together with the definitions that are asked of them.
 pub struct View {
     pub(crate) timelines: Timelines,
     pub(crate) library: Library,
-    pub(crate) plan: Plan,
+    /// Of everything; made when it is asked for.
+    plan: OnceLock<Plan>,
     pub(crate) kept: Kept,
 }
 
@@ -81,8 +83,32 @@ pub struct Table {
 
 impl View {
     pub fn new(data: Snapshot, library: Library) -> View {
-        let plan = Plan::compile(&library, &data.streams);
-        View { timelines: Timelines::new(data), library, plan, kept: Kept::default() }
+        View::of(Timelines::new(data), library)
+    }
+
+    /// The same for timelines that are in memory already.
+    pub fn of(timelines: Timelines, library: Library) -> View {
+        View { timelines, library, plan: OnceLock::new(), kept: Kept::default() }
+    }
+
+    pub fn timelines(&self) -> &Timelines {
+        &self.timelines
+    }
+
+    pub(crate) fn plan(&self) -> &Plan {
+        self.plan.get_or_init(|| Plan::compile(&self.library, &self.data().streams))
+    }
+
+    /// For how many customers each measure is known, in the library's order.
+    pub fn measured(&self, at: Instant) -> Vec<u64> {
+        let columns = self.timelines.values(self.plan(), &self.plan().measures, &self.run(at));
+        columns.into_iter().map(|c| c.values.iter().filter(|(_, v)| v.is_some()).count() as u64).collect()
+    }
+
+    /// Customers known at an instant, and those in one definition.
+    pub fn size(&self, named: Named, at: Instant) -> (u64, u64) {
+        let answers = self.timelines.evaluate(&self.plan_of(named), at);
+        (answers.population.count() as u64, answers.segments[0].count() as u64)
     }
 
     pub fn data(&self) -> &Snapshot {
@@ -220,7 +246,7 @@ impl View {
     /// What is known of everybody: measures, the classes they are in, and traits, in this order.
     pub fn table(&self, at: Instant) -> Table {
         let state = self.run(at);
-        let measures = self.timelines.values(&self.plan, &self.plan.measures, &state);
+        let measures = self.timelines.values(self.plan(), &self.plan().measures, &state);
         let mut rows: Vec<usize> = state.answers.population.iter().collect();
         rows.sort_by(|a, b| self.timelines.customer_id(*a).cmp(self.timelines.customer_id(*b)));
         let mut columns = vec![];
@@ -271,12 +297,13 @@ impl View {
         })
     }
 
-    pub(crate) fn plan_of(&self, named: Named) -> Plan {
+    /// The plan of one definition.
+    pub fn plan_of(&self, named: Named) -> Plan {
         Plan::compile_one(&self.library, &self.data().streams, named)
     }
 
     /// Every segment, then every class.
-    pub(crate) fn all(&self) -> Vec<Named> {
+    pub fn all(&self) -> Vec<Named> {
         let segments = (0..self.library.segments.len()).map(Named::Segment);
         let partitions = self.library.partitions.iter().enumerate();
         segments.chain(partitions.flat_map(|(p, d)| (0..=d.classes.len()).map(move |k| Named::Class(p, k)))).collect()

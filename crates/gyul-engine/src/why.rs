@@ -37,9 +37,12 @@ impl View {
         let state = self.run(at);
         let ranks = ranks(&self.library, what);
         let wanted: Vec<Wanted> = ranks.iter().map(|r| Wanted::Rank(r)).chain([Wanted::Named(named)]).collect();
-        let plan = self.plan.beside(&self.library, &self.data().streams, &wanted);
-        let state =
-            if state.has_ranks(&plan) { state } else { Arc::new(self.timelines.run_beside(&plan, &self.plan, &state)) };
+        let plan = self.plan().beside(&self.library, &self.data().streams, &wanted);
+        let state = if state.has_ranks(&plan) {
+            state
+        } else {
+            Arc::new(self.timelines.run_beside(&plan, self.plan(), &state))
+        };
         let compared = |(rank, node): (&&Rank, &NodeId)| {
             let standing = self.timelines.standing(&plan, &state, *node, number)?;
             Some((std::ptr::from_ref(*rank), standing))

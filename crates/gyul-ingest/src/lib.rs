@@ -31,6 +31,7 @@ mod infer;
 mod json;
 mod mapper;
 mod mapping;
+pub mod plan;
 mod problem;
 mod rows;
 mod source;

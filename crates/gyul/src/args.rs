@@ -44,6 +44,8 @@ pub enum Verb {
     Data(Data),
     /// A synthetic Korean shop with known truth / 가상 쇼핑몰 만들기
     Generate(GenerateArgs),
+    /// The live server: events in, segments always right / 실시간 서버
+    Serve(ServeArgs),
     /// Gyul on real data / 실제 데이터로 보기
     Demo(DemoArgs),
 }
@@ -244,6 +246,19 @@ pub struct GenerateArgs {
     pub dirty: f64,
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
+}
+
+#[derive(Args)]
+pub struct ServeArgs {
+    /// Where to listen; loopback unless said otherwise / 받을 주소
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700")]
+    pub listen: String,
+    /// Behind a proxy that does TLS: believe its X-Forwarded headers, cookies over TLS only / TLS 프록시 뒤에서
+    #[arg(long)]
+    pub behind_proxy: bool,
+    /// Make an owner's API key, show it once, and end / 소유자 키를 만들고 끝내기
+    #[arg(long)]
+    pub make_key: bool,
 }
 
 #[derive(Args)]

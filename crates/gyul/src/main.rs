@@ -5,6 +5,7 @@ mod definitions;
 mod failure;
 mod output;
 mod parquet_file;
+mod serve;
 mod time;
 mod verbs;
 
@@ -77,6 +78,7 @@ fn run(context: &Context, verb: &Verb) -> Result<u8, Failure> {
         Verb::Quarantine(a) => verbs::quarantine::run(context, a),
         Verb::Data(a) => verbs::data::run(context, a),
         Verb::Generate(a) => verbs::generate::run(context, a),
+        Verb::Serve(a) => verbs::serve::run(context, a),
         Verb::Demo(a) => verbs::demo::run(context, a),
     }
 }
@@ -91,7 +93,7 @@ fn lang_of_system() -> Lang {
 }
 
 /// The one place that asks for the time.
-fn now() -> Instant {
+pub fn now() -> Instant {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Instant(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

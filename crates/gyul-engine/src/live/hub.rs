@@ -120,6 +120,9 @@ pub struct Gauges {
     pub changes: AtomicU64,
     pub waiting: AtomicU64,
     pub checkpoints: AtomicU64,
+    /// Behind the last record on disk.
+    pub logged: AtomicU64,
+    pub log_bytes: AtomicU64,
 }
 
 struct Shared {
@@ -160,7 +163,7 @@ impl Hub {
             world: RwLock::new(opened.world),
             changes: Mutex::new(opened.changes),
             listeners: Mutex::default(),
-            gauges: Gauges::default(),
+            gauges: Gauges { log_bytes: AtomicU64::new(opened.log.bytes()), ..Gauges::default() },
             stopping: AtomicBool::new(false),
             healthy: AtomicBool::new(true),
             checkpointing: AtomicBool::new(false),
@@ -264,6 +267,11 @@ impl Hub {
     /// Changes from an offset on; `None` if they are no longer kept.
     pub fn changes(&self, from: u64, limit: usize) -> Option<Vec<Told>> {
         lock(&self.shared.changes).from(from, limit)
+    }
+
+    /// The oldest change that is kept.
+    pub fn changes_first(&self) -> u64 {
+        lock(&self.shared.changes).first()
     }
 
     pub fn changes_end(&self) -> u64 {
@@ -473,6 +481,8 @@ impl Writing {
         fresh.into_iter().for_each(|id| self.seen.insert(at, id));
         self.seen.forget(Instant(at.0.saturating_sub(self.shared.options.remember)));
         let next = self.log.next();
+        g.logged.store(next, Ordering::Release);
+        g.log_bytes.store(self.log.bytes(), Ordering::Relaxed);
         for (acked, done) in acks {
             g.accepted.fetch_add(acked.accepted, Ordering::Relaxed);
             g.duplicates.fetch_add(acked.duplicates, Ordering::Relaxed);

@@ -14,6 +14,6 @@ mod world;
 
 pub use changes::Told;
 pub use definitions::{DefKind, Definitions, Version, file as definition_file, split as split_definitions};
-pub use hub::{Acked, Clock, Hub, Incoming, Options, Refused};
+pub use hub::{Acked, Clock, Gauges, Hub, Incoming, Options, Refused};
 pub use record::{Action, Rejected};
 pub use world::{Outcome, Volume, World, cause_name};

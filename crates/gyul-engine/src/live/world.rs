@@ -388,6 +388,11 @@ impl World {
         self.handles.get(number as usize).copied().filter(|h| *h != NONE)
     }
 
+    /// The timeline of a handle, if it has one.
+    pub fn number_of(&self, handle: u32) -> Option<u32> {
+        self.numbers.get(handle as usize).copied().filter(|n| *n != NONE)
+    }
+
     /// The id that a customer goes by.
     pub fn customer_id(&self, number: u32) -> &str {
         self.live.id(number)

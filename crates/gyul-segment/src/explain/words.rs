@@ -295,7 +295,8 @@ fn ranked(zone: &Zone, kind: RankKind, rank: Option<&(Val, Threshold)>, lang: La
     }
 }
 
-fn value(v: &Val, zone: &Zone, lang: Lang) -> String {
+/// A value as people read it.
+pub fn value(v: &Val, zone: &Zone, lang: Lang) -> String {
     match v {
         Val::Bool(b) => match (lang, b) {
             (Lang::Ko, true) => "예".into(),

@@ -241,10 +241,31 @@ impl Live {
 
     /// One customer's timeline in its plain form.
     pub fn timeline(&self, head: u32) -> Timeline {
-        let bucket = self.gather(&[head], None);
-        let data =
-            Snapshot { streams: self.base.data.streams.clone(), buckets: vec![Arc::new(bucket)], arrivals: vec![] };
-        data.timeline(0, 0)
+        self.plain(self.gather(&[head], None))
+    }
+
+    /// Some customers by themselves, numbered as they are given here.
+    pub fn some(&self, heads: &[u32]) -> Timelines {
+        let bucket = Arc::new(self.gather(heads, None));
+        Timelines::new(Snapshot { streams: self.base.data.streams.clone(), buckets: vec![bucket], arrivals: vec![] })
+    }
+
+    /// What one handle of a customer did.
+    pub fn handle_timeline(&self, number: u32) -> Timeline {
+        self.plain(self.gather_of(&[number], None, |n| std::slice::from_ref(n)))
+    }
+
+    /// A customer's events of one name.
+    pub fn events_of(&self, head: u32, name: &str) -> Vec<Event> {
+        let streams = &self.base.data.streams;
+        let wanted = |s: &gyul_model::StreamInfo| (s.name == name).then(|| vec![true; s.columns.len()]);
+        let need = gather::Need { streams: streams.iter().map(wanted).collect() };
+        self.plain(self.gather(&[head], Some(&need))).events
+    }
+
+    fn plain(&self, bucket: Bucket) -> Timeline {
+        let streams = self.base.data.streams.clone();
+        Snapshot { streams, buckets: vec![Arc::new(bucket)], arrivals: vec![] }.timeline(0, 0)
     }
 
     /// All that is known now, for questions beside the loop: the base is shared, the rest is copied.

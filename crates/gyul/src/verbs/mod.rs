@@ -7,3 +7,4 @@ pub mod measures;
 pub mod quarantine;
 pub mod report;
 pub mod segments;
+pub mod serve;

@@ -1,0 +1,374 @@
+//! Customers, one at a time.
+
+use super::span::{roots, since_in, spans};
+use super::{Live, as_own_event, conflict, find, lock};
+use gyul_engine::live::{Action, Outcome, World};
+use gyul_model::{ColumnData, ColumnKind, Event, IdKind, Identifier, Instant, Lang, Message, Value, names};
+use gyul_segment::explain::{Condition, value};
+use gyul_segment::tree::Library;
+use gyul_timeline::Named;
+use gyul_web::data::*;
+use gyul_web::{Refusal, Reply};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Traits that a customer may be found by.
+const NAMES: [&str; 4] = ["name", "first_name", "last_name", "nickname"];
+
+impl Live {
+    pub(super) fn about(&self, who: &Identifier) -> Reply<Customer> {
+        let now = self.hub.now();
+        let (mut out, timelines, library, inside) = {
+            let world = self.hub.world();
+            let (number, head) = find(&world, who)?;
+            let timeline = world.timeline(number);
+            let dated = || timeline.events.iter().map(|e| e.ts).filter(|t| *t != Instant::ALWAYS);
+            let identifiers = world.identifiers(head).into_iter();
+            let out = Customer {
+                id: world.customer_id(number).to_string(),
+                events: timeline.events.len() as u64,
+                first_seen: dated().min(),
+                last_seen: dated().max(),
+                identifiers: identifiers.map(|(k, value)| IdentifierOf { kind: k.name().into(), value }).collect(),
+                traits: World::traits(&timeline, now).into_iter().collect(),
+                segments: vec![],
+                classes: vec![],
+                merges: merges(&world, head),
+            };
+            let inside: Vec<usize> = world.memberships(number).collect();
+            (out, world.live.some(&[number]), world.live.library().clone(), inside)
+        };
+        let roots = roots(&library);
+        for root in inside {
+            let Some(&named) = roots.get(root) else { continue };
+            let span = spans(&timelines, 1, &library, named, now).first().copied().unwrap_or_default();
+            let (since, until) = (span.since, span.until);
+            match (named, class_of(&library, named)) {
+                (Named::Segment(i), _) => {
+                    out.segments.push(Membership { segment: library.segments[i].id.clone(), since, until });
+                }
+                (_, Some((partition, class))) => {
+                    out.classes.push(ClassOf { partition: partition.into(), class: class.into(), since, until });
+                }
+                _ => {}
+            }
+        }
+        Ok(out)
+    }
+
+    pub(super) fn decided(&self, who: &Identifier) -> Reply<Decision> {
+        let world = self.hub.world();
+        let (number, _) = find(&world, who)?;
+        let mut out = Decision { customer: world.customer_id(number).to_string(), ..Decision::default() };
+        let names = world.live.names();
+        let segments = world.live.library().segments.len();
+        for root in world.memberships(number) {
+            match names[root].split_once('/') {
+                Some((partition, class)) if root >= segments => {
+                    out.classes.insert(partition.to_string(), class.to_string());
+                }
+                _ => out.segments.push(names[root].clone()),
+            }
+        }
+        let now = self.hub.now();
+        let mut traits: BTreeMap<String, Value> = BTreeMap::new();
+        for e in world.live.events_of(number, names::IDENTIFY).into_iter().filter(|e| e.ts <= now) {
+            traits.extend(e.props);
+        }
+        out.traits = traits.into_iter().collect();
+        Ok(out)
+    }
+
+    pub(super) fn events_of(
+        &self,
+        who: &Identifier,
+        before: Option<(Instant, u64)>,
+        limit: usize,
+    ) -> Reply<Vec<TimelineEvent>> {
+        let mut all = {
+            let world = self.hub.world();
+            handled(&world, find(&world, who)?.0)
+        };
+        all.retain(|(e, _)| before.is_none_or(|b| (e.ts, e.seq) < b));
+        all.sort_by_key(|(e, _)| std::cmp::Reverse((e.ts, e.seq)));
+        all.truncate(limit);
+        let event = |(e, handle): (Event, Option<String>)| TimelineEvent {
+            ts: e.ts,
+            seq: e.seq,
+            name: e.name,
+            properties: e.props,
+            handle,
+        };
+        Ok(all.into_iter().map(event).collect())
+    }
+
+    pub(super) fn explained(&self, who: &Identifier, kind: DefKind, id: &str) -> Reply<Why> {
+        let now = self.hub.now();
+        let (customer, class) = {
+            let world = self.hub.world();
+            let (number, _) = find(&world, who)?;
+            let prefix = format!("{id}/");
+            let class = world.memberships(number).map(|r| world.live.names()[r].clone());
+            let class = class.filter_map(|n| n.strip_prefix(&prefix).map(str::to_string)).next();
+            (world.customer_id(number).to_string(), class)
+        };
+        let view = self.view();
+        let library = view.library();
+        let asked = match kind {
+            DefKind::Segment if library.segments.iter().any(|s| s.id == id) => id.to_string(),
+            DefKind::Partition => {
+                let p = library.partitions.iter().find(|p| p.id == id).ok_or(Refusal::NotFound)?;
+                let class = class.as_deref().unwrap_or(&p.otherwise.id);
+                format!("{id}/{class}")
+            }
+            _ => return Err(Refusal::NotFound),
+        };
+        let found = view.why(&asked, &customer, now).map_err(|_| Refusal::NotFound)?;
+        let named = roots(library).into_iter().find(|n| name_of(library, *n) == asked);
+        let mut out = Why { member: found.why.verdict, class: None, since: None, until: None, conditions: vec![] };
+        if kind == DefKind::Partition {
+            out.class = class.filter(|_| found.why.verdict);
+        }
+        out.since = named.and_then(|n| since_in(&view, n, &customer, now));
+        out.until = found.next.map(|(t, _)| t);
+        let zone = view.zone();
+        let show = |c: &Condition| {
+            let part = |(text, v): &(String, Option<gyul_segment::reference::Val>)| {
+                format!("{text} = {}", v.as_ref().map_or("–".into(), |v| value(v, zone, Lang::En)))
+            };
+            let parts: Vec<String> = c.operands.iter().map(part).collect();
+            (!parts.is_empty()).then(|| parts.join(", "))
+        };
+        found.why.conditions.iter().for_each(|c| flatten(c, 0, &show, &mut out.conditions));
+        Ok(out)
+    }
+
+    pub(super) fn searched(&self, text: &str, limit: usize) -> Vec<CustomerHead> {
+        let wanted = text.trim().to_lowercase();
+        let digits: String = wanted.chars().filter(char::is_ascii_digit).collect();
+        let phone = match digits.strip_prefix('0') {
+            Some(rest) => format!("+82{rest}"),
+            None => format!("+{digits}"),
+        };
+        // Exact names first, then beginnings, then names of people; each by id.
+        let mut found: BTreeSet<(u8, String)> = BTreeSet::new();
+        let room = limit.saturating_mul(4);
+        {
+            let world = self.hub.world();
+            let ids = &world.identities;
+            for handle in 0..ids.len() as u32 {
+                let (Some(kind), id) = (ids.kind_of(handle), ids.handle_id(handle)) else { continue };
+                let value = if kind == IdKind::User { id } else { id.split_once(':').map_or(id, |(_, v)| v) };
+                let begins = match kind {
+                    IdKind::Phone => digits.len() >= 2 && value.starts_with(&phone),
+                    _ => starts_with(value, &wanted) || (kind != IdKind::User && starts_with(id, &wanted)),
+                };
+                if !begins {
+                    continue;
+                }
+                let Some(number) = world.number_of(ids.head_of(handle)) else { continue };
+                let rank = if value.len() == wanted.len() { 0 } else { 1 };
+                found.insert((rank, world.customer_id(world.live.head(number)).to_string()));
+                if found.len() > room {
+                    found.pop_last();
+                }
+            }
+        }
+        if found.len() < limit {
+            found.extend(self.named_like(&wanted, limit).into_iter().map(|id| (2, id)));
+        }
+        let mut seen = BTreeSet::new();
+        let world = self.hub.world();
+        let heads = found.into_iter().filter(|(_, id)| seen.insert(id.clone()));
+        let describe = |(_, id): (u8, String)| {
+            let (number, _) = world.find(&Identifier::of_handle(&id))?;
+            let timeline = world.timeline(number);
+            let last_seen = timeline.events.iter().map(|e| e.ts).filter(|t| *t != Instant::ALWAYS).max();
+            let traits = World::traits(&timeline, self.hub.now());
+            let name = NAMES.iter().find_map(|n| traits.get(*n).map(Value::to_string));
+            Some(CustomerHead { id, name, events: timeline.events.len() as u64, last_seen })
+        };
+        heads.filter_map(describe).take(limit).collect()
+    }
+
+    /// Customers whose name begins like this.
+    fn named_like(&self, wanted: &str, limit: usize) -> Vec<String> {
+        let view = self.view();
+        let data = view.data();
+        let Some(s) = data.streams.iter().position(|s| s.name == names::IDENTIFY) else { return vec![] };
+        let mut out = vec![];
+        for (c, info) in data.streams[s].columns.iter().enumerate().filter(|(_, c)| NAMES.contains(&c.name.as_str())) {
+            let ColumnKind::Text(dict) = &info.kind else { continue };
+            let fits: Vec<bool> =
+                (0..dict.len()).map(|i| dict.get(i).is_some_and(|t| starts_with(t, wanted))).collect();
+            if !fits.contains(&true) {
+                continue;
+            }
+            for bucket in &data.buckets {
+                let stream = &bucket.streams[s];
+                let Some(ColumnData::Codes(codes)) = stream.columns.get(c) else { continue };
+                for customer in 0..bucket.customers.len() {
+                    let mut rows = stream.rows(customer);
+                    let fit =
+                        |i| codes.get(i).checked_sub(1).is_some_and(|code| fits.get(code as usize) == Some(&true));
+                    if rows.any(fit) {
+                        out.extend(bucket.customers.get(customer).map(str::to_string));
+                        if out.len() >= limit {
+                            return out;
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    pub(super) fn merged(&self, into: &Identifier, from: &Identifier) -> Reply<Merged> {
+        {
+            let world = self.hub.world();
+            let (a, b) = (find(&world, into)?, find(&world, from)?);
+            if a.1 == b.1 {
+                return Err(conflict("same_customer", "이미 같은 고객입니다.", "they are the same customer already."));
+            }
+        }
+        let action = Action::Merge { into: into.handle(), from: from.handle() };
+        match self.act(action)? {
+            (Outcome::Merged(merge), _) => {
+                let world = self.hub.world();
+                let merge = world.identities.merge_of(merge).ok_or(Refusal::NotFound)?;
+                Ok(told(&world, &merge))
+            }
+            (Outcome::Refused("unknown"), _) => Err(Refusal::NotFound),
+            _ => Err(conflict("cannot_merge", "두 고객을 합칠 수 없습니다.", "these two cannot be joined.")),
+        }
+    }
+
+    pub(super) fn unmerged(&self, decision: u64) -> Reply<()> {
+        let merge = u32::try_from(decision).map_err(|_| Refusal::NotFound)?;
+        if self.hub.world().identities.merge_of(merge).is_none() {
+            return Err(Refusal::NotFound);
+        }
+        match self.act(Action::Unmerge { merge })?.0 {
+            Outcome::Refused(_) => {
+                Err(conflict("already_undone", "이미 되돌린 합치기입니다.", "this merge was taken back already."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn exported(&self, who: &Identifier) -> Reply<String> {
+        let about = self.about(who)?;
+        let events = self.events_of(who, None, usize::MAX)?;
+        let world = self.hub.world();
+        let (_, head) = find(&world, who)?;
+        let own: Vec<String> = world.identifiers(head).into_iter().map(|(_, v)| v).collect();
+        let names_them = |content: &str| own.iter().any(|id| super::events::mentions(content, id));
+        let kept = world.quarantine.iter().filter(|(_, (_, r))| names_them(&r.content));
+        let quarantine: Vec<serde_json::Value> = kept
+            .map(|(n, (at, r))| serde_json::json!({ "number": n, "at": at.to_string(), "content": r.content }))
+            .collect();
+        drop(world);
+        let whole = serde_json::json!({
+            "format": "gyul-customer-1", "customer": about, "events": events, "quarantine": quarantine,
+            "changes": self.changes_of(&about.id),
+        });
+        Ok(whole.to_string())
+    }
+
+    /// What is still in the stream of changes about one customer.
+    fn changes_of(&self, customer: &str) -> Vec<Change> {
+        let mut out = vec![];
+        let mut from = 0;
+        loop {
+            let Some(some) = self.hub.changes(from, 10_000) else {
+                // The oldest are no longer at hand.
+                from = self.hub.changes_first();
+                continue;
+            };
+            let Some(last) = some.last() else { break };
+            from = last.offset + 1;
+            out.extend(some.into_iter().filter(|t| t.customer == customer).map(|t| self.change(t)));
+        }
+        out
+    }
+
+    /// The stream of changes up to now: when each thing changed last.
+    pub(super) fn last_changes(&self) -> std::collections::HashMap<String, Instant> {
+        let mut moved = lock(&self.moved);
+        loop {
+            let Some(some) = self.hub.changes(moved.next, 10_000) else {
+                moved.next = self.hub.changes_first();
+                continue;
+            };
+            let Some(last) = some.last() else { break };
+            moved.next = last.offset + 1;
+            moved.last.extend(some.into_iter().map(|t| (t.what, t.at)));
+        }
+        moved.last.clone()
+    }
+}
+
+/// Events with the handles they came under, if there are several.
+fn handled(world: &World, number: u32) -> Vec<(Event, Option<String>)> {
+    let handles = world.live.handles(&number);
+    if handles.len() < 2 {
+        return world.timeline(number).events.into_iter().map(|e| (e, None)).collect();
+    }
+    let own = |h: &u32| {
+        let id = world.live.id(*h).to_string();
+        world.live.handle_timeline(*h).events.into_iter().map(move |e| (e, Some(id.clone())))
+    };
+    handles.iter().flat_map(own).collect()
+}
+
+fn merges(world: &World, head: u32) -> Vec<Merged> {
+    let standing = world.identities.merges_of(head).into_iter().filter(|m| m.undone.is_none());
+    standing.map(|m| told(world, &m)).collect()
+}
+
+fn told(world: &World, m: &gyul_profile::Merge) -> Merged {
+    let reason = match m.why {
+        gyul_profile::Why::Hand => "by hand",
+        gyul_profile::Why::Seen => "seen together",
+        gyul_profile::Why::Alias => "alias",
+    };
+    Merged {
+        decision: m.id.into(),
+        customer: world.identities.handle_id(world.identities.head_of(m.a)).to_string(),
+        from: world.identities.handle_id(m.b).to_string(),
+        reason: reason.into(),
+        at: m.at,
+    }
+}
+
+/// Without making anything: most names do not begin like this.
+fn starts_with(name: &str, wanted: &str) -> bool {
+    let mut own = name.chars().flat_map(char::to_lowercase);
+    wanted.chars().all(|c| own.next() == Some(c))
+}
+
+pub(super) fn class_of(library: &Library, named: Named) -> Option<(&str, &str)> {
+    let Named::Class(p, k) = named else { return None };
+    let partition = library.partitions.get(p)?;
+    Some((&partition.id, partition.classes.get(k).map_or(&partition.otherwise.id, |c| &c.id)))
+}
+
+pub(super) fn name_of(library: &Library, named: Named) -> String {
+    match (named, class_of(library, named)) {
+        (_, Some((partition, class))) => format!("{partition}/{class}"),
+        (Named::Segment(i), _) => library.segments[i].id.clone(),
+        (Named::Measure(i), _) => library.measures[i].id.clone(),
+        _ => String::new(),
+    }
+}
+
+fn flatten(c: &Condition, depth: u32, show: &dyn Fn(&Condition) -> Option<String>, out: &mut Vec<ConditionHolds>) {
+    out.push(ConditionHolds { depth, text: c.source.clone(), holds: c.verdict, found: show(c) });
+    c.parts.iter().for_each(|p| flatten(p, depth + 1, show, out));
+}
+
+/// A message's own words, for the quarantine.
+pub(super) fn content_of(m: &Message) -> String {
+    let mut events = as_own_event(m);
+    let one = if events.len() == 1 { events.pop() } else { None };
+    one.unwrap_or(serde_json::Value::Array(events)).to_string()
+}

@@ -1,0 +1,100 @@
+//! The workspace's settings, and numbers about the machine.
+
+use super::{Live, invalid, lock};
+use gyul_engine::live::Action;
+use gyul_model::Zone;
+use gyul_web::data::*;
+use gyul_web::{Refusal, Reply};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The definition that says zone and currency to all others.
+pub const WORKSPACE: &str = "workspace";
+
+/// As a definition file.
+pub fn workspace_file(zone: &str, currency: &str) -> String {
+    format!("version: 1\nzone: {zone}\ncurrency: {currency}\n")
+}
+
+impl Live {
+    pub(super) fn workspace(&self) -> Settings {
+        let world = self.hub.world();
+        let kept = world.settings.as_deref().and_then(|s| serde_json::from_slice(s).ok());
+        let library = world.live.library();
+        kept.unwrap_or_else(|| Settings {
+            zone: library.zone.name().to_string(),
+            currency: library.currency.clone(),
+            retention_days: None,
+        })
+    }
+
+    pub(super) fn settle_workspace(&self, settings: &Settings) -> Reply<()> {
+        let (zone, currency) = (&settings.zone, &settings.currency);
+        if Zone::new(zone).is_none() {
+            return Err(invalid(
+                "bad_zone",
+                format!("알 수 없는 시간대입니다: {zone}. Asia/Seoul처럼 적으세요."),
+                format!("no such time zone: {zone}. Write it like Asia/Seoul."),
+            ));
+        }
+        if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(invalid(
+                "bad_currency",
+                "통화는 KRW처럼 대문자 세 글자입니다.",
+                "a currency has three capital letters, like KRW.",
+            ));
+        }
+        if settings.retention_days == Some(0) {
+            return Err(invalid(
+                "bad_retention",
+                "보존 기간은 하루 이상이어야 합니다.",
+                "events are kept for a day at least.",
+            ));
+        }
+        let _one = lock(&self.deciding);
+        let before = self.workspace();
+        let bytes = serde_json::to_vec(settings).map_err(|e| Refusal::Internal(e.to_string()))?;
+        self.act(Action::Settings(bytes))?;
+        if (&before.zone, &before.currency) != (zone, currency) {
+            let text = Some(workspace_file(zone, currency));
+            self.act(Action::Define { kind: "common".into(), id: WORKSPACE.into(), text })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn gauged(&self) -> Vec<Metric> {
+        let g = self.hub.gauges();
+        let mut out = vec![];
+        let mut add = |name, help, kind, value: f64| out.push(Metric { name, help, kind, labels: vec![], value });
+        let n = |a: &AtomicU64| a.load(Ordering::Relaxed) as f64;
+        let counter = MetricKind::Counter;
+        let gauge = MetricKind::Gauge;
+        add("messages_accepted_total", "Messages taken since the start.", counter, n(&g.accepted));
+        add("messages_duplicate_total", "Messages that were here before.", counter, n(&g.duplicates));
+        add("messages_rejected_total", "Messages that went into the quarantine.", counter, n(&g.rejected));
+        add("log_commits_total", "Times that the log was made durable.", counter, n(&g.commits));
+        add("log_commit_seconds_total", "Time that took.", counter, n(&g.commit_micros) / 1e6);
+        add("log_errors_total", "Times that the disk took nothing.", counter, n(&g.storage_errors));
+        add("log_bytes", "Bytes of the log's files.", gauge, n(&g.log_bytes));
+        add("steps_total", "Steps of the live evaluator.", counter, n(&g.ticks));
+        add("step_seconds_total", "Time they took.", counter, n(&g.tick_micros) / 1e6);
+        add("changes_total", "Entries and exits told.", counter, n(&g.changes));
+        add("queue_messages", "Messages that wait for the log.", gauge, n(&g.waiting));
+        add("checkpoints_total", "Times that the log was moved into the base.", counter, n(&g.checkpoints));
+        let world = self.hub.world();
+        add("events_in_memory", "Events that membership rests on.", gauge, world.live.events() as f64);
+        add("events_fresh", "Those of them not yet packed.", gauge, world.live.fresh_events() as f64);
+        add("customers", "Customers known.", gauge, world.live.population().count() as f64);
+        add("quarantine_messages", "Messages in the quarantine.", gauge, world.quarantine.len() as f64);
+        add("lag_seconds", "How far membership is behind.", gauge, self.lag(&world) as f64 / 1000.0);
+        for (root, name) in world.live.names().iter().enumerate() {
+            out.push(Metric {
+                name: "members",
+                help: "Members by segment or class.",
+                kind: gauge,
+                labels: vec![("of", name.clone())],
+                value: world.live.members(root).count() as f64,
+            });
+        }
+        out
+    }
+}

@@ -1,0 +1,309 @@
+//! What stands behind the server: [`gyul_web::Backend`] over the engine's hub.
+//!
+//! Questions that must be quick read the world between two of its steps; the others work on a frozen copy, so that
+//! nothing waits for them.
+
+mod customers;
+mod definitions;
+mod events;
+mod machine;
+mod span;
+
+use crate::failure::{Failure, IO};
+use gyul_engine::View;
+use gyul_engine::live::{Hub, Options, Outcome, Refused, World};
+use gyul_ingest::plan::Plan;
+use gyul_model::{Identifier, Instant, Message};
+use gyul_web::data::*;
+use gyul_web::{Backend, Incoming, Later, Refusal, Reply};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::sync::watch;
+
+pub struct Live {
+    hub: Arc<Hub>,
+    end: watch::Receiver<u64>,
+    /// One decision about definitions at a time: checked, kept, applied.
+    deciding: Mutex<()>,
+    /// The last frozen copy, and where in the log it stands.
+    frozen: Mutex<Option<(u64, Arc<View>)>>,
+    /// The tracking plan as it is enforced.
+    plan: RwLock<Option<Arc<Plan>>>,
+    moved: Mutex<Moved>,
+    schema: Mutex<Option<(std::time::Instant, Vec<EventSchema>)>>,
+    imports: Arc<Mutex<Vec<Import>>>,
+}
+
+/// When each segment and class last changed, as far as the stream of changes was read.
+#[derive(Default)]
+struct Moved {
+    next: u64,
+    last: HashMap<String, Instant>,
+}
+
+impl Live {
+    pub fn new(hub: Hub) -> Live {
+        let (tell, end) = watch::channel(hub.changes_end());
+        hub.on_change(move |end| {
+            tell.send_replace(end);
+        });
+        // A plan that cannot be read was never accepted; it is from a later version, and enforced by that alone.
+        let plan = hub.world().plan.as_deref().and_then(|p| Plan::from_yaml(p).ok()).map(Arc::new);
+        Live {
+            hub: Arc::new(hub),
+            end,
+            deciding: Mutex::default(),
+            frozen: Mutex::default(),
+            plan: RwLock::new(plan),
+            moved: Mutex::default(),
+            schema: Mutex::default(),
+            imports: Arc::default(),
+        }
+    }
+
+    /// A frozen copy with the definitions in force, as of the last step.
+    fn view(&self) -> Arc<View> {
+        let mut frozen = lock(&self.frozen);
+        let world = self.hub.world();
+        if let Some((at, view)) = &*frozen
+            && *at == world.next
+        {
+            return view.clone();
+        }
+        // The old copy goes first: two of them are never needed.
+        *frozen = None;
+        let (next, timelines, library) = (world.next, world.live.freeze(), world.live.library().clone());
+        drop(world);
+        let view = Arc::new(View::of(timelines, (*library).clone()));
+        *frozen = Some((next, view.clone()));
+        view
+    }
+
+    /// Decides; what came of it.
+    fn act(&self, action: gyul_engine::live::Action) -> Reply<(Outcome, u64)> {
+        self.hub.act(action, BY).map_err(refused)
+    }
+}
+
+/// Who acts, where the server does not say more: the audit log does.
+const BY: &str = "api";
+
+fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn refused(r: Refused) -> Refusal {
+    match r {
+        Refused::Busy => Refusal::Busy(1),
+        Refused::Storage => Refusal::Storage(5),
+        Refused::Stopping => Refusal::Stopping,
+    }
+}
+
+/// A customer: the number of its timeline, and its head.
+fn find(world: &World, who: &Identifier) -> Reply<(u32, u32)> {
+    world.find(who).ok_or(Refusal::NotFound)
+}
+
+fn problem(code: &str, ko: impl Into<String>, en: impl Into<String>) -> Problem {
+    Problem { code: code.into(), ko: ko.into(), en: en.into(), ..Problem::default() }
+}
+
+fn conflict(code: &str, ko: impl Into<String>, en: impl Into<String>) -> Refusal {
+    Refusal::Conflict(Box::new(problem(code, ko, en)))
+}
+
+fn invalid(code: &str, ko: impl Into<String>, en: impl Into<String>) -> Refusal {
+    Refusal::Invalid(vec![problem(code, ko, en)])
+}
+
+impl Backend for Live {
+    fn ingest(&self, batch: Incoming) -> Later<Ack> {
+        self.take(batch)
+    }
+
+    fn events(&self) -> Reply<Vec<EventSchema>> {
+        Ok(self.event_schema())
+    }
+
+    fn plan(&self) -> Reply<Option<String>> {
+        Ok(self.hub.world().plan.clone())
+    }
+
+    fn put_plan(&self, yaml: &str) -> Reply<()> {
+        self.declare(yaml)
+    }
+
+    fn quarantine(&self, before: Option<u64>, limit: usize) -> Reply<Vec<Quarantined>> {
+        Ok(self.quarantined(before, limit))
+    }
+
+    fn mend(&self, number: u64, content: &str) -> Reply<()> {
+        self.mended(number, content)
+    }
+
+    fn replay(&self, numbers: Option<&[u64]>) -> Reply<Replayed> {
+        self.replayed(numbers)
+    }
+
+    fn customer(&self, who: &Identifier) -> Reply<Customer> {
+        self.about(who)
+    }
+
+    fn search(&self, text: &str, limit: usize) -> Reply<Vec<CustomerHead>> {
+        Ok(self.searched(text, limit))
+    }
+
+    fn timeline(&self, who: &Identifier, before: Option<(Instant, u64)>, limit: usize) -> Reply<Vec<TimelineEvent>> {
+        self.events_of(who, before, limit)
+    }
+
+    fn decision(&self, who: &Identifier) -> Reply<Decision> {
+        self.decided(who)
+    }
+
+    fn why(&self, who: &Identifier, kind: DefKind, id: &str) -> Reply<Why> {
+        self.explained(who, kind, id)
+    }
+
+    fn merge(&self, into: &Identifier, from: &Identifier) -> Reply<Merged> {
+        self.merged(into, from)
+    }
+
+    fn unmerge(&self, decision: u64) -> Reply<()> {
+        self.unmerged(decision)
+    }
+
+    fn erase(&self, _who: &Identifier) -> Reply<ErasureReport> {
+        Err(Refusal::Unsupported)
+    }
+
+    fn export(&self, who: &Identifier) -> Reply<String> {
+        self.exported(who)
+    }
+
+    fn definitions(&self, kind: DefKind) -> Reply<Vec<DefState>> {
+        Ok(self.states(kind))
+    }
+
+    fn definition(&self, kind: DefKind, id: &str) -> Reply<Definition> {
+        self.one_definition(kind, id)
+    }
+
+    fn put_definition(&self, kind: DefKind, id: &str, yaml: &str, if_version: Option<u32>) -> Reply<DefState> {
+        self.defined(kind, id, yaml, if_version)
+    }
+
+    fn delete_definition(&self, kind: DefKind, id: &str) -> Reply<()> {
+        self.undefined(kind, id)
+    }
+
+    fn preview(&self, kind: DefKind, yaml: &str) -> Reply<Preview> {
+        self.previewed(kind, yaml)
+    }
+
+    fn members(&self, id: &MembersOf, after: Option<&str>, limit: usize) -> Reply<Vec<Member>> {
+        self.members_of(id, after, limit)
+    }
+
+    fn history(&self, id: &MembersOf, range: HistoryRange) -> Reply<Vec<SizeAt>> {
+        self.sizes(id, range)
+    }
+
+    fn versions(&self, kind: DefKind, id: &str) -> Reply<Vec<Version>> {
+        self.all_versions(kind, id)
+    }
+
+    fn overlap(&self, segments: &[String]) -> Reply<Vec<Overlap>> {
+        self.overlaps(segments)
+    }
+
+    fn changes(&self, from: u64, limit: usize) -> Reply<Vec<Change>> {
+        self.changed(from, limit)
+    }
+
+    fn changes_end(&self) -> watch::Receiver<u64> {
+        self.end.clone()
+    }
+
+    fn import(&self, _file: PathBuf, _name: &str) -> Reply<Import> {
+        Err(Refusal::Unsupported)
+    }
+
+    fn imports(&self) -> Reply<Vec<Import>> {
+        Ok(lock(&self.imports).iter().rev().cloned().collect())
+    }
+
+    fn settings(&self) -> Reply<Settings> {
+        Ok(self.workspace())
+    }
+
+    fn put_settings(&self, settings: &Settings) -> Reply<()> {
+        self.settle_workspace(settings)
+    }
+
+    fn keep_access(&self, record: Vec<u8>) -> Reply<()> {
+        self.act(gyul_engine::live::Action::Access(record)).map(|_| ())
+    }
+
+    fn access(&self) -> Reply<Vec<Vec<u8>>> {
+        Ok(self.hub.world().access.clone())
+    }
+
+    fn keep_audit(&self, entry: Vec<u8>) -> Reply<()> {
+        self.act(gyul_engine::live::Action::Audit(entry)).map(|_| ())
+    }
+
+    fn audit(&self, before: Option<u64>, limit: usize) -> Reply<Vec<(u64, Vec<u8>)>> {
+        let world = self.hub.world();
+        let older = world.audit.partition_point(|(n, _)| before.is_none_or(|b| *n < b));
+        Ok(world.audit[..older].iter().rev().take(limit).cloned().collect())
+    }
+
+    fn health(&self) -> Health {
+        Health { ready: true, writable: self.hub.is_healthy() }
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        self.gauged()
+    }
+
+    fn stop(&self) {
+        self.hub.stop();
+    }
+}
+
+/// Messages in the form of our own events, for whoever has to look at them or send them again.
+fn as_own_event(m: &Message) -> Vec<serde_json::Value> {
+    let who: serde_json::Map<String, serde_json::Value> =
+        m.who.iter().map(|i| (i.kind.name().to_string(), i.value.clone().into())).collect();
+    let mut out = vec![];
+    for (i, (name, props)) in m.events.iter().enumerate() {
+        let props: serde_json::Map<String, serde_json::Value> =
+            props.iter().map(|(n, v)| (n.clone(), crate::output::json_value(v))).collect();
+        let id = if i == 0 { m.id.clone() } else { format!("{}#{i}", m.id) };
+        out.push(serde_json::json!({ "who": who, "name": name, "ts": m.ts.to_string(), "id": id, "props": props }));
+    }
+    out
+}
+
+/// Opens a data directory for serving, as the only one. `zone` and currency of a directory that has none yet.
+pub fn open(data: &std::path::Path, workspace: Option<(&str, &str)>) -> Result<Live, Failure> {
+    let says = |e: gyul_store::StoreError| Failure::says(IO, |l| e.message(l));
+    let manifest = match gyul_store::Manifest::read(data) {
+        Ok(m) => Some(m),
+        Err(e) if matches!(e.kind, gyul_store::StoreErrorKind::Missing) => None,
+        Err(e) => return Err(says(e)),
+    };
+    let (zone, currency) = match (&manifest, workspace) {
+        (Some(m), _) => (m.zone.clone(), m.currency.clone()),
+        (None, Some((zone, currency))) => (zone.into(), currency.into()),
+        (None, None) => ("Asia/Seoul".to_string(), "KRW".to_string()),
+    };
+    let mut starter = gyul_engine::starter();
+    starter.push((machine::WORKSPACE.into(), machine::workspace_file(&zone, &currency)));
+    let options = Options { zone, currency, starter, ..Options::default() };
+    let hub = Hub::open(data, options, Arc::new(crate::now)).map_err(says)?;
+    Ok(Live::new(hub))
+}

@@ -1,0 +1,75 @@
+//! `gyul serve`: the live server.
+
+use crate::Context;
+use crate::args::ServeArgs;
+use crate::failure::{Failure, IO, USAGE};
+use crate::output::print;
+use crate::serve::{Live, open};
+use gyul_web::{Options, Role};
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+
+pub fn run(context: &Context, args: &ServeArgs) -> Result<u8, Failure> {
+    let listen = args.listen.to_socket_addrs().ok().and_then(|mut a| a.next()).ok_or_else(|| {
+        let l = &args.listen;
+        Failure::usage(
+            format!("'{l}' 주소를 알 수 없습니다. 127.0.0.1:7700처럼 적으세요."),
+            format!("there is no address '{l}'. Write it like 127.0.0.1:7700."),
+        )
+    })?;
+    let begun = std::time::Instant::now();
+    let live = Arc::new(open(&context.data, None)?);
+    let opened = begun.elapsed();
+    if args.make_key {
+        let key = gyul_web::make_key(&*live, "command line", Role::Owner, context.now);
+        let key = key.map_err(|r| Failure::io(format!("키를 만들 수 없습니다({r:?})."), format!("no key ({r:?})")))?;
+        gyul_web::Backend::stop(&*live);
+        print(&format!("{key}\n"))?;
+        return Ok(0);
+    }
+    let uploads = context.data.join("uploads");
+    // Left over from a server that was killed.
+    let _ = std::fs::remove_dir_all(&uploads);
+    std::fs::create_dir_all(&uploads).map_err(|e| Failure::write(&uploads, &e))?;
+    let options = Options {
+        listen,
+        uploads,
+        trust_proxy: args.behind_proxy,
+        secure_cookie: args.behind_proxy,
+        ..Options::default()
+    };
+    serve(context, live, options, opened)
+}
+
+/// Serves until told to stop, and says where.
+pub fn serve(context: &Context, live: Arc<Live>, options: Options, opened: std::time::Duration) -> Result<u8, Failure> {
+    let backend: Arc<dyn gyul_web::Backend> = live;
+    let (lang, data) = (context.lang, context.data.display().to_string());
+    let started = move |s: &gyul_web::Started| {
+        let (address, seconds) = (s.address, opened.as_secs_f64());
+        let mut said = lang.pick(
+            format!("http://{address} 에서 요청을 받습니다 (데이터: {data}, {seconds:.1}초에 준비)\n"),
+            format!("listening at http://{address} (data: {data}, ready in {seconds:.1} s)\n"),
+        );
+        if let Some(token) = &s.setup_token {
+            said += &lang.pick(
+                format!(
+                    "아직 소유자가 없습니다. 설정 토큰: {token}\n  \
+                     curl http://{address}/api/v1/setup -d '{{\"token\":\"{token}\",\"email\":\"…\",\"name\":\"…\",\"password\":\"…\"}}'\n"
+                ),
+                format!(
+                    "there is no owner yet. Setup token: {token}\n  \
+                     curl http://{address}/api/v1/setup -d '{{\"token\":\"{token}\",\"email\":\"…\",\"name\":\"…\",\"password\":\"…\"}}'\n"
+                ),
+            );
+        }
+        // A terminal that is gone is no reason not to serve.
+        let _ = print(&said);
+    };
+    gyul_web::serve(backend.clone(), options, started).map_err(|e| {
+        backend.stop();
+        let code = if matches!(e, gyul_web::ServeError::NoKey(_)) { USAGE } else { IO };
+        Failure::says(code, |l| e.message(l))
+    })?;
+    Ok(0)
+}

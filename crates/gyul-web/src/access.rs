@@ -1,9 +1,12 @@
 //! Who may do what: roles, keys, users, sessions, webhook sources. A fold of records that the backend keeps.
 
+mod hook;
 mod secret;
 
+pub use hook::Hook;
 pub use secret::{Secret, digest, hash_password, same, verify_password};
 
+use crate::data::DefKind;
 use gyul_model::{Instant, MICROS_DAY};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -117,6 +120,41 @@ pub enum Record {
     SourceGone {
         name: String,
     },
+    HookPut {
+        id: String,
+        url: String,
+        secret: String,
+        only: Option<(DefKind, String)>,
+        next: u64,
+        made: i64,
+    },
+    HookGone {
+        id: String,
+    },
+    /// Told up to here.
+    HookAt {
+        id: String,
+        next: u64,
+    },
+    HookDead {
+        id: String,
+        offset: u64,
+        reason: String,
+        at: i64,
+    },
+    /// Dead letters are to be tried again, and a paused hook goes on.
+    HookAgain {
+        id: String,
+    },
+    /// A dead letter has arrived after all, or cannot any more.
+    HookDone {
+        id: String,
+        offset: u64,
+    },
+    HookPaused {
+        id: String,
+        reason: String,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -158,6 +196,7 @@ pub struct Access {
     /// Hash to the user and the end.
     sessions: BTreeMap<String, (String, i64)>,
     pub sources: BTreeMap<String, Source>,
+    pub hooks: BTreeMap<String, Hook>,
 }
 
 /// How many sessions one user can have; the one that ends first makes room.
@@ -224,6 +263,34 @@ impl Access {
             Record::SourceGone { name } => {
                 self.sources.remove(&name);
             }
+            Record::HookPut { id, url, secret, only, next, made } => {
+                let (dead, again) = Default::default();
+                let hook = Hook { url, secret, only, made, active: true, reason: None, next, dead, again };
+                self.hooks.insert(id, hook);
+            }
+            Record::HookGone { id } => {
+                self.hooks.remove(&id);
+            }
+            Record::HookAt { id, next } => self.of_hook(&id, |h| h.next = next),
+            Record::HookDead { id, offset, reason, at } => self.of_hook(&id, |h| {
+                h.again.remove(&offset);
+                h.dead.insert(offset, (reason, at));
+            }),
+            Record::HookAgain { id } => self.of_hook(&id, |h| {
+                (h.active, h.reason) = (true, None);
+                h.again = h.dead.keys().copied().collect();
+            }),
+            Record::HookDone { id, offset } => self.of_hook(&id, |h| {
+                h.again.remove(&offset);
+                h.dead.remove(&offset);
+            }),
+            Record::HookPaused { id, reason } => self.of_hook(&id, |h| (h.active, h.reason) = (false, Some(reason))),
+        }
+    }
+
+    fn of_hook(&mut self, id: &str, change: impl FnOnce(&mut Hook)) {
+        if let Some(hook) = self.hooks.get_mut(id) {
+            change(hook);
         }
     }
 

@@ -5,6 +5,7 @@ mod changes;
 mod customers;
 mod definitions;
 mod events;
+mod hooks;
 mod imports;
 mod ingest;
 mod pages;
@@ -23,6 +24,7 @@ pub fn table() -> Table {
     definitions::add(&mut table);
     changes::add(&mut table);
     events::add(&mut table);
+    hooks::add(&mut table);
     imports::add(&mut table);
     admin::add(&mut table);
     session::add(&mut table);

@@ -43,6 +43,10 @@ pub struct Options {
     pub secure_cookie: bool,
     /// Believes `X-Forwarded-For` of a proxy in front.
     pub trust_proxy: bool,
+    /// Between attempts to deliver to a hook; after the last, the letter is dead.
+    pub hook_waits: Vec<Duration>,
+    /// Posts to hooks.
+    pub post: crate::hooks::Post,
     /// Streams of changes open at once.
     pub streams_max: usize,
     pub clock: fn() -> Instant,
@@ -66,6 +70,8 @@ impl Default for Options {
             ingest: Limits::default(),
             secure_cookie: false,
             trust_proxy: false,
+            hook_waits: [1, 5, 30, 120, 600, 1800, 3600, 10_800].map(Duration::from_secs).to_vec(),
+            post: crate::hooks::post_by_network(),
             streams_max: 1000,
             clock: || Instant(jiff::Timestamp::now().as_microsecond()),
             log: Arc::new(|line| eprintln!("{line}")),
@@ -83,6 +89,8 @@ pub struct Counters {
     pub rate_limited: AtomicU64,
     pub connections: AtomicU64,
     pub streams: AtomicU64,
+    pub hooks_delivered: AtomicU64,
+    pub hooks_failed: AtomicU64,
     /// Requests by how long they took: up to 1, 5, 10, 50, 100, 500, 1000, 5000 ms, and longer; and the sum in microseconds.
     pub durations: [AtomicU64; 9],
     pub duration_micros: AtomicU64,
@@ -122,6 +130,8 @@ pub struct App {
     pub passwords: Semaphore,
     pub uploads: Semaphore,
     pub stopping: watch::Sender<bool>,
+    /// Moves with every change of a hook.
+    pub hooks_changed: watch::Sender<u64>,
     request_prefix: u32,
     request_count: AtomicU64,
     upload_count: AtomicU64,
@@ -163,6 +173,7 @@ impl App {
             passwords: Semaphore::new(2),
             uploads: Semaphore::new(4),
             stopping: watch::channel(false).0,
+            hooks_changed: watch::channel(0).0,
             request_prefix: u32::from_str_radix(&prefix.id()[..8], 16).unwrap_or_default(),
             request_count: AtomicU64::new(0),
             upload_count: AtomicU64::new(0),

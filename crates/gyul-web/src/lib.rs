@@ -15,6 +15,7 @@ pub mod data;
 #[cfg(test)]
 mod fake;
 mod guard;
+mod hooks;
 mod idempotency;
 mod inflate;
 mod limits;
@@ -28,5 +29,6 @@ mod tests;
 pub use access::{Role, SourceKind};
 pub use app::{App, Options, make_key};
 pub use backend::{Backend, Incoming, Later, Refusal, Reply};
+pub use hooks::{Letter, Post, post_by_network};
 pub use limits::Rate;
 pub use server::{ServeError, Started, router, serve, serve_until};

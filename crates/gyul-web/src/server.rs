@@ -111,6 +111,7 @@ async fn run(
     let listener = TcpListener::bind(listen).await.map_err(|e| ServeError::Listen(listen, e))?;
     let address = listener.local_addr().map_err(|e| ServeError::Listen(listen, e))?;
     started(&Started { address, setup_token });
+    let hooks = tokio::spawn(crate::hooks::run(Arc::clone(&app)));
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(app.options.connections_max));
     let mut stop = std::pin::pin!(stop);
@@ -137,6 +138,8 @@ async fn run(
     if tokio::time::timeout(app.options.drain_timeout, graceful.shutdown()).await.is_err() {
         app.log(&serde_json::json!({ "level": "warn", "why": "some connections did not end in time" }));
     }
+    // A post under way may take its timeout; what it told is told again if its place cannot be kept.
+    let _ = tokio::time::timeout(app.options.drain_timeout, hooks).await;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod bodies;
 mod endpoints;
+mod hooks;
 mod ingest;
 mod live;
 mod roles;

@@ -3,7 +3,7 @@
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -27,6 +27,11 @@ impl Secret {
     /// For sessions, and for the token of the first start.
     pub fn new_token() -> Secret {
         Secret { text: URL_SAFE_NO_PAD.encode(random::<32>()) }
+    }
+
+    /// For signing, in the notation of Standard Webhooks.
+    pub fn new_signing() -> Secret {
+        Secret { text: format!("whsec_{}", STANDARD.encode(random::<32>())) }
     }
 
     pub fn parse_key(text: &str) -> Option<KeyText<'_>> {

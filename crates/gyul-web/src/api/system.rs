@@ -105,6 +105,8 @@ fn own(c: &Counters) -> Result<String, std::fmt::Error> {
         ("http_events_rejected_total", "counter", "Events that were not taken.", &c.events_rejected),
         ("http_rate_limited_total", "counter", "Requests over a caller's rate.", &c.rate_limited),
         ("http_connections", "gauge", "Connections open.", &c.connections),
+        ("hooks_delivered_total", "counter", "Changes told to hooks.", &c.hooks_delivered),
+        ("hooks_failed_total", "counter", "Attempts to tell a hook that failed.", &c.hooks_failed),
         ("http_streams", "gauge", "Streams of changes open.", &c.streams),
     ];
     for (name, kind, help, n) in simple {

@@ -8,17 +8,21 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-struct Server {
-    fake: Arc<Fake>,
-    key: String,
-    address: SocketAddr,
+pub struct Server {
+    pub fake: Arc<Fake>,
+    pub key: String,
+    pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<Result<(), ServeError>>>,
 }
 
 impl Server {
-    fn start(change: impl FnOnce(&mut Options)) -> Server {
-        let fake = Arc::new(Fake::default());
+    pub fn start(change: impl FnOnce(&mut Options)) -> Server {
+        Server::on(Arc::new(Fake::default()), change)
+    }
+
+    /// On a backend that may have been served before.
+    pub fn on(fake: Arc<Fake>, change: impl FnOnce(&mut Options)) -> Server {
         let key = make_key(&*fake, "k", Role::Owner, T).unwrap();
         let mut options = Options { listen: ([127, 0, 0, 1], 0).into(), log: Arc::new(|_| {}), ..Options::default() };
         change(&mut options);
@@ -32,7 +36,7 @@ impl Server {
         Server { fake, key, address, stop: Some(stop), thread: Some(thread) }
     }
 
-    fn connect(&self, head: &str) -> TcpStream {
+    pub fn connect(&self, head: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         stream.write_all(head.as_bytes()).unwrap();
@@ -43,7 +47,7 @@ impl Server {
         self.connect(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n{more}\r\n", self.key))
     }
 
-    fn stop(&mut self) -> Duration {
+    pub fn stop(&mut self) -> Duration {
         let begun = Instant::now();
         self.stop.take().unwrap().send(()).unwrap();
         self.thread.take().unwrap().join().unwrap().unwrap();
@@ -51,7 +55,7 @@ impl Server {
     }
 }
 
-fn until(stream: &mut TcpStream, wanted: &str) -> String {
+pub fn until(stream: &mut TcpStream, wanted: &str) -> String {
     let (mut text, mut piece) = (String::new(), [0; 4096]);
     while !text.contains(wanted) {
         let n = stream.read(&mut piece).unwrap_or(0);

@@ -34,6 +34,8 @@ pub struct Summary {
     pub derived: u64,
     /// Nothing new came in: the base is what it was.
     pub unchanged: bool,
+    /// Rows of customers that were to be forgotten.
+    pub forgotten: u64,
 }
 
 /// What is being imported.
@@ -63,6 +65,9 @@ pub struct Import {
     schema: BTreeMap<(String, String), (Kind, u8)>,
     seq_next: u64,
     arrivals: Option<Vec<(u64, Instant)>>,
+    /// Customers whose rows are left behind with the next merge.
+    gone: FxHashSet<String>,
+    forgotten: u64,
     derived: u64,
     changed: bool,
     bytes_max: usize,
@@ -126,6 +131,8 @@ impl Import {
             rejects: vec![],
             schema,
             arrivals: None,
+            gone: FxHashSet::default(),
+            forgotten: 0,
             derived: 0,
             changed: false,
             bytes_max: BYTES_MAX,
@@ -146,6 +153,11 @@ impl Import {
     /// When records of the log became known: `(first seq, instant)`, ascending, instead of all with this import.
     pub fn arrived(&mut self, arrivals: Vec<(u64, Instant)>) {
         self.arrivals = Some(arrivals);
+    }
+
+    /// Leaves these customers' rows behind with the next merge; what comes of them in this import stays.
+    pub fn forget(&mut self, customers: impl IntoIterator<Item = String>) {
+        self.gone.extend(customers);
     }
 
     /// Merges when so many bytes wait instead of the default of 1 GiB.
@@ -217,6 +229,7 @@ impl Import {
             rejected: self.meta.rejected.clone(),
             derived: self.derived,
             unchanged: !self.changed,
+            forgotten: self.forgotten,
         })
     }
 
@@ -282,6 +295,7 @@ impl Import {
             fields: &fields,
             slugs: &slugs,
             old_streams: &self.manifest.streams,
+            gone: &self.gone,
         };
         // A part is written as soon as it is merged, so that only the parts under work are in memory.
         let parts: Vec<Merged> =
@@ -289,8 +303,9 @@ impl Import {
         let new: u64 = parts.iter().map(|m| m.new_rows).sum();
         let duplicates: u64 = parts.iter().map(|m| m.duplicates).sum();
         self.derived = parts.iter().map(|m| m.derived).sum();
+        let forgotten: u64 = parts.iter().map(|m| m.forgotten).sum();
         let events = self.waiting_events - duplicates;
-        if new > 0 {
+        if new > 0 || forgotten > 0 {
             self.manifest.streams = fields
                 .iter()
                 .map(|(name, columns)| {
@@ -314,7 +329,10 @@ impl Import {
                 fs::File::open(&folder).and_then(|d| d.sync_all()).map_err(StoreError::io(&folder))?;
             }
             match self.arrivals.take() {
-                Some(list) => self.manifest.arrivals.extend(list),
+                Some(list) => {
+                    self.manifest.arrivals.extend(list);
+                    self.manifest.arrivals.sort_unstable();
+                }
                 None => self.manifest.arrivals.push((self.manifest.seq_next, self.now)),
             }
             self.manifest.generation = next;
@@ -337,6 +355,8 @@ impl Import {
         self.meta.rows_done = rows_done;
         self.meta.finished = finish;
         self.waiting_events = 0;
+        self.forgotten += forgotten;
+        self.gone.clear();
         let mut manifest = self.manifest.clone();
         manifest.imports.push(match &self.before {
             Some(before) if finish && !self.changed => before.clone(),
@@ -414,6 +434,7 @@ struct Job<'a> {
     fields: &'a BTreeMap<String, Vec<Field>>,
     slugs: &'a BTreeMap<String, String>,
     old_streams: &'a [StreamMeta],
+    gone: &'a FxHashSet<String>,
 }
 
 /// What became of a part.
@@ -424,6 +445,7 @@ struct Merged {
     new_rows: u64,
     duplicates: u64,
     derived: u64,
+    forgotten: u64,
 }
 
 struct StreamCount {
@@ -438,6 +460,10 @@ impl Job<'_> {
         let mut out = Merged::default();
         let mut buckets = vec![];
         for (fresh, mut bucket) in fresh.into_iter().zip(self.read_old(part)?) {
+            if !self.gone.is_empty() {
+                let (kept, rows) = bucket.without(self.gone);
+                (bucket, out.forgotten) = (kept, out.forgotten + rows);
+            }
             let customers: Vec<u32> = if bucket.customers.texts.is_empty() {
                 bucket.customers = fresh.customers;
                 (0..bucket.customers.texts.len() as u32).collect()

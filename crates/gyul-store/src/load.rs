@@ -45,6 +45,27 @@ impl Store {
         Some((streams().filter_map(|s| s.first).min()?, streams().filter_map(|s| s.last).max()?))
     }
 
+    /// How many columns of customers in the base's files still name one of these, read from the files themselves.
+    pub fn named(&self, customers: &[String]) -> Result<u64, StoreError> {
+        if self.manifest.generation == 0 {
+            return Ok(0);
+        }
+        let base = self.manifest.base(&self.dir);
+        let folders = self.manifest.streams.iter().map(|s| s.slug.as_str()).chain(["customers"]);
+        let mut found = 0;
+        for folder in folders {
+            for part in 0..PARTS {
+                let reader = Reader::open(&base.join(folder).join(format!("part-{part}.parquet")))?;
+                for g in 0..reader.groups() {
+                    let field = Field { name: "customer".into(), kind: Kind::Text, scale: 0 };
+                    let known = reader.read(g, &field)?.dict.texts;
+                    found += u64::from(known.iter().any(|t| customers.iter().any(|c| **c == **t)));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     pub fn load(&self, needs: &Needs) -> Result<Snapshot, StoreError> {
         match self.load_once(needs) {
             // An import has put a newer base in force meanwhile: that one is there.

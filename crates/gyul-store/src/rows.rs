@@ -2,7 +2,7 @@
 
 use gyul_model::{Column, POW10, StreamBatch};
 use hashbrown::HashTable;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 use std::hash::BuildHasher;
 
 /// The kinds of columns on disk.
@@ -249,6 +249,26 @@ impl BucketRows {
         }
         let len = s.ts.len();
         s.columns.iter_mut().for_each(|c| c.pad(len));
+    }
+
+    /// The bucket without some customers, and how many rows they had.
+    pub fn without(self, gone: &FxHashSet<String>) -> (BucketRows, u64) {
+        if !self.customers.texts.iter().any(|t| gone.contains(&**t)) {
+            return (self, 0);
+        }
+        let mut out = BucketRows::default();
+        let keep = |t: &str| (!gone.contains(t)).then(|| out.customers.code(t));
+        let places: Vec<Option<u32>> = self.customers.texts.iter().map(|t| &**t).map(keep).collect();
+        let mut removed = 0;
+        for s in self.streams {
+            let stays = |i: &u32| places[s.customer[*i as usize] as usize].is_some();
+            let rows: Vec<u32> = (0..s.len() as u32).filter(stays).collect();
+            removed += (s.len() - rows.len()) as u64;
+            let mut s = s.select(&rows);
+            s.customer.iter_mut().for_each(|c| *c = places[*c as usize].unwrap_or_default());
+            out.streams.push(s);
+        }
+        (out, removed)
     }
 
     /// Bytes held, roughly: rows, and texts with their look-up.

@@ -94,18 +94,23 @@ impl ChangeLog {
         Some(self.at_hand.iter().skip(start).take(limit).cloned().collect())
     }
 
-    /// Forgets what somebody did; the offsets stay.
-    pub fn erase(&mut self, customers: &[String]) -> Result<(), StoreError> {
+    /// Forgets what somebody did; the offsets stay. Gives how many changes were theirs.
+    pub fn erase(&mut self, customers: &[String]) -> Result<u64, StoreError> {
+        let mut count = 0;
         let gone = |t: &Told| customers.contains(&t.customer);
         self.at_hand.iter_mut().filter(|t| gone(t)).for_each(|t| t.customer = String::new());
         self.log.rewrite(&mut |r| match read(r.payload, r.seq) {
             Ok((step, mut told)) if told.iter().any(gone) => {
-                told.iter_mut().filter(|t| gone(t)).for_each(|t| t.customer = String::new());
+                for t in told.iter_mut().filter(|t| gone(t)) {
+                    t.customer = String::new();
+                    count += 1;
+                }
                 gyul_store::log::Rewrite::Replace(write(step, &told))
             }
             _ => gyul_store::log::Rewrite::Keep,
         })?;
-        Ok(())
+        self.log.forget_damaged()?;
+        Ok(count)
     }
 
     fn trim(&mut self) {

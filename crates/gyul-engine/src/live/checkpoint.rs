@@ -7,7 +7,7 @@ use super::record::{self, Reader, Unreadable, Writer};
 use super::world::{Control, fingerprint};
 use gyul_model::{Column, ColumnKind, Instant, Message, StreamBatch, StreamInfo, TextColumn, Value, hash64};
 use gyul_store::log::{Entry, Reader as LogReader};
-use gyul_store::{Import, Manifest, Origin, StoreError, StoreErrorKind};
+use gyul_store::{Import, Manifest, Origin, StoreError, StoreErrorKind, Summary};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Write;
@@ -38,6 +38,8 @@ pub struct Cut {
     pub schema: Vec<StreamInfo>,
     pub zone: String,
     pub currency: String,
+    /// Customers whose rows the base leaves behind.
+    pub gone: Vec<String>,
 }
 
 /// Where the base stands in the log: behind the last record that it has taken in.
@@ -45,12 +47,13 @@ pub fn position(manifest: &Manifest) -> u64 {
     manifest.imports.iter().filter(|i| i.kind == KIND && i.finished).map(|i| i.rows_done).max().unwrap_or(0)
 }
 
-/// Writes the state, then the events. Gives how many events the base took.
-pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<u64, StoreError> {
+/// Writes the state, then the events. Gives what the base took.
+pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<Summary, StoreError> {
     put_state(dir, cut.to, &cut.state)?;
     let name = format!("log {}..{}", cut.from, cut.to);
     let origin = Origin { name: &name, fingerprint: cut.to, kind: KIND, header: "" };
     let mut import = Import::begin(dir, &cut.zone, &cut.currency, &origin, now)?;
+    import.forget(cut.gone);
     let mut batches = Batches::new(&cut.schema);
     let mut arrivals: Vec<(u64, Instant)> = vec![];
     while let Some(entry) = log.next()? {
@@ -78,7 +81,7 @@ pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<u
     import.number_from(cut.to);
     let summary = import.commit(cut.to)?;
     remove_states(dir, cut.to);
-    Ok(summary.events)
+    Ok(summary)
 }
 
 fn folder(dir: &Path) -> PathBuf {

@@ -8,7 +8,7 @@ use super::world::{Control, Outcome, World, cause_name, fingerprint};
 use gyul_model::{Instant, MICROS_SECOND, Message};
 use gyul_profile::Rules;
 use gyul_store::log::{Log, Reader};
-use gyul_store::{Manifest, StoreError};
+use gyul_store::{Manifest, StoreError, Summary};
 use gyul_timeline::live::{Change, Live};
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
@@ -85,6 +85,8 @@ pub enum Refused {
 }
 
 type Listener = Box<dyn Fn(u64) + Send>;
+/// What becomes of a record of the log.
+pub(super) type Ask = Box<dyn FnMut(&gyul_store::log::Record) -> gyul_store::log::Rewrite + Send>;
 type Done = Box<dyn FnOnce(Result<Acked, Refused>) + Send>;
 type Decided = Box<dyn FnOnce(Result<(Outcome, u64), Refused>) + Send>;
 
@@ -94,8 +96,7 @@ enum Command {
     Read(u64, Sender<Reader>),
     /// The base has taken in the log up to here.
     Settled(u64),
-    /// Blanks the records of messages with these numbers.
-    Blank(FxHashSet<u64>, Sender<Result<u64, StoreError>>),
+    Rewrite(Ask, Sender<Result<u64, StoreError>>),
     Stop,
 }
 
@@ -142,6 +143,7 @@ struct Shared {
     /// What was computed, until its record is applied.
     built: Mutex<Option<Box<Live>>>,
     settled: AtomicU64,
+    erasing: Mutex<()>,
 }
 
 pub struct Hub {
@@ -170,6 +172,7 @@ impl Hub {
             large: AtomicBool::new(large),
             built: Mutex::default(),
             settled: AtomicU64::new(opened.settled),
+            erasing: Mutex::default(),
             options,
             clock,
         });
@@ -183,7 +186,9 @@ impl Hub {
             spawn("gyul-log", Box::new(move || writer.run(&inbox)))?,
             spawn("gyul-apply", Box::new(move || apply(&applier, &applied, &back)))?,
         ];
-        Ok(Hub { shared, commands, threads: Mutex::new(threads), _lock: opened.lock })
+        let hub = Hub { shared, commands, threads: Mutex::new(threads), _lock: opened.lock };
+        hub.finish_erasures()?;
+        Ok(hub)
     }
 
     /// Takes messages. `done` is called when they are on disk, or were not taken.
@@ -285,26 +290,46 @@ impl Hub {
 
     /// Moves what is in the log into the base, now. Gives the events that it took.
     pub fn checkpoint(&self) -> Result<u64, StoreError> {
+        self.alone(|| self.settle_base(vec![])).map(|s| s.events)
+    }
+
+    /// Does something with the base while no checkpoint does.
+    pub fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
         while self.shared.checkpointing.swap(true, Ordering::AcqRel) {
             std::thread::sleep(Duration::from_millis(20));
         }
-        let cut = cut(&self.shared, &self.world());
-        let result = run_checkpoint(&self.shared, cut, &self.commands);
+        let done = work();
         self.shared.checkpointing.store(false, Ordering::Release);
-        result
+        done
     }
 
-    /// Blanks messages in the log, by the numbers of their records. Gives how many were.
-    pub fn blank(&self, numbers: FxHashSet<u64>) -> Result<u64, StoreError> {
+    /// A checkpoint, within [`Hub::alone`]. The base leaves the rows of customers `gone` behind.
+    pub(super) fn settle_base(&self, gone: Vec<String>) -> Result<Summary, StoreError> {
+        let cut = Cut { gone, ..cut(&self.shared, &self.world()) };
+        run_checkpoint(&self.shared, cut, &self.commands)
+    }
+
+    /// Behind the last record that the base has taken in.
+    pub fn settled(&self) -> u64 {
+        self.shared.settled.load(Ordering::Acquire)
+    }
+
+    /// Asks of each record in the log what becomes of it. Gives how many changed.
+    pub(super) fn rewrite(&self, ask: Ask) -> Result<u64, StoreError> {
         let (tell, told) = channel();
         let stopped = || StoreError::io(&self.shared.dir)(std::io::Error::other("stopping"));
-        self.commands.send(Command::Blank(numbers, tell)).map_err(|_| stopped())?;
+        self.commands.send(Command::Rewrite(ask, tell)).map_err(|_| stopped())?;
         told.recv().map_err(|_| stopped())?
     }
 
-    /// Forgets customers in the stream of changes.
-    pub fn forget_changes(&self, customers: &[String]) -> Result<(), StoreError> {
+    /// Forgets customers in the stream of changes. Gives how many changes were theirs.
+    pub(super) fn forget_changes(&self, customers: &[String]) -> Result<u64, StoreError> {
         lock(&self.shared.changes).erase(customers)
+    }
+
+    /// One erasure at a time.
+    pub(super) fn erasing(&self) -> std::sync::MutexGuard<'_, ()> {
+        lock(&self.shared.erasing)
     }
 
     /// Reads the log from a number on.
@@ -450,13 +475,9 @@ impl Writing {
                         let _ = self.log.prune(to.min(self.keep_from(oldest)));
                     }
                 }
-                Command::Blank(numbers, reply) => {
-                    let result = self.log.commit().and_then(|()| {
-                        self.log.rewrite(&mut |r| match r.kind == record::MESSAGE && numbers.contains(&r.seq) {
-                            true => gyul_store::log::Rewrite::Blank,
-                            false => gyul_store::log::Rewrite::Keep,
-                        })
-                    });
+                Command::Rewrite(mut ask, reply) => {
+                    let rewritten = self.log.commit().and_then(|()| self.log.rewrite(&mut ask));
+                    let result = rewritten.and_then(|n| self.log.forget_damaged().map(|()| n));
                     let _ = reply.send(result);
                 }
                 Command::Stop => {}
@@ -697,23 +718,24 @@ fn cut(shared: &Shared, world: &World) -> Cut {
         schema: world.live.schema().to_vec(),
         zone: shared.options.zone.clone(),
         currency: shared.options.currency.clone(),
+        gone: vec![],
     }
 }
 
-fn run_checkpoint(shared: &Shared, cut: Cut, commands: &SyncSender<Command>) -> Result<u64, StoreError> {
+fn run_checkpoint(shared: &Shared, cut: Cut, commands: &SyncSender<Command>) -> Result<Summary, StoreError> {
     let to = cut.to;
     let (tell, told) = channel();
     let stopped = || StoreError::io(&shared.dir)(std::io::Error::other("stopping"));
     commands.send(Command::Read(cut.from, tell)).map_err(|_| stopped())?;
     let log = told.recv().map_err(|_| stopped())?;
-    let events = checkpoint::write(&shared.dir, cut, log, (shared.clock)())?;
+    let summary = checkpoint::write(&shared.dir, cut, log, (shared.clock)())?;
     shared.settled.store(to, Ordering::Release);
     let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
     world.owners.retain(|(seq, _)| *seq >= to);
     drop(world);
     shared.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
     let _ = commands.send(Command::Settled(to));
-    Ok(events)
+    Ok(summary)
 }
 
 /// The manifest of a directory, if there is one.

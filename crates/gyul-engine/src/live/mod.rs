@@ -7,6 +7,7 @@
 mod changes;
 mod checkpoint;
 mod definitions;
+mod erase;
 mod hub;
 mod record;
 mod recover;
@@ -14,6 +15,7 @@ mod world;
 
 pub use changes::Told;
 pub use definitions::{DefKind, Definitions, Version, file as definition_file, split as split_definitions};
+pub use erase::{Erased, mentions};
 pub use hub::{Acked, Clock, Gauges, Hub, Incoming, Options, Refused};
 pub use record::{Action, Rejected};
 pub use world::{Outcome, Volume, World, cause_name};

@@ -143,6 +143,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     if published.is_some() {
         told.extend(slow.iter().map(|c| tell(&world, c)));
     }
+    world.recall_quarantine();
     let mut changes = changes;
     if !told.is_empty() {
         changes.publish((world.live.now(), world.next), told)?;

@@ -1,7 +1,8 @@
 //! All that follows from the log: who is who, who is in what, what is defined. Changes only by applying records.
 
 use super::definitions::{DefKind, Definitions};
-use super::record::{Action, Rejected};
+use super::erase::{names_somebody, speaks_of};
+use super::record::{self, Action, Rejected};
 use crate::library::schema_of;
 use gyul_model::{Event, IdKind, Identifier, Instant, Message, Snapshot, Timeline, hash64, names};
 use gyul_profile::{Change as Joined, Identities, Rules, Said};
@@ -249,9 +250,10 @@ impl World {
                 Err(_) => Outcome::Refused("unmerge"),
             },
             Action::Erase { handles } => {
+                let mut names: Vec<String> = vec![];
                 for handle in handles {
                     let head = self.identities.head_of(*handle);
-                    self.identities.erase(head);
+                    names.extend(self.identities.erase(head).into_iter().map(|e| e.id.handle()));
                     if let Some(&number) = self.numbers.get(*handle as usize).filter(|n| **n != NONE) {
                         self.live.erase(number);
                         self.note(|| Told::Erase(number));
@@ -261,6 +263,11 @@ impl World {
                 }
                 let gone: BTreeSet<u32> = handles.iter().copied().collect();
                 self.owners.retain(|(_, h)| !gone.contains(h));
+                self.quarantine.retain(|_, (_, r)| !speaks_of(&r.content, &names));
+                self.control.retain(|c| match record::read_action(&c.payload) {
+                    Ok((action, _)) => !names_somebody(&action, &names),
+                    Err(_) => true,
+                });
                 changes.extend(self.tick(now, vec![]));
                 Outcome::Done
             }
@@ -321,6 +328,21 @@ impl World {
             Action::Settings(bytes) => self.settings = Some(bytes.clone()),
             Action::Plan(text) => self.plan = text.clone(),
             _ => {}
+        }
+    }
+
+    /// What was released and mended before the checkpoint: the log still holds it as it came.
+    pub fn recall_quarantine(&mut self) {
+        for c in &self.control {
+            match record::read_action(&c.payload) {
+                Ok((Action::Released(numbers), _)) => numbers.iter().for_each(|n| drop(self.quarantine.remove(n))),
+                Ok((Action::Mend { number, content }, _)) => {
+                    if let Some((_, r)) = self.quarantine.get_mut(&number) {
+                        r.content = content;
+                    }
+                }
+                _ => {}
+            }
         }
     }
 

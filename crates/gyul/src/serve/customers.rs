@@ -261,7 +261,7 @@ impl Live {
         let world = self.hub.world();
         let (_, head) = find(&world, who)?;
         let own: Vec<String> = world.identifiers(head).into_iter().map(|(_, v)| v).collect();
-        let names_them = |content: &str| own.iter().any(|id| super::events::mentions(content, id));
+        let names_them = |content: &str| own.iter().any(|id| gyul_engine::live::mentions(content, id));
         let kept = world.quarantine.iter().filter(|(_, (_, r))| names_them(&r.content));
         let quarantine: Vec<serde_json::Value> = kept
             .map(|(n, (at, r))| serde_json::json!({ "number": n, "at": at.to_string(), "content": r.content }))

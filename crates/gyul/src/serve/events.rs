@@ -259,33 +259,3 @@ fn examples(name: &str, kind: &ColumnKind) -> Vec<String> {
     }
     (0..dict.len()).filter_map(|i| dict.get(i)).take(EXAMPLES).map(str::to_string).collect()
 }
-
-/// Whether a text holds a name as a word of its own.
-pub(super) fn mentions(text: &str, name: &str) -> bool {
-    let part = |c: char| c.is_alphanumeric() || c == '_';
-    !name.is_empty()
-        && text.match_indices(name).any(|(at, found)| {
-            let before = text[..at].chars().next_back();
-            let after = text[at + found.len()..].chars().next();
-            !before.is_some_and(part) && !after.is_some_and(part)
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_found_as_a_word_and_not_within_others() {
-        for (text, name, is) in [
-            (r#"{"userId":"C1"}"#, "C1", true),
-            (r#"{"userId":"C12"}"#, "C1", false),
-            ("a@b.kr", "a@b.kr", true),
-            ("귤a@b.kr", "a@b.kr", false),
-            ("", "C1", false),
-            ("C1", "", false),
-        ] {
-            assert_eq!(mentions(text, name), is, "{text} {name}");
-        }
-    }
-}

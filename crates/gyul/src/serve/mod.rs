@@ -101,6 +101,14 @@ fn refused(r: Refused) -> Refusal {
     }
 }
 
+/// What the disk said; details are for the log, and hold paths alone.
+fn storage(e: gyul_store::StoreError) -> Refusal {
+    match e.kind {
+        gyul_store::StoreErrorKind::Io(_) => Refusal::Storage(10),
+        _ => Refusal::Internal(e.message(gyul_model::Lang::En)),
+    }
+}
+
 /// A customer: the number of its timeline, and its head.
 fn find(world: &World, who: &Identifier) -> Reply<(u32, u32)> {
     world.find(who).ok_or(Refusal::NotFound)
@@ -175,8 +183,14 @@ impl Backend for Live {
         self.unmerged(decision)
     }
 
-    fn erase(&self, _who: &Identifier) -> Reply<ErasureReport> {
-        Err(Refusal::Unsupported)
+    fn erase(&self, who: &Identifier) -> Reply<ErasureReport> {
+        let erased = self.hub.erase(who, BY);
+        // The copies know the person still.
+        *lock(&self.frozen) = None;
+        *lock(&self.schema) = None;
+        let erased = erased.map_err(storage)?.ok_or(Refusal::NotFound)?;
+        let removed = erased.removed.into_iter().map(|(place, n)| (place.to_string(), n)).collect();
+        Ok(ErasureReport { removed, verified: erased.verified, pending: erased.pending })
     }
 
     fn export(&self, who: &Identifier) -> Reply<String> {

@@ -135,7 +135,9 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     world.control.append(&mut control);
     let cut = tail.partition_point(|t| t.seq() < told_next);
     let later = tail.split_off(cut);
+    // The timelines first, then who is in what: nobody asks what it was on the way.
     replay(&mut world, tail, then.min(now), options, true);
+    world.redefine(then.min(now));
     let mut told: Vec<Told> = vec![];
     let missed = replay(&mut world, later, now, options, false);
     told.extend(missed.iter().map(|c| tell(&world, c)));

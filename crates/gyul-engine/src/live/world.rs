@@ -94,7 +94,7 @@ pub enum Outcome {
 }
 
 impl World {
-    /// `identities`: as of a checkpoint, the base's customers are added.
+    /// `identities`: as of a checkpoint, the base's customers are added. Membership comes with [`World::redefine`].
     pub fn new(mut identities: Identities, definitions: Definitions, data: Snapshot, at: Instant) -> World {
         let mut numbers: Vec<u32> = vec![];
         let mut handles: Vec<u32> = vec![];
@@ -113,7 +113,7 @@ impl World {
             }
             base += bucket.customers.len().div_ceil(64) * 64;
         }
-        let (library, _) = definitions.library(&schema_of(&data));
+        let (library, _) = gyul_segment::load(&[], None);
         let live = Live::new(library, data, at);
         let mut world = World {
             identities,

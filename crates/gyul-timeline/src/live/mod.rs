@@ -370,12 +370,9 @@ impl Live {
             let classes = p.classes.iter().map(|c| &c.id).chain([&p.otherwise.id]);
             self.names.extend(classes.map(|c| format!("{}/{c}", p.id)));
         }
-        self.plan = Plan::compile_live(lib, &self.base.data.streams);
-        self.roots = self.plan.roots();
-        self.reads = subset::reads(&self.plan);
-        self.subsets.clear();
+        let plan = Plan::compile_live(lib, &self.base.data.streams);
         self.now = at.0;
-        self.list_instants();
+        self.put_plan(plan);
         self.members = vec![Bits::default(); self.roots.len()];
         self.population = Bits::default();
         self.ranks.clear();
@@ -383,6 +380,14 @@ impl Live {
         self.wakes = Wakes::default();
         self.regrouped.clear();
         self.evaluate_everybody();
+    }
+
+    fn put_plan(&mut self, plan: Plan) {
+        self.plan = plan;
+        self.roots = self.plan.roots();
+        self.reads = subset::reads(&self.plan);
+        self.subsets.clear();
+        self.list_instants();
     }
 
     fn list_instants(&mut self) {

@@ -50,11 +50,15 @@ impl Live {
         self.clock(now, &mut changes);
         self.now = now;
         let (mut touched, reshaped) = self.learn(fresh);
-        if reshaped && self.recompile() {
+        if reshaped && !self.recompile() {
             let at = Instant(now);
             let library = (*self.library).clone();
             changes.extend(self.define(library, at).into_iter().map(|c| Change { cause: Cause::Event, ..c }));
             return changes;
+        }
+        if reshaped {
+            // What their new events mean may be asked by any root.
+            touched.iter_mut().for_each(|t| t.1 = !0);
         }
         if !self.regrouped.is_empty() {
             let regrouped = std::mem::take(&mut self.regrouped);
@@ -93,10 +97,21 @@ impl Live {
         changes
     }
 
-    /// Whether the new shape of the data makes another plan.
-    fn recompile(&self) -> bool {
+    /// Takes up the new shape of the data. Whoever has no event of it has the same answers as before; only if ranks
+    /// compare other quantities now, or in another scale, everybody must be evaluated anew: then this is false.
+    fn recompile(&mut self) -> bool {
         let plan = crate::plan::Plan::compile_live(&self.library, &self.base.data.streams);
-        plan.nodes != self.plan.nodes || plan.ranks != self.plan.ranks
+        let rank = |p: &crate::plan::Plan, r: &crate::plan::RankNode| {
+            let flows = crate::changes::flows(p, r.x);
+            (r.kind, r.layer, r.among.is_some(), p.nodes[r.x as usize].ty, flows)
+        };
+        let same = plan.ranks.len() == self.plan.ranks.len()
+            && plan.ranks.iter().zip(&self.plan.ranks).all(|(a, b)| rank(&plan, a) == rank(&self.plan, b));
+        if !same {
+            return false;
+        }
+        self.put_plan(plan);
+        true
     }
 
     /// Everything from nothing.

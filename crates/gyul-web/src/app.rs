@@ -25,7 +25,10 @@ pub struct Options {
     /// Where uploads wait for their import. Of this server alone.
     pub uploads: PathBuf,
     pub upload_bytes_max: u64,
+    /// Fewer where the system allows fewer open files.
     pub connections_max: usize,
+    /// Of one address, unless a proxy is in front.
+    pub connections_per_address: usize,
     /// For the head of a request.
     pub header_timeout: Duration,
     /// For the whole body of a request, or the next piece of an upload.
@@ -61,6 +64,7 @@ impl Default for Options {
             uploads: std::env::temp_dir(),
             upload_bytes_max: 8 << 30,
             connections_max: 10_000,
+            connections_per_address: 2000,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(20),

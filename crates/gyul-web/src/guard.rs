@@ -216,6 +216,16 @@ pub fn caller_of_key(app: &App, text: &str) -> Option<Caller> {
     Some(Caller { role: key.role, name: format!("key:{}", key.name), id: format!("k:{id}"), session: None })
 }
 
+/// The role that somebody who came in earlier has now, if still any: for answers that last.
+pub fn role_now(app: &App, caller: &Caller) -> Option<Role> {
+    let (access, now) = (app.access(), app.now());
+    match (&caller.session, caller.id.strip_prefix("k:")) {
+        (Some(token), _) => Some(access.session(token, now)?.1.role),
+        (None, Some(id)) => access.keys.get(id).filter(|k| k.expires.is_none_or(|end| now.0 < end)).map(|k| k.role),
+        (None, None) => None,
+    }
+}
+
 fn credentials(value: &str) -> Option<String> {
     let (scheme, rest) = value.split_once(' ')?;
     let rest = rest.trim();

@@ -9,9 +9,10 @@ use axum::middleware::from_fn_with_state;
 use gyul_model::Lang;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -113,7 +114,8 @@ async fn run(
     started(&Started { address, setup_token });
     let hooks = tokio::spawn(crate::hooks::run(Arc::clone(&app)));
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(app.options.connections_max));
+    let places = Arc::new(Semaphore::new(room_for(app.options.connections_max)));
+    let visitors = Visitors::default();
     let mut stop = std::pin::pin!(stop);
     loop {
         // A place first: who finds none waits in the listener's queue.
@@ -130,7 +132,10 @@ async fn run(
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        connection(&app, router.clone(), &graceful, stream, peer, place);
+        let most = if app.options.trust_proxy { usize::MAX } else { app.options.connections_per_address };
+        // One more than may be is hung up on: a whole crowd from one address must not fill the house.
+        let Some(visit) = visitors.enter(peer.ip(), most) else { continue };
+        connection(&app, router.clone(), &graceful, stream, peer, (place, visit));
     }
     drop(listener);
     // Streams end by themselves when they see this; the rest finishes what it began.
@@ -149,7 +154,7 @@ fn connection(
     graceful: &GracefulShutdown,
     stream: TcpStream,
     peer: SocketAddr,
-    place: tokio::sync::OwnedSemaphorePermit,
+    place: (tokio::sync::OwnedSemaphorePermit, Visit),
 ) {
     // Small answers must not wait for the client's acknowledgement; if it cannot be set they merely do.
     let _ = stream.set_nodelay(true);
@@ -173,6 +178,60 @@ fn connection(
         app.counters.connections.fetch_sub(1, Ordering::Relaxed);
         drop(place);
     });
+}
+
+/// How many connections each address has.
+#[derive(Clone, Default)]
+struct Visitors(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One of them, as long as it lasts.
+struct Visit(Visitors, IpAddr);
+
+impl Visitors {
+    fn enter(&self, ip: IpAddr, most: usize) -> Option<Visit> {
+        let mut counts = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let count = counts.entry(ip).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Visit(self.clone(), ip))
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut counts = (self.0.0).lock().unwrap_or_else(|e| e.into_inner());
+        if let Some(count) = counts.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.1);
+            }
+        }
+    }
+}
+
+/// Files that the rest of the process may have open: the log must never find that connections took them all.
+const FILES_SPARE: u64 = 512;
+
+/// How many connections there is room for, having asked the system for it.
+#[cfg(unix)]
+fn room_for(wanted: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limits = getrlimit(Resource::Nofile);
+    let need = (wanted as u64).saturating_add(FILES_SPARE);
+    let current = limits.maximum.map_or(need, |most| most.min(need));
+    if limits.current.is_some_and(|now| now < current) {
+        // If it does not want to, there are fewer connections.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limits.maximum });
+    }
+    let room = getrlimit(Resource::Nofile).current.map_or(u64::MAX, |now| now.saturating_sub(FILES_SPARE).max(now / 4));
+    wanted.min(usize::try_from(room).unwrap_or(usize::MAX)).max(1)
+}
+
+#[cfg(not(unix))]
+fn room_for(wanted: usize) -> usize {
+    wanted
 }
 
 async fn told_to_stop() {

@@ -3,11 +3,13 @@
 use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::{Change, DefKind};
+use crate::guard::{self, Caller};
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{Endpoint, Kind, NAME, PEOPLE, Table};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -84,7 +86,7 @@ async fn list(State(app): Shared, args: Args) -> ApiResult {
     args::json(&args::Page { items, next: Some(next.to_string()) })
 }
 
-async fn stream(State(app): Shared, headers: HeaderMap, args: Args) -> ApiResult {
+async fn stream(State(app): Shared, Extension(caller): Extension<Caller>, headers: HeaderMap, args: Args) -> ApiResult {
     let filter = Filter::of(&args);
     let end = app.backend.changes_end();
     let last = headers.get("last-event-id").map(|v| v.to_str().ok().and_then(|v| v.trim().parse::<u64>().ok()));
@@ -100,12 +102,16 @@ async fn stream(State(app): Shared, headers: HeaderMap, args: Args) -> ApiResult
     // Refuses here, where it still can be told by a status.
     app.ask(move |b| b.changes(from, 1)).await?;
     let open = Open::new(&app)?;
-    let reader = Reader { end, stopping: app.stopping.subscribe(), from, filter, greeted: false, _open: open, app };
+    let reader =
+        Reader { end, stopping: app.stopping.subscribe(), from, filter, greeted: false, caller, _open: open, app };
     let body = Body::from_stream(futures_util::stream::unfold(reader, |mut reader| async move {
         let chunk = reader.next().await?;
         Some((Ok::<_, Infallible>(chunk), reader))
     }));
-    Ok(args::media("text/event-stream", body))
+    let mut response = args::media("text/event-stream", body);
+    // Proxies that collect answers would hold changes back.
+    response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
 }
 
 /// Counts a stream as long as it lives.
@@ -135,6 +141,7 @@ struct Reader {
     from: u64,
     filter: Filter,
     greeted: bool,
+    caller: Caller,
     _open: Open,
 }
 
@@ -148,6 +155,10 @@ impl Reader {
         loop {
             if *self.stopping.borrow() {
                 return None;
+            }
+            // A key may have been taken out of force since.
+            if !guard::role_now(&self.app, &self.caller).is_some_and(|role| PEOPLE.allows(role)) {
+                return self.part("unauthorized");
             }
             // Seen before asking: what comes while asking wakes the wait below.
             let end = *self.end.borrow_and_update();

@@ -39,7 +39,8 @@ impl Server {
     pub fn connect(&self, head: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        stream.write_all(head.as_bytes()).unwrap();
+        // Hung up on already, perhaps.
+        let _ = stream.write_all(head.as_bytes());
         stream
     }
 
@@ -88,6 +89,32 @@ fn changes_stream_are_filtered_resume_and_end_when_the_server_stops() {
 }
 
 #[test]
+fn a_stream_ends_when_its_key_is_taken_out_of_force() {
+    let mut server = Server::start(|_| {});
+    let made = {
+        let body = r#"{"name":"x","role":"analyst"}"#;
+        let head = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        let key = &server.key;
+        let mut stream =
+            server.connect(&format!("POST /api/v1/keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{head}"));
+        let text = until(&mut stream, "}");
+        serde_json::from_str::<Value>(text.split_once("\r\n\r\n").unwrap().1).unwrap()
+    };
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let mut stream =
+        server.connect(&format!("GET /v1/changes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n"));
+    until(&mut stream, "retry");
+    let owner = &server.key;
+    let mut gone = server
+        .connect(&format!("DELETE /api/v1/keys/{id} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {owner}\r\n\r\n"));
+    until(&mut gone, "204");
+    server.fake.change("C0", "vip", Moved::Entered);
+    let last = until(&mut stream, "unauthorized");
+    assert!(!last.contains("C0"), "{last}");
+    server.stop();
+}
+
+#[test]
 fn slow_heads_are_hung_up_on() {
     let mut server = Server::start(|o| o.header_timeout = Duration::from_millis(200));
     let mut slow = server.connect("GET /health HTTP/1.1\r\nHost:");
@@ -108,6 +135,21 @@ fn connections_over_the_limit_wait_for_a_place() {
     });
     let (_a, _b) = (server.connect("GET"), server.connect("GET"));
     // Served when the two idle ones have been hung up on.
+    until(&mut server.get("/health", ""), "alive");
+    server.stop();
+}
+
+#[test]
+fn a_crowd_from_one_address_is_hung_up_on() {
+    let mut server = Server::start(|o| o.connections_per_address = 3);
+    let held: Vec<TcpStream> = (0..3).map(|_| server.connect("GET")).collect();
+    let mut refused = server.connect("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+    let mut answer = vec![];
+    // Closed or reset, either is no answer.
+    let _ = refused.read_to_end(&mut answer);
+    assert!(answer.is_empty());
+    drop(held);
+    std::thread::sleep(Duration::from_millis(200));
     until(&mut server.get("/health", ""), "alive");
     server.stop();
 }

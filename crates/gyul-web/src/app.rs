@@ -33,6 +33,8 @@ pub struct Options {
     pub header_timeout: Duration,
     /// For the whole body of a request, or the next piece of an upload.
     pub body_timeout: Duration,
+    /// Bytes that the bodies of all requests under way may take together, once they are here.
+    pub bodies_max: usize,
     /// For requests under way when the server stops.
     pub drain_timeout: Duration,
     /// A key's requests to ingest and decisions.
@@ -67,6 +69,7 @@ impl Default for Options {
             connections_per_address: 2000,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            bodies_max: 512 << 20,
             drain_timeout: Duration::from_secs(20),
             hot_rate: Rate { per_second: 20_000.0, burst: 40_000.0 },
             api_rate: Rate { per_second: 50.0, burst: 200.0 },
@@ -129,6 +132,7 @@ pub struct App {
     pub strangers: Buckets<IpAddr>,
     pub accounts: Buckets<String>,
     pub idempotency: Idempotency,
+    pub bodies: crate::body::Room,
     pub counters: Counters,
     /// Argon2 takes 19 MB and a core each time.
     pub passwords: Semaphore,
@@ -173,6 +177,7 @@ impl App {
             by_path,
             openapi,
             idempotency: Idempotency::default(),
+            bodies: crate::body::Room::new(options.bodies_max),
             counters: Counters::default(),
             passwords: Semaphore::new(2),
             uploads: Semaphore::new(4),

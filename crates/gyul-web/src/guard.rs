@@ -3,8 +3,8 @@
 use crate::access::Role;
 use crate::app::App;
 use crate::audit;
+use crate::body;
 use crate::idempotency::{Answer, First};
-use crate::inflate::{Inflate, inflate};
 use crate::problem::{ApiError, ApiResult, Pending, lang_of};
 use crate::table::{Access, Endpoint};
 use axum::body::Body;
@@ -14,8 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -146,8 +145,10 @@ async fn admit(
         take_token(app, endpoint, &caller.id)?;
         remember_use(app, caller);
     }
+    // Held until the answer is there.
+    let mut _taken = body::Taken::default();
     if let Some(limit) = endpoint.body_max {
-        request = whole_body(app, request, limit, endpoint.body.is_some()).await?;
+        (request, _taken) = body::whole(app, request, limit, endpoint.body.is_some()).await?;
     }
     request.extensions_mut().insert(Ip(ip));
     if let Some(caller) = &caller {
@@ -282,56 +283,6 @@ pub fn remember_use(app: &Arc<App>, caller: &Caller) {
             app.log(&json!({ "level": "error", "why": "the use of a key was not kept", "code": e.code }));
         }
     });
-}
-
-/// The body in memory and decompressed, within its limit and in time.
-async fn whole_body(app: &App, request: Request, limit: usize, needed: bool) -> ApiResult<Request> {
-    let (mut parts, body) = request.into_parts();
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|n| n > limit as u64) {
-        return Err(ApiError::too_large(limit));
-    }
-    let read = tokio::time::timeout(app.options.body_timeout, Limited::new(body, limit).collect());
-    let bytes = match read.await {
-        Err(_) => {
-            let (ko, en) =
-                ("본문이 제때 오지 않았습니다. 다시 보내세요.", "the body did not come in time. Send it again.");
-            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "timeout", ko, en));
-        }
-        Ok(Err(e)) if e.downcast_ref::<LengthLimitError>().is_some() => return Err(ApiError::too_large(limit)),
-        Ok(Err(_)) => {
-            let (ko, en) = ("본문이 중간에 끊겼습니다. 다시 보내세요.", "the body broke off. Send it again.");
-            return Err(ApiError::bad("body_incomplete", ko, en));
-        }
-        Ok(Ok(body)) => body.to_bytes(),
-    };
-    if needed && bytes.is_empty() {
-        let (ko, en) = ("요청 본문이 비어 있습니다.", "the body is empty.");
-        return Err(ApiError::bad("body_empty", ko, en));
-    }
-    let encoding = parts.headers.remove(header::CONTENT_ENCODING);
-    let encoding = encoding.as_ref().map(|v| v.to_str().unwrap_or("?")).filter(|e| !e.eq_ignore_ascii_case("identity"));
-    let bytes = match encoding {
-        Some(encoding) => {
-            let inflated = inflate(encoding, &bytes, limit).map_err(|e| match e {
-                Inflate::TooLarge => ApiError::too_large(limit),
-                Inflate::Broken => ApiError::bad(
-                    "bad_compression",
-                    "압축을 풀 수 없습니다. Content-Encoding과 본문이 맞는지 확인하세요.",
-                    "cannot be decompressed. Check that Content-Encoding fits the body.",
-                ),
-                Inflate::Unknown => ApiError::new(
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "unknown_encoding",
-                    "모르는 Content-Encoding입니다. gzip, deflate, zstd 중 하나로 보내세요.",
-                    "an unknown Content-Encoding. Use gzip, deflate or zstd.",
-                ),
-            })?;
-            Bytes::from(inflated)
-        }
-        _ => bytes,
-    };
-    Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
 /// Runs a request; one with an `Idempotency-Key` only once.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 /// Keys remembered at once; the oldest makes room.
 const KEYS_MAX: usize = 10_000;
-/// Larger answers are not remembered, nor repeated.
-const ANSWER_MAX: usize = 64 * 1024;
+/// Larger answers are not remembered, nor repeated: 80 MB at most.
+const ANSWER_MAX: usize = 8 * 1024;
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// An answer as it was given.

@@ -11,6 +11,7 @@ mod app;
 mod args;
 mod audit;
 mod backend;
+mod body;
 pub mod data;
 #[cfg(test)]
 mod fake;

@@ -61,6 +61,32 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn bodies_share_their_memory_and_give_it_back() {
+    use futures_util::StreamExt;
+    let bed = Arc::new(Bed::with(|o| {
+        o.bodies_max = 300 * 1024;
+        o.body_timeout = Duration::from_millis(400);
+    }));
+    let holds = |bytes: usize| {
+        let data = futures_util::stream::iter([Ok::<_, std::io::Error>(vec![b' '; bytes])]);
+        let request = bed.request(Role::Ingest, Method::POST, "/v1/track");
+        request.body(Body::from_stream(data.chain(futures_util::stream::pending()))).unwrap()
+    };
+    let (held, other) = (holds(250 * 1024), Arc::clone(&bed));
+    let held = tokio::spawn(async move { other.send(held).await.status });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let large = || format!("{TRACK}{}", " ".repeat(100 * 1024));
+    let refused = bed.call(Role::Ingest, Method::POST, "/v1/batch", large()).await;
+    refused.is_problem(503, "busy");
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert_eq!(bed.call(Role::Ingest, Method::POST, "/v1/batch", TRACK).await.status, 200, "small ones find room");
+    assert_eq!(held.await.unwrap(), 408);
+    for _ in 0..5 {
+        assert_eq!(bed.call(Role::Ingest, Method::POST, "/v1/batch", large()).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn strangers_send_no_bodies() {
     let bed = Bed::new();
     let never = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();

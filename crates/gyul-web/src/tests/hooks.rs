@@ -175,3 +175,25 @@ async fn hooks_have_one_filter_and_an_address() {
     bed.delete("/api/v1/hooks/x").await.is_problem(404, "not_found");
     bed.post("/api/v1/hooks/x/retry", "").await.is_problem(404, "not_found");
 }
+
+/// With the feature, https is tried and says what is wrong; without, such a hook cannot be made.
+#[test]
+fn https_is_spoken_with_the_feature_tls() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/hook", listener.local_addr().unwrap());
+    assert_eq!(crate::hooks::can_post(&url), cfg!(feature = "tls"));
+    let answer = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut hello = [0; 3];
+        std::io::Read::read_exact(&mut stream, &mut hello).map(|()| {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            hello
+        })
+    });
+    let sent = post_by_network()(&Letter { url, headers: vec![], body: "{}".into() });
+    assert!(sent.is_err(), "who does not speak TLS is not believed");
+    if cfg!(feature = "tls") {
+        // A handshake record of TLS.
+        assert_eq!(answer.join().unwrap().unwrap()[..2], [0x16, 0x03]);
+    }
+}

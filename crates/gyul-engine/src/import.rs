@@ -20,7 +20,12 @@ pub enum FileInput<'a> {
     Path(&'a Path),
     /// A name and the bytes, compiled in.
     Bytes(&'a str, &'static [u8]),
+    /// A file that goes by another name: uploads.
+    Named(&'a str, &'a Path),
 }
+
+/// Gives so many numbers of the log to an import beside a running server: the first of them.
+pub type Numbers<'a> = dyn Fn(u64) -> Result<u64, StoreError> + Sync + 'a;
 
 pub struct Request<'a> {
     pub input: FileInput<'a>,
@@ -34,6 +39,8 @@ pub struct Request<'a> {
     pub now: Instant,
     /// Look, and change nothing.
     pub dry_run: bool,
+    /// `None`: nobody else gives numbers.
+    pub numbers: Option<&'a Numbers<'a>>,
 }
 
 /// How far it is.
@@ -93,6 +100,10 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
             let stream: Box<dyn Read + Send> = Box::new(std::io::Cursor::new(*bytes));
             Source::open(name, gyul_ingest::Input::Stream(stream), &options)
         }
+        FileInput::Named(name, path) => {
+            let file = std::fs::File::open(path).map_err(|e| ImportFailure::Store(StoreError::io(path)(e)))?;
+            Source::open(name, gyul_ingest::Input::File(file), &options)
+        }
     }
     .map_err(ImportFailure::Input)?;
     let context = Context { zone: request.zone.clone(), now: request.now, currency: Some(request.currency.clone()) };
@@ -128,6 +139,7 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
     };
     out.mapping = Some(mapping);
     out.resumed_at = store.as_ref().map_or(0, Import::rows_done);
+    let mut arrivals = vec![];
     let mut chunks = read(&mut source).map_err(ImportFailure::Input)?;
     while !chunks.is_empty() {
         // The next chunks are read while these are worked on.
@@ -135,7 +147,7 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
             || read(&mut source),
             || {
                 let mapped: Vec<Mapped> = std::mem::take(&mut chunks).into_par_iter().map(|c| mapper.map(c)).collect();
-                take(&mut out, mapped, store.as_mut())
+                take(&mut out, mapped, store.as_mut(), request.numbers, &mut arrivals)
             },
         );
         taken.map_err(ImportFailure::Store)?;
@@ -143,7 +155,10 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
         progress(Done { bytes: source.bytes_read(), rows: out.rows });
     }
     match store {
-        Some(s) => {
+        Some(mut s) => {
+            if request.numbers.is_some() {
+                s.arrived(arrivals.into_iter().map(|first| (first, request.now)).collect());
+            }
             let summary = s.commit(out.rows).map_err(ImportFailure::Store)?;
             out.events = summary.events;
             out.duplicates = summary.duplicates;
@@ -165,7 +180,13 @@ fn read(source: &mut Source) -> Result<Vec<Chunk>, InputError> {
     Ok(chunks)
 }
 
-fn take(out: &mut Imported, mut mapped: Vec<Mapped>, store: Option<&mut Import>) -> Result<(), StoreError> {
+fn take(
+    out: &mut Imported,
+    mut mapped: Vec<Mapped>,
+    store: Option<&mut Import>,
+    numbers: Option<&Numbers>,
+    arrivals: &mut Vec<u64>,
+) -> Result<(), StoreError> {
     // Checkpoints lie between chunks, and the same file falls into the same chunks.
     mapped.retain(|m| {
         out.rows += m.rows;
@@ -190,6 +211,12 @@ fn take(out: &mut Imported, mut mapped: Vec<Mapped>, store: Option<&mut Import>)
     for m in &mapped {
         batches.extend(m.batches.iter().map(|b| (b, false)));
         batches.extend(m.side.iter().map(|b| (b, true)));
+    }
+    if let Some(numbers) = numbers {
+        // Two for each row: what is derived from it comes right behind.
+        let first = numbers(batches.iter().map(|(b, _)| 2 * b.len() as u64).sum::<u64>().max(1))?;
+        store.number_from(first);
+        arrivals.push(first);
     }
     store.append_all(&batches)?;
     for r in mapped.into_iter().flat_map(|m| m.rejects) {
@@ -232,7 +259,7 @@ fn fingerprint(input: &FileInput) -> u64 {
     const HEAD: u64 = 64 << 10;
     match input {
         FileInput::Bytes(_, bytes) => gyul_model::hash64(&bytes[..bytes.len().min(HEAD as usize)]) ^ bytes.len() as u64,
-        FileInput::Path(path) => {
+        FileInput::Path(path) | FileInput::Named(_, path) => {
             let mut head = vec![];
             let Ok(file) = std::fs::File::open(path) else { return 0 };
             let length = file.metadata().map_or(0, |m| m.len());

@@ -17,7 +17,7 @@ mod walk;
 mod why;
 
 pub use engine::{Engine, Policy, Rejection};
-pub use import::{Done, FileInput, ImportFailure, Imported, Request, import};
+pub use import::{Done, FileInput, ImportFailure, Imported, Numbers, Request, import};
 pub use library::{STARTER, schema_of, starter};
 pub use report::{ReportOptions, report};
 pub use sufficiency::{Sufficiency, sufficiency};

@@ -227,3 +227,61 @@ fn stopping_checkpoints_merges_and_retries_change_nothing() {
         run(dir.path(), seed);
     }
 }
+
+#[test]
+fn a_file_comes_in_beside_the_log_and_nothing_is_lost_or_counted_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = Time(Arc::new(AtomicI64::new(1_700_000_000_000_000)));
+    let hub = Arc::new(Hub::open(dir.path(), options(), time.clock()).unwrap());
+    let mut rng = Rng::new(7);
+    let now = time.pass(1);
+    let batch = move |rng: &mut Rng, from: usize| Incoming {
+        messages: (from..from + 200).map(|i| message(rng, i, now)).collect(),
+        rejected: vec![],
+    };
+    hub.ingest_now(batch(&mut rng, 0)).unwrap();
+    hub.settle().unwrap();
+    let file = dir.path().join("orders.csv");
+    // Some are known from the log, some are new; C3 is both.
+    let rows = (0..60).map(|i| format!("C{i},2023-11-{:02}T10:00:00Z,f{i},{}\n", 1 + i % 14, 1000 + i));
+    std::fs::write(&file, "customer_id,order_time,order_id,amount\n".to_string() + &rows.collect::<String>()).unwrap();
+    let before = events(&hub);
+    let load = std::thread::spawn({
+        let hub = hub.clone();
+        move || {
+            let mut rng = Rng::new(8);
+            (1..40).for_each(|k| {
+                hub.ingest_now(batch(&mut rng, k * 200)).unwrap();
+            });
+        }
+    });
+    let numbers = |n: u64| hub.reserve(n);
+    let imported = hub.alone(|| {
+        let manifest = gyul_store::Manifest::read(dir.path()).ok();
+        let request = gyul_engine::Request {
+            input: gyul_engine::FileInput::Named("orders.csv", &file),
+            kind: gyul_ingest::Kind::Orders,
+            mapping: None,
+            zone: gyul_model::Zone::seoul(),
+            currency: "KRW".into(),
+            now,
+            dry_run: false,
+            numbers: Some(&numbers),
+        };
+        let done = gyul_engine::import(dir.path(), request, &mut |_| {}).unwrap();
+        hub.reload(manifest.as_ref()).unwrap();
+        done
+    });
+    assert_eq!((imported.events, imported.duplicates, imported.rejected_total()), (60, 0, 0));
+    load.join().unwrap();
+    hub.settle().unwrap();
+    assert_eq!(events(&hub), before + 39 * 200 + 60);
+    assert_eq!(membership(&hub), by_reference(&hub));
+    assert_eq!(told(&hub), flat(&membership(&hub)));
+    let (was, volumes) = (membership(&hub), hub.world().volumes[names::ORDER].count);
+    drop(hub);
+    let hub = Hub::open(dir.path(), options(), time.clock()).unwrap();
+    assert_eq!(membership(&hub), was, "after a restart");
+    assert_eq!(events(&hub), before + 39 * 200 + 60);
+    assert_eq!(hub.world().volumes[names::ORDER].count, volumes);
+}

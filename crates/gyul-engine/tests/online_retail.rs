@@ -39,6 +39,7 @@ fn request() -> Request<'static> {
         currency: "GBP".into(),
         now: Instant::parse_rfc3339("2026-11-23T00:00:00Z").unwrap(),
         dry_run: false,
+        numbers: None,
     }
 }
 

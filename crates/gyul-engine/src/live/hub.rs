@@ -4,11 +4,12 @@ use super::changes::{ChangeLog, Told};
 use super::checkpoint::{self, Cut, State};
 use super::record::{self, Action, Rejected};
 use super::recover;
+use super::reload;
 use super::world::{Control, Outcome, World, cause_name, fingerprint};
 use gyul_model::{Instant, MICROS_SECOND, Message};
 use gyul_profile::Rules;
 use gyul_store::log::{Log, Reader};
-use gyul_store::{Manifest, StoreError, Summary};
+use gyul_store::{Manifest, StoreError, StoreErrorKind, Summary};
 use gyul_timeline::live::{Change, Live};
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
@@ -96,6 +97,7 @@ enum Command {
     Read(u64, Sender<Reader>),
     /// The base has taken in the log up to here.
     Settled(u64),
+    Reserve(u32, Sender<Result<u64, StoreError>>),
     Rewrite(Ask, Sender<Result<u64, StoreError>>),
     Stop,
 }
@@ -104,6 +106,8 @@ enum Command {
 enum Step {
     Messages(Vec<(u64, Message)>),
     Rejected(u64, Instant, Rejected),
+    /// Numbers up to here went to something else.
+    Skipped(u64),
     Act(u64, Instant, Action, String, Decided),
 }
 
@@ -165,7 +169,11 @@ impl Hub {
             world: RwLock::new(opened.world),
             changes: Mutex::new(opened.changes),
             listeners: Mutex::default(),
-            gauges: Gauges { log_bytes: AtomicU64::new(opened.log.bytes()), ..Gauges::default() },
+            gauges: Gauges {
+                log_bytes: AtomicU64::new(opened.log.bytes()),
+                logged: AtomicU64::new(opened.log.next()),
+                ..Gauges::default()
+            },
             stopping: AtomicBool::new(false),
             healthy: AtomicBool::new(true),
             checkpointing: AtomicBool::new(false),
@@ -314,6 +322,15 @@ impl Hub {
         self.shared.settled.load(Ordering::Acquire)
     }
 
+    /// Takes so many numbers out of the log for something else. Gives the first.
+    pub fn reserve(&self, numbers: u64) -> Result<u64, StoreError> {
+        let (tell, told) = channel();
+        let stopped = || StoreError::io(&self.shared.dir)(std::io::Error::other("stopping"));
+        let span = u32::try_from(numbers.max(1)).map_err(|_| StoreError::new(self.dir(), StoreErrorKind::Full))?;
+        self.commands.send(Command::Reserve(span, tell)).map_err(|_| stopped())?;
+        told.recv().map_err(|_| stopped())?
+    }
+
     /// Asks of each record in the log what becomes of it. Gives how many changed.
     pub(super) fn rewrite(&self, ask: Ask) -> Result<u64, StoreError> {
         let (tell, told) = channel();
@@ -325,6 +342,49 @@ impl Hub {
     /// Forgets customers in the stream of changes. Gives how many changes were theirs.
     pub(super) fn forget_changes(&self, customers: &[String]) -> Result<u64, StoreError> {
         lock(&self.shared.changes).erase(customers)
+    }
+
+    /// Takes the base up anew, after rows came into it beside the log, and goes on from it; within [`Hub::alone`].
+    /// What the rows changed is told. `before`: the manifest without them.
+    pub fn reload(&self, before: Option<&Manifest>) -> Result<(), StoreError> {
+        let manifest = Manifest::read(&self.shared.dir)?;
+        let data = gyul_store::Store::open(&self.shared.dir)?.load(&gyul_store::Needs::All)?;
+        // The reader comes after, so that it has all that the copy rests on.
+        let start = reload::Start::of(&self.world());
+        let log = self.read_log(self.settled()).ok_or_else(|| self.stopped())?;
+        let mut fresh = reload::beside(start, data, log)?;
+        loop {
+            // The reader comes first: whoever writes the log may wait for the world.
+            let covered = self.shared.gauges.logged.load(Ordering::Acquire);
+            let log = self.read_log(fresh.next).ok_or_else(|| self.stopped())?;
+            let mut world = self.shared.world.write().unwrap_or_else(PoisonError::into_inner);
+            // Definitions that are being computed on the old base are put in force first.
+            if world.journal.is_some() || world.next > covered {
+                drop(world);
+                std::thread::sleep(Duration::from_millis(2));
+                continue;
+            }
+            reload::catch_up(&mut fresh, &mut world, log, &self.shared.options.rules)?;
+            let changes = reload::differences(&world, &fresh);
+            for s in &manifest.streams {
+                let rows = before.and_then(|b| b.stream(&s.name)).map_or(0, |s| s.rows);
+                let v = fresh.volumes.entry(s.name.clone()).or_default();
+                v.count += s.rows.saturating_sub(rows);
+                v.first = [v.first, s.first].into_iter().flatten().min();
+                v.last = v.last.max(s.last);
+            }
+            *world = fresh;
+            let position = (world.live.now(), world.next);
+            let told: Vec<Told> = changes.iter().map(|c| Told { cause: "import".into(), ..tell(&world, c) }).collect();
+            drop(world);
+            publish(&self.shared, position, told);
+            // Who is new has a number now: the next start must find the same.
+            return self.settle_base(vec![]).map(|_| ());
+        }
+    }
+
+    fn stopped(&self) -> StoreError {
+        StoreError::io(&self.shared.dir)(std::io::Error::other("stopping"))
     }
 
     /// One erasure at a time.
@@ -419,6 +479,8 @@ impl Writing {
         let g = &self.shared.gauges;
         let mut steps: Vec<Step> = vec![];
         let mut acks: Vec<(Acked, Done)> = vec![];
+        let mut reserved: Vec<(u64, Sender<Result<u64, StoreError>>)> = vec![];
+        let mut rewrites: Vec<(Ask, Sender<Result<u64, StoreError>>)> = vec![];
         let mut fresh: FxHashSet<u64> = FxHashSet::default();
         // A log that is unsure is made usable first; until it is, everything is refused.
         let mut sound = !self.log.is_unsure() || self.log.recover().is_ok();
@@ -475,11 +537,17 @@ impl Writing {
                         let _ = self.log.prune(to.min(self.keep_from(oldest)));
                     }
                 }
-                Command::Rewrite(mut ask, reply) => {
-                    let rewritten = self.log.commit().and_then(|()| self.log.rewrite(&mut ask));
-                    let result = rewritten.and_then(|n| self.log.forget_damaged().map(|()| n));
-                    let _ = reply.send(result);
-                }
+                Command::Reserve(span, reply) => match self.log.append(record::SKIP, at, span, &[]) {
+                    Ok(first) => {
+                        steps.push(Step::Skipped(first + u64::from(span)));
+                        reserved.push((first, reply));
+                    }
+                    Err(e) => {
+                        sound = false;
+                        let _ = reply.send(Err(e));
+                    }
+                },
+                Command::Rewrite(ask, reply) => rewrites.push((ask, reply)),
                 Command::Stop => {}
             }
         }
@@ -492,6 +560,9 @@ impl Writing {
             g.storage_errors.fetch_add(1, Ordering::Relaxed);
             self.log.drop_pending();
             acks.into_iter().for_each(|(_, done)| done(Err(Refused::Storage)));
+            let refused = || StoreError::io(&self.shared.dir)(std::io::Error::other("the disk takes nothing now"));
+            let waiting = reserved.into_iter().map(|(_, r)| r).chain(rewrites.into_iter().map(|(_, r)| r));
+            waiting.for_each(|reply| drop(reply.send(Err(refused()))));
             for step in steps {
                 if let Step::Act(.., decided) = step {
                     decided(Err(Refused::Storage));
@@ -510,8 +581,15 @@ impl Writing {
             g.rejected.fetch_add(acked.rejected, Ordering::Relaxed);
             done(Ok(Acked { next, ..acked }));
         }
+        for (first, reply) in reserved {
+            let _ = reply.send(Ok(first));
+        }
         // Waits when the world is far behind: then the queue fills, and the hub says it is busy.
         let _ = self.steps.send(steps);
+        for (mut ask, reply) in rewrites {
+            let rewritten = self.log.rewrite(&mut ask);
+            let _ = reply.send(rewritten.and_then(|n| self.log.forget_damaged().map(|()| n)));
+        }
     }
 
     /// The log is kept from here on so that the ids of the last days are known after a restart.
@@ -629,6 +707,7 @@ fn step(shared: &Arc<Shared>, group: Vec<Step>, now: Instant, settles: bool) {
         match s {
             Step::Messages(m) => messages.extend(m),
             Step::Rejected(seq, at, r) => world.reject(seq, at, r),
+            Step::Skipped(next) => world.next = world.next.max(next),
             Step::Act(seq, at, action, by, reply) => {
                 changes.extend(world.apply(&std::mem::take(&mut messages), now, rules));
                 let built = match &action {
@@ -662,21 +741,26 @@ fn step(shared: &Arc<Shared>, group: Vec<Step>, now: Instant, settles: bool) {
     let told: Vec<Told> = changes.iter().map(|c| tell(&world, c)).collect();
     let position = (world.live.now(), world.next);
     drop(world);
-    let n = told.len() as u64;
-    if n > 0 {
-        let end = {
-            let mut changes = lock(&shared.changes);
-            if changes.publish(position, told.clone()).is_err() {
-                // Told in memory all the same; the disk is asked again with the next step.
-                let _ = changes.recover();
-                let _ = changes.publish(position, told);
-            }
-            changes.end()
-        };
-        shared.gauges.changes.fetch_add(n, Ordering::Relaxed);
-        lock(&shared.listeners).iter().for_each(|f| f(end));
-    }
+    publish(shared, position, told);
     decided.into_iter().for_each(|(reply, outcome, seq)| reply(Ok((outcome, seq))));
+}
+
+fn publish(shared: &Shared, position: (Instant, u64), told: Vec<Told>) {
+    let n = told.len() as u64;
+    if n == 0 {
+        return;
+    }
+    let end = {
+        let mut changes = lock(&shared.changes);
+        if changes.publish(position, told.clone()).is_err() {
+            // Told in memory all the same; the disk is asked again with the next step.
+            let _ = changes.recover();
+            let _ = changes.publish(position, told);
+        }
+        changes.end()
+    };
+    shared.gauges.changes.fetch_add(n, Ordering::Relaxed);
+    lock(&shared.listeners).iter().for_each(|f| f(end));
 }
 
 /// A change with names instead of numbers.

@@ -11,6 +11,7 @@ mod erase;
 mod hub;
 mod record;
 mod recover;
+mod reload;
 mod world;
 
 pub use changes::Told;

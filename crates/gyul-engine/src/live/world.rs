@@ -134,8 +134,7 @@ impl World {
             numbers,
             handles,
         };
-        let groups: Vec<u32> = world.identities.heads().filter(|h| world.identities.handles_of(*h).len() > 1).collect();
-        groups.into_iter().for_each(|h| world.regroup(h));
+        world.regroup_all();
         world
     }
 
@@ -374,6 +373,17 @@ impl World {
         }
         self.handles[number as usize] = handle;
         (number, true)
+    }
+
+    /// The timeline of a handle, made if it has none.
+    pub(super) fn numbered(&mut self, handle: u32) -> u32 {
+        self.number(handle).0
+    }
+
+    /// The same for every group.
+    pub(super) fn regroup_all(&mut self) {
+        let groups: Vec<u32> = self.identities.heads().filter(|h| self.identities.handles_of(*h).len() > 1).collect();
+        groups.into_iter().for_each(|h| self.regroup(h));
     }
 
     /// Tells the timelines who belongs together.

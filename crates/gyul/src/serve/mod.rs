@@ -6,6 +6,7 @@
 mod customers;
 mod definitions;
 mod events;
+mod imports;
 mod machine;
 mod span;
 
@@ -17,7 +18,8 @@ use gyul_model::{Identifier, Instant, Message};
 use gyul_web::data::*;
 use gyul_web::{Backend, Incoming, Later, Refusal, Reply};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
 
@@ -33,6 +35,8 @@ pub struct Live {
     moved: Mutex<Moved>,
     schema: Mutex<Option<(std::time::Instant, Vec<EventSchema>)>>,
     imports: Arc<Mutex<Vec<Import>>>,
+    /// One import at a time.
+    turn: Arc<Mutex<()>>,
 }
 
 /// When each segment and class last changed, as far as the stream of changes was read.
@@ -51,14 +55,15 @@ impl Live {
         // A plan that cannot be read was never accepted; it is from a later version, and enforced by that alone.
         let plan = hub.world().plan.as_deref().and_then(|p| Plan::from_yaml(p).ok()).map(Arc::new);
         Live {
-            hub: Arc::new(hub),
             end,
             deciding: Mutex::default(),
             frozen: Mutex::default(),
             plan: RwLock::new(plan),
             moved: Mutex::default(),
             schema: Mutex::default(),
-            imports: Arc::default(),
+            imports: Arc::new(Mutex::new(imports::known(hub.dir()))),
+            turn: Arc::default(),
+            hub: Arc::new(hub),
         }
     }
 
@@ -241,8 +246,8 @@ impl Backend for Live {
         self.end.clone()
     }
 
-    fn import(&self, _file: PathBuf, _name: &str) -> Reply<Import> {
-        Err(Refusal::Unsupported)
+    fn import(&self, file: PathBuf, name: &str) -> Reply<Import> {
+        self.started(file, name)
     }
 
     fn imports(&self) -> Reply<Vec<Import>> {
@@ -303,7 +308,7 @@ fn as_own_event(m: &Message) -> Vec<serde_json::Value> {
 }
 
 /// Opens a data directory for serving, as the only one. `zone` and currency of a directory that has none yet.
-pub fn open(data: &std::path::Path, workspace: Option<(&str, &str)>) -> Result<Live, Failure> {
+pub fn open(data: &Path, workspace: Option<(&str, &str)>) -> Result<Live, Failure> {
     let says = |e: gyul_store::StoreError| Failure::says(IO, |l| e.message(l));
     let manifest = match gyul_store::Manifest::read(data) {
         Ok(m) => Some(m),
@@ -318,6 +323,49 @@ pub fn open(data: &std::path::Path, workspace: Option<(&str, &str)>) -> Result<L
     let mut starter = gyul_engine::starter();
     starter.push((machine::WORKSPACE.into(), machine::workspace_file(&zone, &currency)));
     let options = Options { zone, currency, starter, ..Options::default() };
-    let hub = Hub::open(data, options, Arc::new(crate::now)).map_err(says)?;
+    let hub = Hub::open(data, options, Arc::new(crate::now)).map_err(|e| match e.kind {
+        gyul_store::StoreErrorKind::Locked => served(data),
+        _ => says(e),
+    })?;
     Ok(Live::new(hub))
+}
+
+/// Takes a data directory for something that is done beside no server: what its log holds goes into the base first, so
+/// that rows and records never get the same numbers. Lasts as long as the file is kept.
+pub fn alone(data: &Path) -> Result<File, Failure> {
+    std::fs::create_dir_all(data).map_err(|e| Failure::write(data, &e))?;
+    let path = data.join("serve.lock");
+    let taken = || {
+        let file = File::create(&path).map_err(|e| Failure::write(&path, &e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(served(data)),
+            Err(std::fs::TryLockError::Error(e)) => Err(Failure::write(&path, &e)),
+        }
+    };
+    let file = taken()?;
+    if !data.join("log").exists() {
+        return Ok(file);
+    }
+    drop(file);
+    let live = open(data, None)?;
+    let waits = live.hub.world().next > live.hub.settled();
+    let settled = if waits { live.hub.checkpoint().map(|_| ()) } else { Ok(()) };
+    live.hub.stop();
+    drop(live);
+    settled.map_err(|e| Failure::says(IO, |l| e.message(l)))?;
+    taken()
+}
+
+fn served(data: &Path) -> Failure {
+    let d = data.display();
+    Failure::io(
+        format!(
+            "{d}: 서버가 쓰고 있는 데이터입니다. 파일은 서버에 올려 가져오거나(POST /api/v1/imports?name=…) \
+             서버를 멈춘 뒤 다시 실행하세요."
+        ),
+        format!(
+            "{d} is in use by a server. Upload files to it (POST /api/v1/imports?name=…), or stop it and run this again."
+        ),
+    )
 }

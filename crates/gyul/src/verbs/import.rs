@@ -71,9 +71,12 @@ fn inner(
 ) -> Result<Imported, Failure> {
     let (name, size) = match &input {
         FileInput::Path(p) => (p.display().to_string(), std::fs::metadata(p).map_or(0, |m| m.len())),
+        FileInput::Named(name, p) => (name.to_string(), std::fs::metadata(p).map_or(0, |m| m.len())),
         FileInput::Bytes(name, bytes) => (name.to_string(), bytes.len() as u64),
     };
-    let request = Request { input, kind, mapping, zone, currency, now: context.now, dry_run };
+    // Held until the file is in: no server starts on the directory meanwhile.
+    let _alone = if dry_run { None } else { Some(crate::serve::alone(&context.data)?) };
+    let request = Request { input, kind, mapping, zone, currency, now: context.now, dry_run, numbers: None };
     let bar = std::io::stderr().is_terminal().then(|| {
         let style = ProgressStyle::with_template("{msg} [{bar:30}] {percent:>3}% {elapsed}");
         let bar = ProgressBar::new(size.max(1));

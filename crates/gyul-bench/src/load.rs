@@ -93,6 +93,42 @@ pub fn delta(data: &Path) -> Fallible<Vec<(String, Event)>> {
     Ok((0..part.rows).map(event).collect())
 }
 
+/// The newest `n` events in their order of arrival: instant of arrival, customer, event with these properties (all if none
+/// is named). The log's rows are late ones now and then; the latest instant so far stands for that of arrival.
+#[allow(dead_code, reason = "for the live binary")]
+pub fn newest(data: &Path, n: usize, props: &[&str]) -> Fallible<Vec<(i64, i64, Event)>> {
+    let mut rows: Vec<(i64, u32, u32)> = vec![];
+    let mut parts = vec![];
+    for (p, file) in files(&data.join("events_log"))?.iter().enumerate() {
+        let mut part = read(file)?;
+        let Packed::Instant(customers) = part.take("customer_id")? else {
+            return Err("customer_id is no number".into());
+        };
+        let Packed::Instant(ts) = part.take("ts")? else { return Err("ts is no instant".into()) };
+        let types = part.take("type")?;
+        part.columns.retain(|(name, _)| props.is_empty() || props.contains(&name.as_str()));
+        let mut latest = i64::MIN;
+        let arrivals = ts.iter().enumerate().map(|(i, t)| {
+            latest = latest.max(*t);
+            (latest, p as u32, i as u32)
+        });
+        let arrivals: Vec<_> = arrivals.collect();
+        rows.extend_from_slice(&arrivals[arrivals.len().saturating_sub(n)..]);
+        parts.push((part, customers, ts, types));
+    }
+    rows.sort_by_key(|r| r.0);
+    let from = rows.len().saturating_sub(n);
+    let event = |(seq, (arrival, p, i)): (usize, &(i64, u32, u32))| {
+        let (part, customers, ts, types) = &parts[*p as usize];
+        let i = *i as usize;
+        let props = part.columns.iter().filter_map(|(name, data)| Some((name.clone(), value(data, i)?))).collect();
+        let Packed::Text { codes, dict } = types else { return Err("type is no text".into()) };
+        let name = dict[codes.get(i) as usize - 1].clone();
+        Ok((*arrival, customers[i], Event { ts: Instant(ts[i]), seq: seq as u64, name, props }))
+    };
+    rows[from..].iter().enumerate().map(event).collect()
+}
+
 fn value(data: &Packed, i: usize) -> Option<Value> {
     match data {
         Packed::Int(v) => Some(v.get(i)).filter(|v| *v != i64::MIN).map(Value::from),

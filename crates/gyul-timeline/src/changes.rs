@@ -44,6 +44,24 @@ pub struct Recipe {
     pub ranks: Vec<u32>,
 }
 
+/// When a single event crosses the ends of windows.
+#[derive(Debug, Default)]
+pub struct Crossings {
+    /// So long after it, ascending.
+    exact: Vec<i64>,
+    others: Vec<Shift>,
+}
+
+impl Crossings {
+    /// The first instant after `from` at which an event at `ts` could cross the end of some window, or come into sight.
+    pub fn next(&self, ts: i64, from: i64, zone: &Zone) -> i64 {
+        let later = self.exact.partition_point(|us| ts.saturating_add(*us) <= from);
+        let exact = self.exact.get(later).map_or(i64::MAX, |us| ts.saturating_add(*us));
+        let seen = if ts > from { ts } else { i64::MAX };
+        self.others.iter().map(|s| s.next(1, |_| ts, from, zone)).fold(exact.min(seen), i64::min)
+    }
+}
+
 /// Whether a row node's value moves with the clock, not in steps.
 pub fn flows(plan: &Plan, id: NodeId) -> bool {
     let node = &plan.nodes[id as usize];
@@ -263,14 +281,22 @@ impl Recipe {
         out
     }
 
-    /// The first instant after `from` at which an event at `ts` could cross the end of some window of its stream.
-    pub fn next_of_event(&self, stream: u32, ts: i64, from: i64, zone: &Zone) -> i64 {
-        let mut next = if ts > from { ts } else { i64::MAX };
+    /// What one event of a stream can lead to.
+    pub fn crossings(&self, stream: u32) -> Crossings {
+        let mut out = Crossings::default();
         let sources = self.events.iter().chain(&self.latest).filter(|(s, _)| s.stream == stream);
         for s in sources.flat_map(|(_, shifts)| shifts) {
-            next = next.min(s.next(1, |_| ts, from, zone));
+            match s {
+                Shift::Ago(Duration::Exact(us)) => out.exact.push(*us),
+                // At the instant itself and right behind it.
+                Shift::AgoStrict(Duration::Exact(us)) => out.exact.extend([*us, us.saturating_add(1)]),
+                s if !out.others.contains(s) => out.others.push(*s),
+                _ => {}
+            }
         }
-        next
+        out.exact.sort_unstable();
+        out.exact.dedup();
+        out
     }
 
     /// Whether traits decide on what the clock does: birthdays.

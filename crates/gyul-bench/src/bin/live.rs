@@ -78,26 +78,24 @@ fn load_library(path: &Path) -> Fallible<Library> {
 }
 
 fn realtime(args: &Args) -> Fallible<()> {
-    let stream = load::newest(&args.data, args.events, &["amount"])?;
+    let (ids, mut stream): (Vec<i64>, Vec<(u32, Event)>) =
+        load::newest(&args.data, args.events, &["amount"])?.into_iter().map(|(_, id, e)| (id, (0, e))).unzip();
     for size in &args.ticks {
         let rss = meter::memory("VmRSS").unwrap_or(0.0);
-        let first = stream.first().map_or(0, |e| e.0);
+        let first = stream.first().map_or(0, |e| e.1.ts.0);
         let mut live = Live::new(args.library.clone(), Snapshot::default(), Instant(first));
         let mut numbers: FxHashMap<i64, u32> = FxHashMap::default();
         let (mut changes, mut now) = (0, i64::MIN);
         let mut times = vec![];
-        let mut batch = Vec::with_capacity(*size);
         let begun = meter::cpu();
         let wall = time::Instant::now();
-        for events in stream.chunks(*size) {
+        for (ids, events) in ids.chunks(*size).zip(stream.chunks_mut(*size)) {
             let start = time::Instant::now();
-            batch.clear();
-            for (_, id, e) in events {
-                let number = *numbers.entry(*id).or_insert_with(|| live.add(&id.to_string()));
+            for (id, (number, e)) in ids.iter().zip(events.iter_mut()) {
+                *number = *numbers.entry(*id).or_insert_with(|| live.add(&id.to_string()));
                 now = now.max(e.ts.0);
-                batch.push((number, e.clone()));
             }
-            changes += live.tick(Instant(now), &batch).len();
+            changes += live.tick(Instant(now), events).len();
             times.push(start.elapsed().as_nanos() as u64);
         }
         let (wall, cpu) = (wall.elapsed().as_secs_f64(), meter::cpu() - begun);

@@ -11,8 +11,7 @@ use std::sync::Arc;
 /// Fresh rows of one stream. Values are as in [`ColumnData`], all of them in 64 bits.
 #[derive(Clone, Debug, Default)]
 pub struct FreshStream {
-    pub ts: Vec<i64>,
-    pub seq: Vec<u32>,
+    rows: u32,
     pub columns: Vec<Vec<i64>>,
     /// Codes by text of the columns that hold texts.
     dicts: Vec<HashTable<u32>>,
@@ -20,8 +19,15 @@ pub struct FreshStream {
     names: FxHashMap<String, usize>,
 }
 
-/// The fresh rows of one customer: per stream, in the order of (ts, seq).
-pub type Own = Vec<(u32, Vec<u32>)>;
+/// A fresh row among those of its customer: all that most questions ask, side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    pub stream: u32,
+    pub ts: i64,
+    pub seq: u32,
+    /// Where its values are in the stream's columns.
+    pub row: u32,
+}
 
 #[derive(Clone, Debug, Default)]
 pub struct Fresh {
@@ -29,7 +35,8 @@ pub struct Fresh {
     names: FxHashMap<String, usize>,
     /// One more than the index in `lists`, by customer number; 0: nothing fresh.
     slots: Vec<u32>,
-    lists: Vec<(u32, Own)>,
+    /// The fresh rows of one customer, stream by stream, in the order of (ts, seq).
+    lists: Vec<(u32, Vec<Entry>)>,
 }
 
 /// What a new event did to the shape of the data.
@@ -63,23 +70,15 @@ impl Fresh {
         fresh
     }
 
-    pub fn stream(&self, name: &str) -> Option<u32> {
-        self.names.get(name).map(|s| *s as u32)
-    }
-
     pub fn rows(&self) -> usize {
-        self.streams.iter().map(|s| s.ts.len()).sum()
+        self.streams.iter().map(|s| s.rows as usize).sum()
     }
 
-    pub fn own(&self, number: u32) -> &[(u32, Vec<u32>)] {
+    pub fn own(&self, number: u32) -> &[Entry] {
         match self.slots.get(number as usize) {
             Some(&slot) if slot > 0 => &self.lists[slot as usize - 1].1,
             _ => &[],
         }
-    }
-
-    pub fn of(&self, number: u32, stream: u32) -> &[u32] {
-        self.own(number).iter().find(|(s, _)| *s == stream).map_or(&[], |(_, rows)| rows)
     }
 
     pub fn is_touched(&self, number: u32) -> bool {
@@ -94,8 +93,7 @@ impl Fresh {
     /// Forgets all rows; names and dictionaries stay.
     pub fn clear(&mut self) {
         for s in &mut self.streams {
-            s.ts = vec![];
-            s.seq = vec![];
+            s.rows = 0;
             s.columns.iter_mut().for_each(|c| *c = vec![]);
         }
         self.slots = vec![];
@@ -118,21 +116,20 @@ impl Fresh {
                 self.add_stream(data, &e.name)
             }
         };
-        for (name, value) in &e.props {
-            if !self.streams[s].names.contains_key(name) {
-                shape.changed = true;
-                self.add_column(data, s, name, value);
-            }
-        }
-        let row = self.streams[s].ts.len() as u32;
         let stream = &mut self.streams[s];
-        stream.ts.push(e.ts.0);
-        stream.seq.push(e.seq as u32);
+        let row = stream.rows;
+        stream.rows += 1;
         let infos = &data.streams[s].columns;
         stream.columns.iter_mut().zip(infos).for_each(|(c, info)| c.push(unknown(&info.kind)));
         for (name, value) in &e.props {
+            let c = match self.streams[s].names.get(name) {
+                Some(c) => *c,
+                None => {
+                    shape.changed = true;
+                    self.add_column(data, s, name, value)
+                }
+            };
             let stream = &mut self.streams[s];
-            let Some(&c) = stream.names.get(name) else { continue };
             if let (ColumnKind::Num { scale }, Value::Num(d)) = (&data.streams[s].columns[c].kind, value)
                 && d.scale() > *scale
             {
@@ -144,10 +141,11 @@ impl Fresh {
                 stream.columns[c][row as usize] = x;
             }
         }
-        self.listed(number, s, row)
+        self.list(number, Entry { stream: s as u32, ts: e.ts.0, seq: e.seq as u32, row });
+        s as u32
     }
 
-    fn listed(&mut self, number: u32, s: usize, row: u32) -> u32 {
+    fn list(&mut self, number: u32, entry: Entry) {
         if self.slots.len() <= number as usize {
             self.slots.resize(number as usize + 1, 0);
         }
@@ -157,20 +155,8 @@ impl Fresh {
             *slot = self.lists.len() as u32;
         }
         let own = &mut self.lists[*slot as usize - 1].1;
-        let i = own.iter().position(|(stream, _)| *stream == s as u32).unwrap_or_else(|| {
-            own.push((s as u32, vec![]));
-            own.len() - 1
-        });
-        let rows = &mut own[i].1;
-        let stream = &self.streams[s];
-        let key = |r: u32| (stream.ts[r as usize], stream.seq[r as usize]);
-        let at = if rows.last().is_none_or(|r| key(*r) <= key(row)) {
-            rows.len()
-        } else {
-            rows.partition_point(|r| key(*r) <= key(row))
-        };
-        rows.insert(at, row);
-        s as u32
+        let at = own.partition_point(|e| (e.stream, e.ts, e.seq) <= (entry.stream, entry.ts, entry.seq));
+        own.insert(at, entry);
     }
 
     fn add_stream(&mut self, data: &mut Snapshot, name: &str) -> usize {
@@ -184,7 +170,7 @@ impl Fresh {
         data.streams.len() - 1
     }
 
-    fn add_column(&mut self, data: &mut Snapshot, s: usize, name: &str, value: &Value) {
+    fn add_column(&mut self, data: &mut Snapshot, s: usize, name: &str, value: &Value) -> usize {
         let kind = match value {
             Value::Bool(_) => ColumnKind::Bool,
             Value::Num(d) => ColumnKind::Num { scale: d.scale() },
@@ -193,7 +179,7 @@ impl Fresh {
             Value::List(_) => ColumnKind::List(Arc::default()),
         };
         let stream = &mut self.streams[s];
-        stream.columns.push(vec![unknown(&kind); stream.ts.len()]);
+        stream.columns.push(vec![unknown(&kind); stream.rows as usize]);
         stream.dicts.push(HashTable::new());
         stream.names.insert(name.to_string(), stream.columns.len() - 1);
         let info = ColumnInfo { name: name.to_string(), kind };
@@ -202,6 +188,7 @@ impl Fresh {
             own.columns.push(blank(&info.kind, own.ts.len()));
         }
         data.streams[s].columns.push(info);
+        data.streams[s].columns.len() - 1
     }
 }
 

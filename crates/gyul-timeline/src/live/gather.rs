@@ -1,13 +1,22 @@
 //! The whole timelines of some customers, out of base and fresh rows and over all of their handles, as a bucket.
 
 use super::Live;
-use super::fresh::unknown;
-use gyul_model::{Bucket, Codes, ColumnData, ColumnKind, Instant, Ints, Stream};
+use super::fresh::{Entry, unknown};
+use gyul_model::{Bucket, Codes, ColumnData, ColumnKind, Instant, Ints, Stream, StreamInfo};
 
 /// Which streams are wanted, and which of their columns.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Need {
     pub streams: Vec<Option<Vec<bool>>>,
+    /// The customers' ids.
+    pub ids: bool,
+}
+
+/// Where the rows of one handle are.
+struct Place<'a> {
+    base: Option<(u32, usize)>,
+    /// Fresh rows of the streams that are still to come, ascending.
+    own: &'a [Entry],
 }
 
 /// Rows that follow one another.
@@ -30,17 +39,28 @@ impl Live {
         handles: impl Fn(&'a u32) -> &'a [u32],
     ) -> Bucket {
         let mut out = Bucket::default();
+        let mut places: Vec<Place> = Vec::with_capacity(heads.len());
+        let mut ends = Vec::with_capacity(heads.len());
         for head in heads {
-            out.customers.push(Some(self.id(*head)));
-            out.exists_from.push(self.first_of(handles(head)));
+            let handles = handles(head);
+            if need.is_none_or(|n| n.ids) {
+                out.customers.push(Some(self.id(*head)));
+            }
+            out.exists_from.push(self.first_of(handles));
+            places.extend(handles.iter().map(|n| {
+                let base = self.base_place(*n).map(|(b, c)| (b as u32, c));
+                Place { base, own: self.fresh.own(*n) }
+            }));
+            ends.push(places.len());
         }
-        for s in 0..self.base.data.streams.len() {
-            let info = &self.base.data.streams[s];
+        for (s, info) in self.base.data.streams.iter().enumerate() {
             let wanted = need.map(|n| n.streams.get(s).and_then(|c| c.as_ref()));
             out.streams.push(match wanted {
-                Some(None) => Stream::empty(heads.len(), info),
-                Some(Some(columns)) => self.gather_stream(s, heads, &handles, |c| columns.get(c) == Some(&true)),
-                None => self.gather_stream(s, heads, &handles, |_| true),
+                Some(None) => Stream { offsets: vec![0; heads.len() + 1], ..Stream::default() },
+                Some(Some(columns)) => {
+                    self.gather_stream(s, &mut places, &ends, info, |c| columns.get(c) == Some(&true))
+                }
+                None => self.gather_stream(s, &mut places, &ends, info, |_| true),
             });
         }
         out
@@ -61,98 +81,89 @@ impl Live {
         dated.or_else(|| all().next()).unwrap_or(i64::MAX)
     }
 
-    fn gather_stream<'a>(
-        &'a self,
+    fn gather_stream(
+        &self,
         s: usize,
-        heads: &'a [u32],
-        handles: &impl Fn(&'a u32) -> &'a [u32],
+        places: &mut [Place],
+        ends: &[usize],
+        info: &StreamInfo,
         wanted: impl Fn(usize) -> bool,
     ) -> Stream {
-        let mut offsets = Vec::with_capacity(heads.len() + 1);
-        offsets.push(0);
+        let mut out = Stream { offsets: Vec::with_capacity(ends.len() + 1), ..Stream::default() };
+        out.offsets.push(0);
         let mut pieces = vec![];
-        let mut len = 0;
-        for head in heads {
-            len += match handles(head) {
-                [one] => self.pieces(s, *one, &mut pieces),
-                many => self.merged_pieces(s, many, &mut pieces),
-            };
-            offsets.push(len);
-        }
-        let fresh = &self.fresh.streams[s];
-        let mut ts = Vec::with_capacity(len as usize);
-        let mut seq = Vec::with_capacity(len as usize);
-        for p in &pieces {
-            match *p {
-                Piece::Base { bucket, from, to } => {
-                    let stream = &self.base.data.buckets[bucket as usize].streams[s];
-                    ts.extend_from_slice(&stream.ts[from as usize..to as usize]);
-                    seq.extend_from_slice(&stream.seq[from as usize..to as usize]);
-                }
-                Piece::Fresh { row } => {
-                    ts.push(fresh.ts[row as usize]);
-                    seq.push(fresh.seq[row as usize]);
-                }
+        let mut from = 0;
+        for &end in ends {
+            match &mut places[from..end] {
+                [one] => self.pieces(s, one, &mut out, &mut pieces),
+                many => self.merged_pieces(s, many, &mut out, &mut pieces),
             }
+            from = end;
+            out.offsets.push(out.ts.len() as u32);
         }
-        let infos = &self.base.data.streams[s].columns;
-        let columns = infos.iter().enumerate().map(|(c, info)| match wanted(c) {
-            true => self.gather_column(s, c, &info.kind, &pieces, len as usize),
+        let columns = info.columns.iter().enumerate().map(|(c, info)| match wanted(c) {
+            true => self.gather_column(s, c, &info.kind, &pieces, out.ts.len()),
             false => empty(&info.kind),
         });
-        Stream { columns: columns.collect(), offsets, ts, seq }
+        out.columns = columns.collect();
+        out
     }
 
-    /// The rows of one handle: those of the base, with fresh ones between and behind. Gives their number.
-    fn pieces(&self, s: usize, number: u32, out: &mut Vec<Piece>) -> u32 {
-        let place = self.base_place(number);
-        let base = place.map(|(b, c)| (b as u32, &self.base.data.buckets[b].streams[s], c));
-        let rows = base.map_or(0..0, |(_, stream, c)| stream.rows(c));
-        let (mut from, end) = (rows.start as u32, rows.end as u32);
-        let own = self.fresh.of(number, s as u32);
-        let len = end - from + own.len() as u32;
-        let fresh = &self.fresh.streams[s];
-        for &row in own {
-            if let Some((bucket, stream, _)) = base {
-                let key = (fresh.ts[row as usize], fresh.seq[row as usize]);
-                let mut to = end;
-                // Fresh rows are late ones, mostly.
-                while to > from && (stream.ts[to as usize - 1], stream.seq[to as usize - 1]) > key {
-                    to -= 1;
-                }
-                if to > from {
-                    out.push(Piece::Base { bucket, from, to });
-                    from = to;
-                }
+    /// The rows of one handle: those of the base, with fresh ones between and behind.
+    fn pieces(&self, s: usize, place: &mut Place, out: &mut Stream, pieces: &mut Vec<Piece>) {
+        let own = place.of(s);
+        let Some((bucket, c)) = place.base else {
+            for e in own {
+                out.ts.push(e.ts);
+                out.seq.push(e.seq);
+                pieces.push(Piece::Fresh { row: e.row });
             }
-            out.push(Piece::Fresh { row });
+            return;
+        };
+        let stream = &self.base.data.buckets[bucket as usize].streams[s];
+        let rows = stream.rows(c);
+        let (mut from, end) = (rows.start, rows.end);
+        let take = |from: usize, to: usize, out: &mut Stream, pieces: &mut Vec<Piece>| {
+            if from < to {
+                out.ts.extend_from_slice(&stream.ts[from..to]);
+                out.seq.extend_from_slice(&stream.seq[from..to]);
+                pieces.push(Piece::Base { bucket, from: from as u32, to: to as u32 });
+            }
+        };
+        for e in own {
+            let mut to = end;
+            // Fresh rows are late ones, mostly.
+            while to > from && (stream.ts[to - 1], stream.seq[to - 1]) > (e.ts, e.seq) {
+                to -= 1;
+            }
+            take(from, to, out, pieces);
+            from = to;
+            out.ts.push(e.ts);
+            out.seq.push(e.seq);
+            pieces.push(Piece::Fresh { row: e.row });
         }
-        if let Some((bucket, ..)) = base
-            && end > from
-        {
-            out.push(Piece::Base { bucket, from, to: end });
-        }
-        len
+        take(from, end, out, pieces);
     }
 
-    fn merged_pieces(&self, s: usize, handles: &[u32], out: &mut Vec<Piece>) -> u32 {
+    /// The rows of several handles, one by one in their order.
+    fn merged_pieces(&self, s: usize, places: &mut [Place], out: &mut Stream, pieces: &mut Vec<Piece>) {
         let mut rows: Vec<(i64, u32, Piece)> = vec![];
-        for &number in handles {
-            if let Some((b, c)) = self.base_place(number) {
-                let stream = &self.base.data.buckets[b].streams[s];
+        for place in places {
+            if let Some((bucket, c)) = place.base {
+                let stream = &self.base.data.buckets[bucket as usize].streams[s];
                 rows.extend(stream.rows(c).map(|i| {
-                    let piece = Piece::Base { bucket: b as u32, from: i as u32, to: i as u32 + 1 };
+                    let piece = Piece::Base { bucket, from: i as u32, to: i as u32 + 1 };
                     (stream.ts[i], stream.seq[i], piece)
                 }));
             }
-            let fresh = &self.fresh.streams[s];
-            let own = self.fresh.of(number, s as u32).iter();
-            rows.extend(own.map(|&row| (fresh.ts[row as usize], fresh.seq[row as usize], Piece::Fresh { row })));
+            rows.extend(place.of(s).iter().map(|e| (e.ts, e.seq, Piece::Fresh { row: e.row })));
         }
         rows.sort_by_key(|(ts, seq, _)| (*ts, *seq));
-        let len = rows.len() as u32;
-        out.extend(rows.into_iter().map(|r| r.2));
-        len
+        for (ts, seq, piece) in rows {
+            out.ts.push(ts);
+            out.seq.push(seq);
+            pieces.push(piece);
+        }
     }
 
     fn gather_column(&self, s: usize, c: usize, kind: &ColumnKind, pieces: &[Piece], len: usize) -> ColumnData {
@@ -180,6 +191,17 @@ impl Live {
                 ColumnData::Codes(Codes::U32(out.into_iter().map(|x| x as u32).collect()))
             }
         }
+    }
+}
+
+impl<'a> Place<'a> {
+    /// The fresh rows of a stream; streams are asked for in ascending order.
+    fn of(&mut self, stream: usize) -> &'a [Entry] {
+        let skipped = self.own.iter().take_while(|e| e.stream < stream as u32).count();
+        let len = self.own[skipped..].iter().take_while(|e| e.stream == stream as u32).count();
+        let (own, rest) = self.own[skipped..].split_at(len);
+        self.own = rest;
+        own
     }
 }
 

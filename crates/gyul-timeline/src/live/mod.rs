@@ -16,12 +16,12 @@ mod subset;
 mod wake;
 
 use crate::answers::Bits;
-use crate::changes::Recipe;
+use crate::changes::{Crossings, Recipe};
 use crate::evaluate::{Latest, Timelines};
 use crate::plan::{NodeId, Plan};
 use crate::rank::Thresholds;
 use fresh::{Fresh, Shape};
-use gyul_model::{Bucket, Event, Instant, MICROS_DAY, Snapshot, TextColumn, Timeline};
+use gyul_model::{Bucket, Event, Instant, MICROS_DAY, Snapshot, TextColumn, Timeline, Value};
 use gyul_segment::tree::Library;
 use ranks::RankIndex;
 use rustc_hash::FxHashMap;
@@ -62,6 +62,8 @@ pub struct Live {
     reads: Vec<Mask>,
     subsets: FxHashMap<Mask, Arc<Subset>>,
     recipe: Recipe,
+    /// When an event of each stream crosses the end of a window.
+    crossings: Vec<Crossings>,
     /// Instants at which something can change for everybody, ascending, up to `horizon`.
     everywhere: Vec<i64>,
     horizon: i64,
@@ -79,6 +81,8 @@ pub struct Live {
     regrouped: Vec<u32>,
 
     members: Vec<Bits>,
+    /// The same customer by customer, a bit for each root: what a tick compares with.
+    standing: Vec<u64>,
     population: Bits,
     ranks: Vec<RankIndex>,
     thresholds: Vec<Thresholds>,
@@ -88,6 +92,9 @@ pub struct Live {
 
 /// How far ahead the instants for everybody are listed.
 const AHEAD: i64 = 40 * MICROS_DAY;
+
+/// Masks for which it is kept what they ask for.
+const SUBSETS: usize = 1024;
 
 impl Live {
     /// Evaluates everybody at `at`.
@@ -106,6 +113,7 @@ impl Live {
             reads: vec![],
             subsets: FxHashMap::default(),
             recipe: Recipe::default(),
+            crossings: vec![],
             everywhere: vec![],
             horizon: i64::MIN,
             fresh: Fresh::new(&base.data),
@@ -117,6 +125,7 @@ impl Live {
             heads: FxHashMap::default(),
             regrouped: vec![],
             members: vec![],
+            standing: vec![],
             population: Bits::default(),
             ranks: vec![],
             thresholds: vec![],
@@ -259,7 +268,7 @@ impl Live {
     pub fn events_of(&self, head: u32, name: &str) -> Vec<Event> {
         let streams = &self.base.data.streams;
         let wanted = |s: &gyul_model::StreamInfo| (s.name == name).then(|| vec![true; s.columns.len()]);
-        let need = gather::Need { streams: streams.iter().map(wanted).collect() };
+        let need = gather::Need { streams: streams.iter().map(wanted).collect(), ids: true };
         self.plain(self.gather(&[head], Some(&need))).events
     }
 
@@ -316,6 +325,7 @@ impl Live {
             reads: vec![],
             subsets: FxHashMap::default(),
             recipe: Recipe::default(),
+            crossings: vec![],
             everywhere: vec![],
             horizon: i64::MIN,
             base: self.base.clone(),
@@ -327,6 +337,7 @@ impl Live {
             heads: self.heads.clone(),
             regrouped: vec![],
             members: vec![],
+            standing: vec![],
             population: Bits::default(),
             ranks: vec![],
             thresholds: vec![],
@@ -374,6 +385,7 @@ impl Live {
         self.now = at.0;
         self.put_plan(plan);
         self.members = vec![Bits::default(); self.roots.len()];
+        self.standing = vec![];
         self.population = Bits::default();
         self.ranks.clear();
         self.thresholds = vec![Thresholds::Empty { bool: true, quotient: false }; self.plan.ranks.len()];
@@ -406,10 +418,14 @@ impl Live {
         recipe.flips.dedup();
         self.everywhere = everywhere;
         self.horizon = to.0;
+        self.crossings = (0..self.base.data.streams.len()).map(|s| recipe.crossings(s as u32)).collect();
         self.recipe = recipe;
     }
 
     fn subset(&mut self, mask: Mask) -> Arc<Subset> {
+        if self.subsets.len() > SUBSETS {
+            self.subsets.retain(|mask, _| *mask == !0);
+        }
         let (plan, roots, reads) = (&self.plan, &self.roots, &self.reads);
         let streams = &self.base.data.streams;
         self.subsets.entry(mask).or_insert_with(|| Arc::new(Subset::of(plan, roots, reads, streams, mask))).clone()
@@ -459,12 +475,18 @@ impl Live {
         bucket
     }
 
-    fn learn(&mut self, fresh: &[(u32, Event)]) -> (Vec<(u32, Mask)>, bool) {
+    /// Takes in events, and notes their streams. Gives who was touched and how, and whether the data has another shape.
+    fn learn(&mut self, fresh: &[(u32, Event)], streams: &mut Vec<u32>) -> (Vec<(u32, Mask)>, bool) {
         let mut shape = Shape::default();
-        let mut touched = vec![];
-        self.plan.release();
+        let mut touched = Vec::with_capacity(fresh.len());
+        let mut values = fresh.iter().flat_map(|(_, e)| &e.props).map(|p| &p.1);
+        let texts = values.any(|v| matches!(v, Value::Text(_) | Value::List(_)));
+        if texts {
+            self.plan.release();
+        }
         for (number, e) in fresh {
             let stream = self.fresh.push(&mut self.base.data, *number, e, &mut shape);
+            streams.push(stream);
             let exists = &mut self.exists[*number as usize];
             // The first dated event; of undated ones alone, always.
             let from = match (*exists, e.ts.0) {
@@ -480,7 +502,9 @@ impl Live {
         if shape.changed {
             self.base.fill_latest();
         }
-        self.plan.grow(&self.base.data.streams);
+        if texts {
+            self.plan.grow(&self.base.data.streams);
+        }
         (touched, shape.changed)
     }
 }

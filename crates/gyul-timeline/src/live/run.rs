@@ -3,7 +3,7 @@
 use super::ranks::RankIndex;
 use super::subset::{CLOCK, Mask, Subset, rank_bit};
 use super::{Cause, Change, Live};
-use crate::answers::Bits;
+use crate::answers::{Bits, ones};
 use crate::block::{Block, Rows};
 use crate::column::{Col, UNKNOWN};
 use crate::evaluate::Latest;
@@ -15,6 +15,9 @@ use std::sync::Arc;
 
 /// Customers of one chunk, at most.
 const CHUNK: usize = 1024;
+
+/// Fewer than these of one mask share a chunk with others.
+const FEW: usize = 48;
 
 /// Flips are looked for at most this far ahead; then they are looked for again.
 const FLIP_HORIZON: i64 = 31 * MICROS_DAY;
@@ -49,7 +52,8 @@ impl Live {
         let now = now.0.max(self.now);
         self.clock(now, &mut changes);
         self.now = now;
-        let (mut touched, reshaped) = self.learn(fresh);
+        let mut streams = Vec::with_capacity(fresh.len());
+        let (mut touched, reshaped) = self.learn(fresh, &mut streams);
         if reshaped && !self.recompile() {
             let at = Instant(now);
             let library = (*self.library).clone();
@@ -71,8 +75,8 @@ impl Live {
                 a.1 |= if same { b.1 } else { 0 };
                 same
             });
-            self.look(touched.clone(), Cause::Event, &mut changes);
-            self.wake_for(fresh);
+            self.look(touched, Cause::Event, &mut changes);
+            self.wake_for(fresh, &streams);
         }
         changes
     }
@@ -118,7 +122,7 @@ impl Live {
     pub(super) fn evaluate_everybody(&mut self) {
         let mut chunks = self.chunks_of_everybody(!0, self.now, Cause::Definition);
         self.run(&mut chunks, true);
-        self.take(chunks, &mut vec![]);
+        self.take(chunks, None);
         let mut slow = self.settle();
         slow.clear();
     }
@@ -142,7 +146,7 @@ impl Live {
                     let subset = self.subset(!0);
                     let mut chunks = vec![self.own_chunk(heads, instants, subset, true, Cause::Clock)];
                     self.run(&mut chunks, false);
-                    self.take(chunks, changes);
+                    self.take(chunks, Some(changes));
                 }
             }
             if let Some(t) = everywhere.filter(|_| quiet) {
@@ -159,25 +163,52 @@ impl Live {
     }
 
     /// Looks at some customers, those of one mask together.
-    fn look(&mut self, mut who: Vec<(u32, Mask)>, cause: Cause, changes: &mut Vec<Change>) {
+    fn look(&mut self, who: Vec<(u32, Mask)>, cause: Cause, changes: &mut Vec<Change>) {
+        let mut chunks = self.chunks_of(who, cause, true);
+        self.run(&mut chunks, false);
+        self.take(chunks, Some(changes));
+    }
+
+    /// Customers of one mask together. Where they are few, looking at more than what their events touch is cheaper than
+    /// to begin anew for each mask.
+    fn chunks_of(&mut self, mut who: Vec<(u32, Mask)>, cause: Cause, ahead: bool) -> Vec<Chunk> {
+        let exact = |mask: Mask| ahead && (mask == !0 || self.exact(mask));
         who.sort_unstable_by_key(|(n, mask)| (*mask, *n));
         who.dedup();
-        let mut chunks = vec![];
+        let mut groups: Vec<(Mask, bool, Vec<u32>)> = vec![];
+        let mut few: [(Mask, Vec<u32>); 2] = Default::default();
         for same in who.chunk_by(|a, b| a.1 == b.1) {
             let mask = same[0].1;
+            let numbers = same.iter().map(|(n, _)| *n);
+            let exact = exact(mask);
+            if same.len() < FEW {
+                let few = &mut few[usize::from(exact)];
+                few.0 |= mask;
+                few.1.extend(numbers);
+            } else {
+                groups.push((mask, exact, numbers.collect()));
+            }
+        }
+        for ((mask, mut numbers), exact) in few.into_iter().zip([false, true]) {
+            numbers.sort_unstable();
+            numbers.dedup();
+            groups.push((mask, exact, numbers));
+        }
+        let mut chunks = vec![];
+        for (mask, exact, numbers) in groups {
+            if numbers.is_empty() {
+                continue;
+            }
             let subset = self.subset(mask);
             if subset.roots.is_empty() && subset.ranks.is_empty() {
                 continue;
             }
-            let exact = mask == !0 || self.exact(mask);
-            for some in same.chunks(CHUNK) {
-                let heads: Vec<u32> = some.iter().map(|(n, _)| *n).collect();
-                let instants = vec![self.now; heads.len()];
-                chunks.push(self.own_chunk(heads, instants, subset.clone(), exact, cause));
+            for some in numbers.chunks(CHUNK) {
+                let instants = vec![self.now; some.len()];
+                chunks.push(self.own_chunk(some.to_vec(), instants, subset.clone(), exact, cause));
             }
         }
-        self.run(&mut chunks, false);
-        self.take(chunks, changes);
+        chunks
     }
 
     /// Whether the next wake must be found anew after an event, not just brought forward.
@@ -188,11 +219,13 @@ impl Live {
     }
 
     /// An event can end a window earlier than anything known so far, never later.
-    fn wake_for(&mut self, fresh: &[(u32, Event)]) {
+    fn wake_for(&mut self, fresh: &[(u32, Event)], streams: &[u32]) {
         let zone = &self.library.zone;
-        for (number, e) in fresh {
-            let Some(stream) = self.fresh.stream(&e.name) else { continue };
-            let next = self.recipe.next_of_event(stream, e.ts.0, self.now, zone);
+        for ((number, e), stream) in fresh.iter().zip(streams) {
+            let next = match self.crossings.get(*stream as usize) {
+                Some(c) => c.next(e.ts.0, self.now, zone),
+                None => i64::MAX,
+            };
             if next < i64::MAX {
                 let head = self.heads.get(number).copied().unwrap_or(*number);
                 self.wakes.at_latest(head, next);
@@ -207,7 +240,7 @@ impl Live {
         }
         let mut chunks = self.chunks_of_everybody(mask, at, cause);
         self.run(&mut chunks, false);
-        self.take(chunks, changes);
+        self.take(chunks, Some(changes));
     }
 
     fn chunks_of_everybody(&mut self, mask: Mask, at: i64, cause: Cause) -> Vec<Chunk> {
@@ -257,7 +290,7 @@ impl Live {
         self.prepare(chunks);
         for layer in 1..=self.plan.ranks.iter().map(|r| r.layer).max().unwrap_or(0) {
             let ranks: Vec<usize> = (0..self.plan.ranks.len()).filter(|r| self.plan.ranks[*r].layer == layer).collect();
-            chunks.par_iter_mut().for_each(|c| self.rank_keys(c, layer));
+            each(chunks, |c| self.rank_keys(c, layer));
             if initial {
                 self.build_ranks(chunks, &ranks);
             }
@@ -277,19 +310,11 @@ impl Live {
                     moved.extend(crossed.into_iter().map(|n| (n, rank_bit(r))));
                 }
             }
-            moved.sort_unstable_by_key(|(n, mask)| (*mask, *n));
             let from = chunks.len();
-            for same in moved.chunk_by(|a, b| a.1 == b.1) {
-                let subset = self.subset(same[0].1);
-                for some in same.chunks(CHUNK) {
-                    let heads: Vec<u32> = some.iter().map(|(n, _)| *n).collect();
-                    let instants = vec![self.now; heads.len()];
-                    chunks.push(self.own_chunk(heads, instants, subset.clone(), false, Cause::Rank));
-                }
-            }
+            chunks.extend(self.chunks_of(moved, Cause::Rank, false));
             self.prepare(&mut chunks[from..]);
         }
-        chunks.par_iter_mut().for_each(|c| {
+        each(chunks, |c| {
             let mut block = self.block(c);
             let words = c.heads.len().div_ceil(64);
             let mut roots = vec![vec![0; words]; c.subset.roots.len()];
@@ -303,7 +328,7 @@ impl Live {
 
     /// Gathers timelines.
     fn prepare(&self, chunks: &mut [Chunk]) {
-        chunks.par_iter_mut().for_each(|c| {
+        each(chunks, |c| {
             if let Data::Own(bucket, latest) = &mut c.data {
                 // Looking ahead reads what every root reads.
                 let subset = if c.look_ahead { self.subsets.get(&!0).unwrap_or(&c.subset) } else { &c.subset };
@@ -334,6 +359,9 @@ impl Live {
     }
 
     fn rank_keys(&self, c: &mut Chunk, layer: u32) {
+        if !c.subset.ranks.iter().any(|r| self.plan.ranks[*r].layer == layer) {
+            return;
+        }
         let mut saved = vec![];
         let mut keys = vec![];
         {
@@ -438,24 +466,46 @@ impl Live {
     }
 
     /// Compares with what was, and writes what is.
-    fn take(&mut self, chunks: Vec<Chunk>, changes: &mut Vec<Change>) {
-        let words = (self.numbers() as usize).div_ceil(64);
+    fn take(&mut self, chunks: Vec<Chunk>, changes: Option<&mut Vec<Change>>) {
+        let numbers = self.numbers() as usize;
+        let words = numbers.div_ceil(64);
         let grow = |b: &mut Bits| b.words.resize(words.max(b.words.len()), 0);
         self.members.iter_mut().for_each(grow);
         grow(&mut self.population);
+        let width = self.roots.len().div_ceil(64);
+        self.standing.resize(numbers * width, 0);
+        let mut unheard = vec![];
+        let told = changes.is_some();
+        let changes = changes.unwrap_or(&mut unheard);
+        let mut fresh: Vec<u64> = vec![];
         for c in chunks {
-            let exists: Vec<bool> = (0..c.heads.len())
-                .map(|i| self.is_head(c.heads[i]) && self.exists_from(c.heads[i]) <= c.instants[i])
-                .collect();
-            c.heads.iter().zip(&exists).for_each(|(n, is)| self.population.put(*n as usize, *is));
+            // What is, customer by customer as what was.
+            fresh.clear();
+            fresh.resize(c.heads.len() * width, 0);
             for (root, bits) in c.subset.roots.iter().zip(&c.roots) {
-                let members = &mut self.members[*root];
-                for (i, n) in c.heads.iter().enumerate() {
-                    let is = bits[i / 64] >> (i % 64) & 1 == 1 && exists[i];
-                    if is != members.has(*n as usize) {
-                        members.put(*n as usize, is);
-                        let (at, root) = (Instant(c.instants[i]), *root as u32);
-                        changes.push(Change { at, root, customer: *n, entered: is, cause: c.cause });
+                ones(bits).for_each(|i| fresh[i * width + root / 64] |= 1 << (root % 64));
+            }
+            for (i, n) in c.heads.iter().enumerate() {
+                let (n, at) = (*n as usize, Instant(c.instants[i]));
+                let exists = self.is_head(n as u32) && self.exists_from(n as u32) <= at.0;
+                if exists != self.population.has(n) {
+                    self.population.put(n, exists);
+                }
+                let old = &mut self.standing[n * width..][..width];
+                for (w, old) in old.iter_mut().enumerate() {
+                    let new = if exists { fresh[i * width + w] } else { 0 };
+                    let mut differ = (new ^ *old) & c.subset.places[w];
+                    *old ^= differ;
+                    while differ != 0 {
+                        let bit = differ.trailing_zeros();
+                        differ &= differ - 1;
+                        let root = w * 64 + bit as usize;
+                        let entered = new >> bit & 1 == 1;
+                        self.members[root].put(n, entered);
+                        if told {
+                            let (root, customer) = (root as u32, n as u32);
+                            changes.push(Change { at, root, customer, entered, cause: c.cause });
+                        }
                     }
                 }
             }
@@ -466,6 +516,14 @@ impl Live {
                 }
             }
         }
+    }
+}
+
+/// Does the same for each; few are not worth the help of other threads.
+fn each(chunks: &mut [Chunk], f: impl Fn(&mut Chunk) + Send + Sync) {
+    match chunks.iter().map(|c| c.heads.len()).sum::<usize>() {
+        ..=512 => chunks.iter_mut().for_each(f),
+        _ => chunks.par_iter_mut().for_each(f),
     }
 }
 

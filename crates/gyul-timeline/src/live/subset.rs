@@ -25,6 +25,8 @@ pub fn rank_bit(rank: usize) -> Mask {
 pub struct Subset {
     /// Indexes into [`Plan::roots`].
     pub roots: Vec<usize>,
+    /// The same as bits.
+    pub places: Vec<u64>,
     pub ranks: Vec<usize>,
     pub need: Need,
 }
@@ -86,7 +88,7 @@ impl Subset {
         for r in &ranks {
             stack.extend([Some(plan.ranks[*r].x), plan.ranks[*r].among].into_iter().flatten());
         }
-        let mut need = Need { streams: vec![None; streams.len()] };
+        let mut need = Need { streams: vec![None; streams.len()], ids: false };
         while let Some(id) = stack.pop() {
             if std::mem::replace(&mut wanted[id as usize], true) {
                 continue;
@@ -98,11 +100,14 @@ impl Subset {
                 stack.extend([Some(plan.ranks[r as usize].x), plan.ranks[r as usize].among].into_iter().flatten());
             }
         }
-        Subset { roots: roots_in, ranks, need }
+        let mut places = vec![0; roots.len().div_ceil(64)];
+        roots_in.iter().for_each(|r| places[r / 64] |= 1 << (r % 64));
+        Subset { roots: roots_in, places, ranks, need }
     }
 }
 
 fn note(need: &mut Need, streams: &[StreamInfo], node: &Node) {
+    need.ids |= matches!(node.op, Op::Sample { .. });
     let mut stream = |s: u32, column: Option<u32>| {
         let n = streams[s as usize].columns.len();
         let columns = need.streams[s as usize].get_or_insert_with(|| vec![false; n]);

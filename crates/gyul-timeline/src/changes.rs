@@ -226,15 +226,15 @@ impl Recipe {
         self.ranks.extend(other.ranks);
     }
 
-    /// For each customer of the block the first instant after `from` at which the clock alone could change something,
+    /// For each customer of the block the first instant after its own of `from` at which the clock alone could change something,
     /// `i64::MAX` if there is none; instants that are the same for everybody and flips aside.
-    pub fn next(&self, block: &mut Block, from: Instant) -> Vec<i64> {
+    pub fn next(&self, block: &mut Block, from: &[i64]) -> Vec<i64> {
         let bucket = block.bucket;
         let zone = block.zone();
         let customers = block.customers.clone();
         let start = customers.start;
-        let later = |t: i64| if t > from.0 { t } else { i64::MAX };
-        let mut out: Vec<i64> = customers.clone().map(|c| later(bucket.exists_from[c])).collect();
+        let begins = bucket.exists_from[customers.clone()].iter().zip(from);
+        let mut out: Vec<i64> = begins.map(|(t, from)| if t > from { *t } else { i64::MAX }).collect();
         let both = self.events.iter().map(|e| (e, false)).chain(self.latest.iter().map(|e| (e, true)));
         for ((source, shifts), latest) in both {
             let picked = block.picked(source);
@@ -245,21 +245,22 @@ impl Recipe {
                 if rows.is_empty() {
                     continue;
                 }
+                let from = from[c - start];
                 let (mut lo, hi) = match &picked {
                     Some(p) => (p.rank(rows.start - first), p.rank(rows.end - first)),
                     None => (rows.start - first, rows.end - first),
                 };
                 let at = |k: usize| stream.ts[first + picked.as_ref().map_or(k, |p| p.index()[k] as usize)];
-                if latest && lo < hi && at(hi - 1) <= from.0 {
+                if latest && lo < hi && at(hi - 1) <= from {
                     lo = hi - 1;
                 }
                 let next = &mut out[c - start];
-                if hi > lo && at(hi - 1) > from.0 {
+                if hi > lo && at(hi - 1) > from {
                     // Events that are yet to come.
-                    *next = (*next).min(Shift::Ago(Duration::Exact(0)).next(hi - lo, |k| at(lo + k), from.0, zone));
+                    *next = (*next).min(Shift::Ago(Duration::Exact(0)).next(hi - lo, |k| at(lo + k), from, zone));
                 }
                 for s in shifts {
-                    *next = (*next).min(s.next(hi - lo, |k| at(lo + k), from.0, zone));
+                    *next = (*next).min(s.next(hi - lo, |k| at(lo + k), from, zone));
                 }
             }
         }
@@ -267,16 +268,20 @@ impl Recipe {
             let stream = &bucket.streams[stream as usize];
             for c in customers.clone() {
                 let own = &stream.ts[stream.rows(c)];
-                if let Some(t) = own.get(own.partition_point(|t| *t <= from.0)) {
+                if let Some(t) = own.get(own.partition_point(|t| *t <= from[c - start])) {
                     out[c - start] = out[c - start].min(*t);
                 }
             }
         }
         if !self.births.is_empty() {
             let only = Recipe { births: self.births.clone(), ..Recipe::default() };
-            let horizon = Instant(from.0.saturating_add(400 * gyul_model::MICROS_DAY));
-            let days = only.instants(block, from, horizon);
-            out.iter_mut().zip(days).for_each(|(next, d)| *next = d.first().copied().unwrap_or(i64::MAX).min(*next));
+            let first = from.iter().copied().min().unwrap_or(i64::MAX);
+            let last = from.iter().copied().max().unwrap_or(i64::MAX);
+            let horizon = Instant(last.saturating_add(400 * gyul_model::MICROS_DAY));
+            let days = only.instants(block, Instant(first), horizon);
+            for ((next, days), from) in out.iter_mut().zip(days).zip(from) {
+                *next = days.into_iter().find(|t| t > from).unwrap_or(i64::MAX).min(*next);
+            }
         }
         out
     }

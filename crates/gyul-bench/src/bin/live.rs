@@ -28,6 +28,9 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     if let Err(e) = run() {
         eprintln!("gyul-bench-live: {e}");

@@ -410,23 +410,7 @@ impl Live {
 
     /// When each customer must be looked at again.
     fn next(&self, c: &Chunk) -> Vec<i64> {
-        let mut out = vec![i64::MAX; c.heads.len()];
-        // Customers of one instant together.
-        let mut block = self.block_at(c, &c.instants);
-        let same = c.instants.windows(2).all(|w| w[0] == w[1]);
-        match c.instants.first() {
-            Some(t) if same => out = self.recipe.next(&mut block, Instant(*t)),
-            _ => {
-                // One after the other, each from its own instant.
-                let first = block.customers.start;
-                for (i, t) in c.instants.iter().enumerate() {
-                    let mut one = self.block_at(c, &c.instants[i..=i]);
-                    one.customers = first + i..first + i + 1;
-                    one.rows = Rows::Each(*t);
-                    out[i] = self.recipe.next(&mut one, Instant(*t))[0];
-                }
-            }
-        }
+        let mut out = self.recipe.next(&mut self.block_at(c, &c.instants), &c.instants);
         for flip in &self.recipe.flips {
             self.next_flip(c, *flip, &mut out);
         }

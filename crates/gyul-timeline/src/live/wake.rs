@@ -1,7 +1,7 @@
 //! Who must be looked at when, though nothing happens: one instant for each customer, in a queue.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// The earliest instant at which the clock alone could change something for a customer; never later than that.
 #[derive(Clone, Debug, Default)]
@@ -9,8 +9,16 @@ pub struct Wakes {
     next: Vec<i64>,
     /// Where the customer stands in the queue; entries for other instants are stale.
     queued: Vec<i64>,
-    queue: BinaryHeap<Reverse<(i64, u32)>>,
+    /// Those of the next hour or so, never empty while there are others.
+    near: BinaryHeap<Reverse<(i64, u32)>>,
+    /// Instants below this belong to `near`.
+    border: i64,
+    /// The others, hour by hour.
+    far: BTreeMap<i64, Vec<(i64, u32)>>,
 }
+
+/// Microseconds of an hour or so, as a power of two.
+const HOUR: u32 = 32;
 
 impl Wakes {
     /// Sets the instant; `i64::MAX` is never.
@@ -24,7 +32,25 @@ impl Wakes {
         // A later instant is put in when the earlier entry comes up.
         if at < self.queued[n] {
             self.queued[n] = at;
-            self.queue.push(Reverse((at, customer)));
+            self.push(at, customer);
+        }
+    }
+
+    fn push(&mut self, at: i64, customer: u32) {
+        if at < self.border {
+            self.near.push(Reverse((at, customer)));
+        } else {
+            self.far.entry(at >> HOUR).or_default().push((at, customer));
+            self.refill();
+        }
+    }
+
+    fn refill(&mut self) {
+        if self.near.is_empty()
+            && let Some((hour, some)) = self.far.pop_first()
+        {
+            self.border = (hour + 1).saturating_mul(1 << HOUR);
+            self.near = some.into_iter().map(Reverse).collect();
         }
     }
 
@@ -37,16 +63,17 @@ impl Wakes {
 
     /// The next entry of the queue; the customer's own instant may be later.
     pub fn first(&self) -> Option<i64> {
-        self.queue.peek().map(|Reverse((t, _))| *t)
+        self.near.peek().map(|Reverse((t, _))| *t)
     }
 
     /// Takes out everybody whose instant is not after `now`, in the order of the instants.
     pub fn due(&mut self, now: i64) -> Vec<(i64, u32)> {
         let mut out = vec![];
-        while let Some(&Reverse((t, customer))) = self.queue.peek()
+        while let Some(&Reverse((t, customer))) = self.near.peek()
             && t <= now
         {
-            self.queue.pop();
+            self.near.pop();
+            self.refill();
             let n = customer as usize;
             if self.queued[n] != t {
                 continue;
@@ -60,7 +87,7 @@ impl Wakes {
                 i64::MAX => {}
                 next => {
                     self.queued[n] = next;
-                    self.queue.push(Reverse((next, customer)));
+                    self.push(next, customer);
                 }
             }
         }

@@ -269,6 +269,12 @@ pub struct DemoArgs {
     /// Show it and end / 한 번만 보여 주고 끝내기
     #[arg(long)]
     pub once: bool,
+    /// Where the live demo listens / 실시간 데모의 주소
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700")]
+    pub listen: String,
+    /// The last month arrives live, so many times as fast as it was / 마지막 한 달을 배속으로 재생
+    #[arg(long, value_name = "60x", conflicts_with = "once")]
+    pub replay: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -333,17 +333,7 @@ pub fn open(data: &Path, workspace: Option<(&str, &str)>) -> Result<Live, Failur
 /// Takes a data directory for something that is done beside no server: what its log holds goes into the base first, so
 /// that rows and records never get the same numbers. Lasts as long as the file is kept.
 pub fn alone(data: &Path) -> Result<File, Failure> {
-    std::fs::create_dir_all(data).map_err(|e| Failure::write(data, &e))?;
-    let path = data.join("serve.lock");
-    let taken = || {
-        let file = File::create(&path).map_err(|e| Failure::write(&path, &e))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) => Err(served(data)),
-            Err(std::fs::TryLockError::Error(e)) => Err(Failure::write(&path, &e)),
-        }
-    };
-    let file = taken()?;
+    let file = lock_of(data)?;
     if !data.join("log").exists() {
         return Ok(file);
     }
@@ -354,7 +344,19 @@ pub fn alone(data: &Path) -> Result<File, Failure> {
     live.hub.stop();
     drop(live);
     settled.map_err(|e| Failure::says(IO, |l| e.message(l)))?;
-    taken()
+    lock_of(data)
+}
+
+/// The lock that a server holds while it runs on a directory.
+pub fn lock_of(data: &Path) -> Result<File, Failure> {
+    std::fs::create_dir_all(data).map_err(|e| Failure::write(data, &e))?;
+    let path = data.join("serve.lock");
+    let file = File::create(&path).map_err(|e| Failure::write(&path, &e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(served(data)),
+        Err(std::fs::TryLockError::Error(e)) => Err(Failure::write(&path, &e)),
+    }
 }
 
 fn served(data: &Path) -> Failure {

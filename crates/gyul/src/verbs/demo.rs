@@ -5,17 +5,17 @@ use crate::args::DemoArgs;
 use crate::definitions;
 use crate::failure::{Failure, IO};
 use crate::output::print;
-use crate::verbs::{import, report, segments};
+use crate::verbs::{demo_live, import, report, segments};
 use gyul_engine::{Engine, FileInput, View, schema_of, starter};
 use gyul_ingest::{Kind, Mapping};
 use gyul_report::Text;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-const FILE: &[u8] = include_bytes!("../../../../datasets/online-retail/online_retail.csv.zst");
-const NAME: &str = "online_retail.csv.zst";
+pub const FILE: &[u8] = include_bytes!("../../../../datasets/online-retail/online_retail.csv.zst");
+pub const NAME: &str = "online_retail.csv.zst";
 
-const MAP: &str = "kind: orders
+pub const MAP: &str = "kind: orders
 rows: lines
 zone: Europe/London
 currency: GBP
@@ -37,6 +37,9 @@ traits:
 const SHOP: &str = "version: 1\nzone: Europe/London\ncurrency: GBP\n";
 
 pub fn run(context: &Context, args: &DemoArgs) -> Result<u8, Failure> {
+    if !args.once {
+        return demo_live::run(context, args);
+    }
     // A folder of its own: the demo never touches the shop's data.
     let data = context.data.join("demo");
     let context = Context { lang: context.lang, data, now: context.now };
@@ -76,12 +79,6 @@ pub fn run(context: &Context, args: &DemoArgs) -> Result<u8, Failure> {
         ),
         format!("\nreport: {file}\ndata: {dir} (try gyul --data {dir} segments why rfm/champions 12347 --as-of end)\n"),
     ))?;
-    if !args.once {
-        print(
-            context
-                .say("실시간 서버는 다음 버전에서 함께 시작됩니다.\n", "The live server comes with a later version.\n"),
-        )?;
-    }
     if !args.no_open && std::io::stdout().is_terminal() {
         browse(&page);
     }

@@ -1,6 +1,7 @@
 pub mod check;
 pub mod data;
 pub mod demo;
+pub mod demo_live;
 pub mod generate;
 pub mod import;
 pub mod measures;

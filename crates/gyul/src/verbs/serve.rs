@@ -6,17 +6,11 @@ use crate::failure::{Failure, IO, USAGE};
 use crate::output::print;
 use crate::serve::{Live, open};
 use gyul_web::{Options, Role};
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 pub fn run(context: &Context, args: &ServeArgs) -> Result<u8, Failure> {
-    let listen = args.listen.to_socket_addrs().ok().and_then(|mut a| a.next()).ok_or_else(|| {
-        let l = &args.listen;
-        Failure::usage(
-            format!("'{l}' 주소를 알 수 없습니다. 127.0.0.1:7700처럼 적으세요."),
-            format!("there is no address '{l}'. Write it like 127.0.0.1:7700."),
-        )
-    })?;
+    let listen = address(&args.listen)?;
     let begun = std::time::Instant::now();
     let live = Arc::new(open(&context.data, None)?);
     let opened = begun.elapsed();
@@ -39,6 +33,15 @@ pub fn run(context: &Context, args: &ServeArgs) -> Result<u8, Failure> {
         ..Options::default()
     };
     serve(context, live, options, opened)
+}
+
+pub fn address(text: &str) -> Result<SocketAddr, Failure> {
+    text.to_socket_addrs().ok().and_then(|mut a| a.next()).ok_or_else(|| {
+        Failure::usage(
+            format!("'{text}' 주소를 알 수 없습니다. 127.0.0.1:7700처럼 적으세요."),
+            format!("there is no address '{text}'. Write it like 127.0.0.1:7700."),
+        )
+    })
 }
 
 /// Serves until told to stop, and says where.

@@ -84,6 +84,8 @@ pub struct Live {
     /// The same customer by customer, a bit for each root: what a tick compares with.
     standing: Vec<u64>,
     population: Bits,
+    /// Ranks that compare the same, and what they compare.
+    orders: Vec<Vec<usize>>,
     ranks: Vec<RankIndex>,
     thresholds: Vec<Thresholds>,
     wakes: Wakes,
@@ -127,6 +129,7 @@ impl Live {
             members: vec![],
             standing: vec![],
             population: Bits::default(),
+            orders: vec![],
             ranks: vec![],
             thresholds: vec![],
             wakes: Wakes::default(),
@@ -302,7 +305,7 @@ impl Live {
 
     /// Whether some ranks need [`Live::settle`] from time to time.
     pub fn has_slow_ranks(&self) -> bool {
-        self.ranks.iter().any(RankIndex::slow)
+        self.ranks.iter().any(|r| (0..r.views.len()).any(|v| r.slow(v)))
     }
 
     /// Other definitions, from now on. Changes are reported for what exists before and after.
@@ -339,6 +342,7 @@ impl Live {
             members: vec![],
             standing: vec![],
             population: Bits::default(),
+            orders: vec![],
             ranks: vec![],
             thresholds: vec![],
             wakes: Wakes::default(),
@@ -397,6 +401,7 @@ impl Live {
     fn put_plan(&mut self, plan: Plan) {
         self.plan = plan;
         self.roots = self.plan.roots();
+        self.orders = ranks::orders(&self.plan);
         self.reads = subset::reads(&self.plan);
         self.subsets.clear();
         self.list_instants();
@@ -426,9 +431,12 @@ impl Live {
         if self.subsets.len() > SUBSETS {
             self.subsets.retain(|mask, _| *mask == !0);
         }
-        let (plan, roots, reads) = (&self.plan, &self.roots, &self.reads);
+        let (plan, roots, orders, reads) = (&self.plan, &self.roots, &self.orders, &self.reads);
         let streams = &self.base.data.streams;
-        self.subsets.entry(mask).or_insert_with(|| Arc::new(Subset::of(plan, roots, reads, streams, mask))).clone()
+        self.subsets
+            .entry(mask)
+            .or_insert_with(|| Arc::new(Subset::of(plan, roots, orders, reads, streams, mask)))
+            .clone()
     }
 
     /// Where a handle's rows of the base are.

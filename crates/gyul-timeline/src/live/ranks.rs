@@ -7,10 +7,9 @@ use gyul_segment::tree::RankKind;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-/// One rank's population: everybody's key, and who is where in their order.
+/// One quantity that ranks compare: everybody's key, who is where in their order, and the ranks themselves.
 #[derive(Clone, Debug)]
 pub struct RankIndex {
-    kind: RankKind,
     /// Doubles stand behind the keys.
     real: bool,
     /// Values change at every instant: they are asked anew each time.
@@ -18,9 +17,33 @@ pub struct RankIndex {
     pub keys: Vec<i64>,
     order: BTreeSet<(i64, u32)>,
     sum: i128,
+    pub views: Vec<View>,
+}
+
+/// One rank of those that compare the same.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub rank: usize,
+    kind: RankKind,
     cursors: Vec<Cursor>,
     pub thresholds: Thresholds,
-    pub dirty: bool,
+    dirty: bool,
+}
+
+/// The ranks that compare the same quantity among the same customers, together.
+pub fn orders(plan: &Plan) -> Vec<Vec<usize>> {
+    let mut out: Vec<Vec<usize>> = vec![];
+    for (r, rank) in plan.ranks.iter().enumerate() {
+        let same = |o: &&mut Vec<usize>| {
+            let first = &plan.ranks[o[0]];
+            (first.x, first.among, first.layer) == (rank.x, rank.among, rank.layer)
+        };
+        match out.iter_mut().find(same) {
+            Some(o) => o.push(r),
+            None => out.push(vec![r]),
+        }
+    }
+    out
 }
 
 /// A place in the order: `below` members come before it.
@@ -31,40 +54,39 @@ struct Cursor {
 }
 
 impl RankIndex {
-    /// `keys`: by customer number, `UNKNOWN` outside the rank's population.
-    pub fn new(plan: &Plan, rank: usize, keys: Vec<i64>) -> RankIndex {
-        let node = &plan.ranks[rank];
-        let real = matches!(plan.nodes[node.x as usize].ty, Ty::Quotient { .. });
-        let flows = crate::changes::flows(plan, node.x);
+    /// `keys`: by customer number, `UNKNOWN` outside the ranks' population.
+    pub fn new(plan: &Plan, ranks: &[usize], keys: Vec<i64>) -> RankIndex {
+        let x = plan.ranks[ranks[0]].x;
+        let real = matches!(plan.nodes[x as usize].ty, Ty::Quotient { .. });
         let among = keys.iter().enumerate().filter(|(_, k)| **k != UNKNOWN);
         let mut members: Vec<(i64, u32)> = among.map(|(n, k)| (*k, n as u32)).collect();
         members.sort_unstable();
         let sum = if real { 0 } else { members.iter().map(|(k, _)| i128::from(*k)).sum() };
-        let order = BTreeSet::from_iter(members);
-        let mut index = RankIndex {
-            kind: node.kind,
-            real,
-            flows,
-            keys,
-            order,
-            sum,
-            cursors: vec![],
-            thresholds: Thresholds::Empty { bool: true, quotient: false },
-            dirty: true,
+        let view = |rank: &usize| {
+            let kind = plan.ranks[*rank].kind;
+            let places = match kind {
+                RankKind::Top(_) | RankKind::Bottom(_) => 1,
+                RankKind::Quintile => 4,
+                _ => 0,
+            };
+            View {
+                rank: *rank,
+                kind,
+                cursors: vec![Cursor { at: (i64::MIN, 0), below: 0 }; places],
+                thresholds: Thresholds::Empty { bool: true, quotient: false },
+                dirty: true,
+            }
         };
-        let places = match node.kind {
-            RankKind::Top(_) | RankKind::Bottom(_) => 1,
-            RankKind::Quintile => 4,
-            _ => 0,
-        };
-        index.cursors = vec![Cursor { at: (i64::MIN, 0), below: 0 }; places];
-        index
+        let views = ranks.iter().map(view).collect();
+        let flows = crate::changes::flows(plan, x);
+        RankIndex { real, flows, keys, order: BTreeSet::from_iter(members), sum, views }
     }
 
     /// Everybody's threshold must be sorted out anew; cheap ranks follow at every tick.
-    pub fn slow(&self) -> bool {
-        let mean = matches!(self.kind, RankKind::AboveAverage | RankKind::BelowAverage);
-        self.flows || self.kind == RankKind::Percentile || (mean && self.real)
+    pub fn slow(&self, view: usize) -> bool {
+        let kind = self.views[view].kind;
+        let mean = matches!(kind, RankKind::AboveAverage | RankKind::BelowAverage);
+        self.flows || kind == RankKind::Percentile || (mean && self.real)
     }
 
     pub fn set(&mut self, number: u32, key: i64) {
@@ -78,67 +100,71 @@ impl RankIndex {
         if old == key {
             return;
         }
-        self.dirty = true;
+        self.views.iter_mut().for_each(|v| v.dirty = true);
+        let cursors = |views: &mut [View], f: &dyn Fn(&mut Cursor)| {
+            views.iter_mut().flat_map(|v| &mut v.cursors).for_each(f);
+        };
         if old != UNKNOWN {
             self.order.remove(&(old, number));
             if !self.real {
                 self.sum -= i128::from(old);
             }
-            self.cursors.iter_mut().for_each(|c| c.below -= usize::from((old, number) < c.at));
+            cursors(&mut self.views, &|c| c.below -= usize::from((old, number) < c.at));
         }
         if key != UNKNOWN {
             self.order.insert((key, number));
             if !self.real {
                 self.sum += i128::from(key);
             }
-            self.cursors.iter_mut().for_each(|c| c.below += usize::from((key, number) < c.at));
+            cursors(&mut self.views, &|c| c.below += usize::from((key, number) < c.at));
         }
     }
 
-    /// Finds the thresholds after changes; gives the customers whose rank that changes, those of changed keys aside.
-    pub fn settle(&mut self) -> Vec<u32> {
-        if !std::mem::replace(&mut self.dirty, false) {
+    /// Finds a rank's thresholds after changes; gives the customers whose rank that changes, those of changed keys aside.
+    pub fn settle(&mut self, view: usize) -> Vec<u32> {
+        if !std::mem::replace(&mut self.views[view].dirty, false) {
             return vec![];
         }
-        let found = self.find();
-        let old = std::mem::replace(&mut self.thresholds, found);
-        if old == self.thresholds {
-            return vec![];
-        }
-        self.crossed(&old)
+        let found = self.find(view);
+        let old = std::mem::replace(&mut self.views[view].thresholds, found);
+        self.crossed(&old, &self.views[view].thresholds)
     }
 
-    fn find(&mut self) -> Thresholds {
-        let n = self.order.len();
-        let places: Vec<usize> = match self.kind {
-            _ if n == 0 => return Thresholds::find(self.kind, vec![], self.real),
+    fn find(&mut self, view: usize) -> Thresholds {
+        let (n, order) = (self.order.len(), &self.order);
+        let View { kind, cursors, .. } = &mut self.views[view];
+        let all = || order.iter().map(|(k, _)| *k).collect();
+        let places: Vec<usize> = match *kind {
+            _ if n == 0 => return Thresholds::find(*kind, vec![], self.real),
             RankKind::Top(p) => vec![n - share(p, n)],
             RankKind::Bottom(p) => vec![share(p, n) - 1],
             RankKind::Quintile => (1..=4).map(|q| (q * n).div_ceil(5) - 1).collect(),
             RankKind::AboveAverage | RankKind::BelowAverage if !self.real => {
-                return Thresholds::of_mean(self.kind, self.sum, n);
+                return Thresholds::of_mean(*kind, self.sum, n);
             }
-            _ => return Thresholds::find(self.kind, self.order.iter().map(|(k, _)| *k).collect(), self.real),
+            _ => return Thresholds::find(*kind, all(), self.real),
         };
-        let order = &self.order;
-        let cuts: Vec<i64> = self.cursors.iter_mut().zip(places).map(|(c, place)| c.walk(order, place)).collect();
-        match (self.kind, cuts.as_slice()) {
+        let cuts: Vec<i64> = cursors.iter_mut().zip(places).map(|(c, place)| c.walk(order, place)).collect();
+        match (*kind, cuts.as_slice()) {
             (RankKind::Top(_), [t]) => Thresholds::AtLeast(*t),
             (RankKind::Bottom(_), [t]) => Thresholds::AtMost(*t),
             (_, [a, b, c, d]) => Thresholds::Quintile([*a, *b, *c, *d]),
-            _ => Thresholds::find(self.kind, self.order.iter().map(|(k, _)| *k).collect(), self.real),
+            _ => Thresholds::find(*kind, all(), self.real),
         }
     }
 
     /// Members between the old and the new thresholds.
-    fn crossed(&self, old: &Thresholds) -> Vec<u32> {
+    fn crossed(&self, old: &Thresholds, new: &Thresholds) -> Vec<u32> {
         use Thresholds::*;
+        if old == new {
+            return vec![];
+        }
         let between = |a: i64, b: i64, out: &mut Vec<u32>| {
             let (lo, hi) = (a.min(b), a.max(b));
             out.extend(self.order.range((lo, 0)..=(hi, u32::MAX)).map(|(_, n)| *n));
         };
         let mut out = vec![];
-        match (old, &self.thresholds) {
+        match (old, new) {
             (AtLeast(a), AtLeast(b)) | (AtMost(a), AtMost(b)) | (Above(a), Above(b)) | (Below(a), Below(b)) => {
                 between(*a, *b, &mut out);
             }
@@ -197,17 +223,17 @@ mod tests {
                 (x >> 33) % n
             };
             let plan = plan(kind);
-            let mut index = RankIndex::new(&plan, 0, (0..20).map(|_| draw(9) as i64).collect());
+            let mut index = RankIndex::new(&plan, &[0], (0..20).map(|_| draw(9) as i64).collect());
             for round in 0..400 {
                 for _ in 0..draw(4) {
                     let key = if draw(5) == 0 { UNKNOWN } else { draw(12) as i64 - 3 };
                     index.set(draw(40) as u32, key);
                 }
-                let before = index.thresholds.clone();
-                let flipped = index.settle();
+                let before = index.views[0].thresholds.clone();
+                let flipped = index.settle(0);
                 let known: Vec<i64> = index.keys.iter().copied().filter(|k| *k != UNKNOWN).collect();
                 let want = Thresholds::find(kind, known, false);
-                assert_eq!(index.thresholds, want, "{kind:?} round {round}");
+                assert_eq!(index.views[0].thresholds, want, "{kind:?} round {round}");
                 // Whoever is not named keeps the rank.
                 let col = crate::column::Col::Int(index.keys.clone());
                 let (a, b) = (before.apply(index.keys.len(), &col, None), want.apply(index.keys.len(), &col, None));

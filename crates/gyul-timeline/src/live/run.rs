@@ -1,6 +1,6 @@
 //! One tick: who must be looked at, in which order, and what it changes.
 
-use super::ranks::RankIndex;
+use super::ranks::{RankIndex, View};
 use super::subset::{CLOCK, Mask, Subset, rank_bit};
 use super::{Cause, Change, Live};
 use crate::answers::{Bits, ones};
@@ -84,21 +84,30 @@ impl Live {
     /// Sorts out the ranks that do not follow by themselves: percentiles, averages of quotients, quantities that grow.
     pub fn settle(&mut self) -> Vec<Change> {
         let mut changes = vec![];
-        let flowing: Vec<usize> = (0..self.ranks.len()).filter(|r| self.ranks[*r].flows).collect();
+        let flowing: Vec<usize> = (0..self.ranks.len()).filter(|o| self.ranks[*o].flows).collect();
         if !flowing.is_empty() {
-            let mask = flowing.iter().map(|r| self.reads[self.plan.ranks[*r].x as usize]);
+            let mask = flowing.iter().map(|o| self.reads[self.plan.ranks[self.orders[*o][0]].x as usize]);
             // What reads nothing but the clock is in no subset of its own.
             let mask = mask.fold(0, |all, m| if m == 0 { !0 } else { all | m });
             self.everybody(mask, self.now, Cause::Rank, &mut changes);
         }
-        let slow: Vec<usize> = (0..self.ranks.len()).filter(|r| self.ranks[*r].slow()).collect();
+        let views = |r: &RankIndex| (0..r.views.len()).filter(|v| r.slow(*v)).collect::<Vec<usize>>();
+        let slow = self.ranks.iter().enumerate().flat_map(|(o, r)| views(r).into_iter().map(move |v| (o, v)));
+        let slow: Vec<(usize, usize)> = slow.collect();
         // A rank can compare what another one decides: as often as they can stand upon each other.
-        for r in (0..slow.len()).flat_map(|_| slow.iter().copied()) {
-            let moved = self.ranks[r].settle();
-            self.thresholds[r] = self.ranks[r].thresholds.clone();
-            self.look(moved.into_iter().map(|n| (n, rank_bit(r))).collect(), Cause::Rank, &mut changes);
+        for (o, v) in (0..slow.len()).flat_map(|_| slow.iter().copied()) {
+            let moved = self.settle_rank(o, v);
+            self.look(moved, Cause::Rank, &mut changes);
         }
         changes
+    }
+
+    /// Finds a rank's thresholds; gives whom they move.
+    fn settle_rank(&mut self, order: usize, view: usize) -> Vec<(u32, Mask)> {
+        let moved = self.ranks[order].settle(view);
+        let View { rank, thresholds, .. } = &self.ranks[order].views[view];
+        self.thresholds[*rank] = thresholds.clone();
+        moved.into_iter().map(|n| (n, rank_bit(*rank))).collect()
     }
 
     /// Takes up the new shape of the data. Whoever has no event of it has the same answers as before; only if ranks
@@ -111,7 +120,7 @@ impl Live {
         };
         let same = plan.ranks.len() == self.plan.ranks.len()
             && plan.ranks.iter().zip(&self.plan.ranks).all(|(a, b)| rank(&plan, a) == rank(&self.plan, b));
-        if !same {
+        if !same || super::ranks::orders(&plan) != self.orders {
             return false;
         }
         self.put_plan(plan);
@@ -200,7 +209,7 @@ impl Live {
                 continue;
             }
             let subset = self.subset(mask);
-            if subset.roots.is_empty() && subset.ranks.is_empty() {
+            if subset.roots.is_empty() && subset.orders.is_empty() {
                 continue;
             }
             for some in numbers.chunks(CHUNK) {
@@ -235,7 +244,7 @@ impl Live {
 
     fn everybody(&mut self, mask: Mask, at: i64, cause: Cause, changes: &mut Vec<Change>) {
         let subset = self.subset(mask);
-        if subset.roots.is_empty() && subset.ranks.is_empty() {
+        if subset.roots.is_empty() && subset.orders.is_empty() {
             return;
         }
         let mut chunks = self.chunks_of_everybody(mask, at, cause);
@@ -289,25 +298,25 @@ impl Live {
         self.subset(!0);
         self.prepare(chunks);
         for layer in 1..=self.plan.ranks.iter().map(|r| r.layer).max().unwrap_or(0) {
-            let ranks: Vec<usize> = (0..self.plan.ranks.len()).filter(|r| self.plan.ranks[*r].layer == layer).collect();
+            let orders: Vec<usize> = (0..self.orders.len()).filter(|o| self.layer(*o) == layer).collect();
             each(chunks, |c| self.rank_keys(c, layer));
             if initial {
-                self.build_ranks(chunks, &ranks);
+                self.build_ranks(chunks, &orders);
             }
             for c in chunks.iter_mut() {
-                for (r, keys) in std::mem::take(&mut c.keys) {
-                    c.heads.iter().zip(keys).for_each(|(n, k)| self.ranks[r].set(*n, k));
+                for (o, keys) in std::mem::take(&mut c.keys) {
+                    c.heads.iter().zip(keys).for_each(|(n, k)| self.ranks[o].set(*n, k));
                 }
             }
             let mut moved: Vec<(u32, Mask)> = vec![];
-            for r in ranks {
-                if self.ranks[r].slow() && !initial {
-                    continue;
-                }
-                let crossed = self.ranks[r].settle();
-                self.thresholds[r] = self.ranks[r].thresholds.clone();
-                if !initial {
-                    moved.extend(crossed.into_iter().map(|n| (n, rank_bit(r))));
+            for o in orders {
+                for v in
+                    (0..self.ranks[o].views.len()).filter(|v| initial || !self.ranks[o].slow(*v)).collect::<Vec<_>>()
+                {
+                    let crossed = self.settle_rank(o, v);
+                    if !initial {
+                        moved.extend(crossed);
+                    }
                 }
             }
             let from = chunks.len();
@@ -359,15 +368,15 @@ impl Live {
     }
 
     fn rank_keys(&self, c: &mut Chunk, layer: u32) {
-        if !c.subset.ranks.iter().any(|r| self.plan.ranks[*r].layer == layer) {
+        if !c.subset.orders.iter().any(|o| self.layer(*o) == layer) {
             return;
         }
         let mut saved = vec![];
         let mut keys = vec![];
         {
             let mut block = self.block(c);
-            for r in c.subset.ranks.iter().copied().filter(|r| self.plan.ranks[*r].layer == layer) {
-                let rank = &self.plan.ranks[r];
+            for o in c.subset.orders.iter().copied().filter(|o| self.layer(*o) == layer) {
+                let rank = &self.plan.ranks[self.orders[o][0]];
                 let x = block.col(rank.x);
                 let among = rank.among.map(|a| block.col(a));
                 let key = |i: usize| {
@@ -377,7 +386,7 @@ impl Live {
                     }
                     x.key_at(i)
                 };
-                keys.push((r, (0..c.heads.len()).map(key).collect()));
+                keys.push((o, (0..c.heads.len()).map(key).collect()));
                 saved.push((rank.x, x));
                 saved.extend(rank.among.zip(among));
             }
@@ -390,22 +399,24 @@ impl Live {
         !self.heads.contains_key(&number)
     }
 
-    fn build_ranks(&mut self, chunks: &mut [Chunk], ranks: &[usize]) {
-        let mut all = vec![vec![UNKNOWN; self.numbers() as usize]; ranks.len()];
+    fn layer(&self, order: usize) -> u32 {
+        self.plan.ranks[self.orders[order][0]].layer
+    }
+
+    fn build_ranks(&mut self, chunks: &mut [Chunk], orders: &[usize]) {
+        let mut all = vec![vec![UNKNOWN; self.numbers() as usize]; orders.len()];
         for c in chunks.iter_mut() {
-            for (r, keys) in std::mem::take(&mut c.keys) {
-                let Some(i) = ranks.iter().position(|x| *x == r) else { continue };
+            for (o, keys) in std::mem::take(&mut c.keys) {
+                let Some(i) = orders.iter().position(|x| *x == o) else { continue };
                 c.heads.iter().zip(keys).for_each(|(n, k)| all[i][*n as usize] = k);
             }
         }
-        let mut built: Vec<(usize, RankIndex)> =
-            ranks.par_iter().zip(all).map(|(r, keys)| (*r, RankIndex::new(&self.plan, *r, keys))).collect();
-        built.extend(std::mem::take(&mut self.ranks).into_iter().enumerate());
         // Layers come in the order of the ranks' own needs, not of their numbers.
-        let mut slots: Vec<Option<RankIndex>> = (0..self.plan.ranks.len()).map(|_| None).collect();
-        built.into_iter().rev().for_each(|(r, index)| slots[r] = Some(index));
-        let missing = |r: usize| RankIndex::new(&self.plan, r, vec![]);
-        self.ranks = slots.into_iter().enumerate().map(|(r, s)| s.unwrap_or_else(|| missing(r))).collect();
+        let (plan, own) = (&self.plan, &self.orders);
+        self.ranks.extend(own[self.ranks.len()..].iter().map(|ranks| RankIndex::new(plan, ranks, vec![])));
+        let built: Vec<RankIndex> =
+            orders.par_iter().zip(all).map(|(o, keys)| RankIndex::new(plan, &own[*o], keys)).collect();
+        orders.iter().zip(built).for_each(|(o, index)| self.ranks[*o] = index);
     }
 
     /// When each customer must be looked at again.

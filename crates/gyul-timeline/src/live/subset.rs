@@ -20,14 +20,15 @@ pub fn rank_bit(rank: usize) -> Mask {
     1 << (STREAMS + (rank as u32).min(RANKS - 1))
 }
 
-/// Some roots and ranks, and the data that they read.
+/// Some roots and ranked quantities, and the data that they read.
 #[derive(Debug)]
 pub struct Subset {
     /// Indexes into [`Plan::roots`].
     pub roots: Vec<usize>,
     /// The same as bits.
     pub places: Vec<u64>,
-    pub ranks: Vec<usize>,
+    /// Indexes into the orders of [`super::ranks::orders`].
+    pub orders: Vec<usize>,
     pub need: Need,
 }
 
@@ -77,16 +78,23 @@ pub fn reads(plan: &Plan) -> Vec<Mask> {
 
 impl Subset {
     /// The roots and ranks that read something of the mask; a mask of all bits means everything.
-    pub fn of(plan: &Plan, roots: &[NodeId], reads: &[Mask], streams: &[StreamInfo], mask: Mask) -> Subset {
+    pub fn of(
+        plan: &Plan,
+        roots: &[NodeId],
+        orders: &[Vec<usize>],
+        reads: &[Mask],
+        streams: &[StreamInfo],
+        mask: Mask,
+    ) -> Subset {
         let touched = |id: NodeId| mask == !0 || reads[id as usize] & mask != 0;
         let roots_in: Vec<usize> = (0..roots.len()).filter(|r| touched(roots[*r])).collect();
-        let ranks: Vec<usize> = (0..plan.ranks.len())
-            .filter(|r| touched(plan.ranks[*r].x) || plan.ranks[*r].among.is_some_and(touched))
-            .collect();
+        let ranks: Vec<(usize, &RankNode)> = orders.iter().map(|o| &plan.ranks[o[0]]).enumerate().collect();
+        let asked = |r: &&(usize, &RankNode)| touched(r.1.x) || r.1.among.is_some_and(touched);
+        let ranks: Vec<&(usize, &RankNode)> = ranks.iter().filter(asked).collect();
         let mut wanted = vec![false; plan.nodes.len()];
         let mut stack: Vec<NodeId> = roots_in.iter().map(|r| roots[*r]).collect();
-        for r in &ranks {
-            stack.extend([Some(plan.ranks[*r].x), plan.ranks[*r].among].into_iter().flatten());
+        for (_, r) in &ranks {
+            stack.extend([Some(r.x), r.among].into_iter().flatten());
         }
         let mut need = Need { streams: vec![None; streams.len()], ids: false };
         while let Some(id) = stack.pop() {
@@ -102,7 +110,8 @@ impl Subset {
         }
         let mut places = vec![0; roots.len().div_ceil(64)];
         roots_in.iter().for_each(|r| places[r / 64] |= 1 << (r % 64));
-        Subset { roots: roots_in, places, ranks, need }
+        let orders = ranks.iter().map(|r| r.0).collect();
+        Subset { roots: roots_in, places, orders, need }
     }
 }
 

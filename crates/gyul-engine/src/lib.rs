@@ -18,7 +18,7 @@ mod why;
 
 pub use engine::{Engine, Policy, Rejection};
 pub use import::{Done, FileInput, ImportFailure, Imported, Numbers, Request, import};
-pub use library::{STARTER, schema_of, starter};
+pub use library::{STARTER, resting_on, schema_of, starter};
 pub use report::{ReportOptions, report};
 pub use sufficiency::{Sufficiency, sufficiency};
 pub use view::{Change, Count, NotFound, Overlap, Point, Series, Table, View};

@@ -1,8 +1,9 @@
 //! Definitions: the starter library, and what the data has to offer them.
 
+use crate::walk::walk;
 use gyul_model::{ColumnKind, Snapshot, names};
 use gyul_segment::Schema;
-use gyul_segment::tree::Type;
+use gyul_segment::tree::{Expr, Kind, Library, Type};
 
 /// The starter library as it was when Gyul was built: `(file name, text)`.
 pub const STARTER: [(&str, &str); 7] = [
@@ -41,6 +42,19 @@ pub fn schema_of(data: &Snapshot) -> Schema {
         }
     }
     schema
+}
+
+/// The definitions that rest on a measure, segment or partition, directly or not: `what` picks it out of an expression.
+pub fn resting_on(library: &Library, what: &dyn Fn(&Kind) -> bool) -> Vec<String> {
+    let rests = |e: &Expr| {
+        let mut found = false;
+        walk(library, e, &mut |e| found |= what(&e.kind));
+        found
+    };
+    let measures = library.measures.iter().filter(|m| rests(&m.expr)).map(|m| m.id.clone());
+    let segments = library.segments.iter().filter(|s| rests(&s.when)).map(|s| s.id.clone());
+    let partitions = library.partitions.iter().filter(|p| p.classes.iter().any(|c| rests(&c.when)));
+    measures.chain(segments).chain(partitions.map(|p| p.id.clone())).collect()
 }
 
 #[cfg(test)]

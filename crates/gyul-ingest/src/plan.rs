@@ -83,6 +83,11 @@ impl Plan {
         if r.problems.is_empty() { Ok(plan) } else { Err(r.problems) }
     }
 
+    /// Declares nothing, and so takes everything.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// The first thing about a message that breaks the plan.
     pub fn check(&self, m: &Message) -> Option<Violation> {
         m.events.iter().find_map(|(name, props)| self.broken(name, props))
@@ -267,11 +272,11 @@ impl Reader<'_> {
                 other => self.unknown(other, "version, unknown_events, unknown_properties, events"),
             }
         }
-        if plan.events.is_empty() && self.problems.is_empty() {
+        if map.get("events").is_none() && self.problems.is_empty() {
             self.bad(
                 "",
-                "events가 비어 있습니다. 이벤트를 하나 이상 적으세요.".into(),
-                "events is empty. Declare at least one.".into(),
+                "events가 없습니다. 이벤트를 적거나, 계획을 없애려면 events: {}라고 적으세요.".into(),
+                "there is no events. Declare some, or write events: {} for no plan.".into(),
             );
         }
         plan
@@ -452,6 +457,11 @@ events:
         let strict =
             Plan::from_yaml("version: 1\nunknown_properties: reject\nevents:\n  A:\n    properties: { x: text }\n");
         assert_eq!(code(&strict.unwrap(), "A", &[("y", Value::text("1"))]), Some("plan_unknown_property"));
+    }
+
+    #[test]
+    fn a_plan_without_events_is_no_plan() {
+        assert!(Plan::from_yaml("version: 1\nevents: {}\n").unwrap().is_empty());
     }
 
     #[test]

@@ -46,6 +46,10 @@ pub enum Verb {
     Generate(GenerateArgs),
     /// The live server: events in, segments always right / 실시간 서버
     Serve(ServeArgs),
+    /// A copy of the data directory / 백업
+    Backup(BackupArgs),
+    /// A backup becomes a data directory / 백업 되돌리기
+    Restore(RestoreArgs),
     /// Gyul on real data / 실제 데이터로 보기
     Demo(DemoArgs),
 }
@@ -259,6 +263,20 @@ pub struct ServeArgs {
     /// Make an owner's API key, show it once, and end / 소유자 키를 만들고 끝내기
     #[arg(long)]
     pub make_key: bool,
+}
+
+#[derive(Args)]
+pub struct BackupArgs {
+    /// A new folder / 새 폴더
+    #[arg(value_name = "TO")]
+    pub to: PathBuf,
+}
+
+#[derive(Args)]
+pub struct RestoreArgs {
+    /// What `gyul backup` made / 백업 폴더
+    #[arg(value_name = "FROM")]
+    pub from: PathBuf,
 }
 
 #[derive(Args)]

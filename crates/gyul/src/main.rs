@@ -82,6 +82,8 @@ fn run(context: &Context, verb: &Verb) -> Result<u8, Failure> {
         Verb::Quarantine(a) => verbs::quarantine::run(context, a),
         Verb::Data(a) => verbs::data::run(context, a),
         Verb::Generate(a) => verbs::generate::run(context, a),
+        Verb::Backup(a) => verbs::backup::backup(context, a),
+        Verb::Restore(a) => verbs::backup::restore(context, a),
         Verb::Serve(a) => verbs::serve::run(context, a),
         Verb::Demo(a) => verbs::demo::run(context, a),
     }

@@ -4,21 +4,21 @@ use super::customers::class_of;
 use super::span::{roots, spans};
 use super::{Live, conflict, invalid, lock};
 use gyul_engine::View;
-use gyul_engine::live::{Action, DefKind as Kind, Outcome, World, definition_file};
+use gyul_engine::live::{Action, DefKind as Sort, Outcome, World, definition_file};
 use gyul_model::{Duration, Instant};
 use gyul_segment::Severity as Grade;
 use gyul_segment::problem::Problem as Found;
-use gyul_segment::tree::{Library, Words};
+use gyul_segment::tree::{Kind, Library, Words};
 use gyul_timeline::Named;
 use gyul_web::data::*;
 use gyul_web::{Refusal, Reply};
 use std::sync::atomic::Ordering;
 
-fn kind_of(kind: DefKind) -> Kind {
+fn kind_of(kind: DefKind) -> Sort {
     match kind {
-        DefKind::Segment => Kind::Segment,
-        DefKind::Partition => Kind::Partition,
-        DefKind::Measure => Kind::Measure,
+        DefKind::Segment => Sort::Segment,
+        DefKind::Partition => Sort::Partition,
+        DefKind::Measure => Sort::Measure,
     }
 }
 
@@ -60,7 +60,7 @@ impl Live {
         let world = self.hub.world();
         let (_, problems) = world.definitions.library(&world.schema());
         let all = world.definitions.iter().filter(|(k, ..)| *k == kind_of(kind));
-        all.map(|(_, id, v)| self.state(&world, kind, id, v.version, &problems, &last, &measured)).collect()
+        all.map(|(_, id, v)| self.state(&world, kind, id, v, &problems, &last, &measured)).collect()
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -69,7 +69,7 @@ impl Live {
         world: &World,
         kind: DefKind,
         id: &str,
-        version: u32,
+        version: &gyul_engine::live::Version,
         problems: &[Found],
         last: &std::collections::HashMap<String, Instant>,
         measured: &[(String, u64)],
@@ -112,8 +112,12 @@ impl Live {
             name_ko: word(|w| w.ko.as_ref()),
             name_en: word(|w| w.en.as_ref()),
             goal,
-            version,
-            state: if reason.is_some() { ComputeState::Failed } else { ComputeState::Live },
+            version: version.version,
+            state: match (&reason, version.in_force) {
+                (Some(_), _) => ComputeState::Failed,
+                (None, true) => ComputeState::Live,
+                (None, false) => ComputeState::Computing,
+            },
             size: size.filter(|_| reason.is_none()),
             reason,
             classes: sizes,
@@ -150,7 +154,7 @@ impl Live {
         let file = definition_file(kind_of(kind), id);
         let warnings = problems.iter().filter(|p| p.file == file && p.severity == Grade::Warning).map(shown);
         Ok(Definition {
-            state: self.state(&world, kind, id, version.version, &problems, &last, &measured),
+            state: self.state(&world, kind, id, version, &problems, &last, &measured),
             yaml: version.text.clone().unwrap_or_default(),
             warnings: warnings.collect(),
         })
@@ -183,12 +187,22 @@ impl Live {
         {
             let world = self.hub.world();
             world.definitions.get(kind_of(kind), id).ok_or(Refusal::NotFound)?;
-            if let Err(Refusal::Invalid(problems)) = accepted(&world, kind, id, None) {
-                let which: Vec<String> = problems.iter().take(5).map(|p| p.en.clone()).collect();
+            // What is proposed counts as well: it will be in force.
+            let (library, _) = world.definitions.proposal(&world.schema());
+            let place = ids(&library, kind).iter().position(|(i, ..)| *i == id);
+            let is_it = |k: &Kind| match k {
+                Kind::Measure(i) => kind == DefKind::Measure && Some(*i) == place,
+                Kind::InSegment(i) => kind == DefKind::Segment && Some(*i) == place,
+                Kind::InClass { partition, .. } => kind == DefKind::Partition && Some(*partition) == place,
+                _ => false,
+            };
+            let which = gyul_engine::resting_on(&library, &is_it);
+            if !which.is_empty() {
+                let which = which.join(", ");
                 return Err(conflict(
                     "referred_to",
-                    format!("다른 정의가 쓰고 있습니다. 그 정의를 먼저 고치세요: {}", which.join("; ")),
-                    format!("other definitions refer to it; change them first: {}", which.join("; ")),
+                    format!("다른 정의가 쓰고 있습니다. 그 정의를 먼저 고치세요: {which}"),
+                    format!("other definitions rest on it; change them first: {which}"),
                 ));
             }
         }

@@ -69,10 +69,9 @@ impl Live {
     }
 
     pub(super) fn declare(&self, yaml: &str) -> Reply<()> {
-        let empty = yaml.trim().is_empty();
-        let plan = if empty { None } else { Some(Arc::new(Plan::from_yaml(yaml).map_err(plan_problems)?)) };
+        let plan = Some(Plan::from_yaml(yaml).map_err(plan_problems)?).filter(|p| !p.is_empty()).map(Arc::new);
         let _one = lock(&self.deciding);
-        self.act(Action::Plan((!empty).then(|| yaml.to_string())))?;
+        self.act(Action::Plan(plan.is_some().then(|| yaml.to_string())))?;
         *self.plan.write().unwrap_or_else(PoisonError::into_inner) = plan;
         Ok(())
     }

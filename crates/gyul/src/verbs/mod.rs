@@ -1,3 +1,4 @@
+pub mod backup;
 pub mod check;
 pub mod data;
 pub mod demo;

@@ -84,7 +84,6 @@ fn realtime(args: &Args) -> Fallible<()> {
     let (ids, mut stream): (Vec<i64>, Vec<(u32, Event)>) =
         load::newest(&args.data, args.events, &["amount"])?.into_iter().map(|(_, id, e)| (id, (0, e))).unzip();
     for size in &args.ticks {
-        let rss = meter::memory("VmRSS").unwrap_or(0.0);
         let first = stream.first().map_or(0, |e| e.1.ts.0);
         let mut live = Live::new(args.library.clone(), Snapshot::default(), Instant(first));
         let mut numbers: FxHashMap<i64, u32> = FxHashMap::default();
@@ -103,12 +102,11 @@ fn realtime(args: &Args) -> Fallible<()> {
         }
         let (wall, cpu) = (wall.elapsed().as_secs_f64(), meter::cpu() - begun);
         let n = stream.len() as f64;
-        let mib = meter::memory("VmRSS").unwrap_or(0.0) - rss;
         let report = json!({
             "k": "realtime", "tick": size, "events": stream.len(), "customers": numbers.len(), "changes": changes,
             "members": members(&live), "equal": same_as_batch(&live),
             "wall": wall, "cpu": cpu, "events_per_cpu_s": (n / cpu).round(), "us_per_event": cpu / n * 1e6,
-            "bytes_per_event": (mib * 1048576.0 / n).round(), "tick_ms": percentiles(&mut times),
+            "tick_ms": percentiles(&mut times),
         });
         println!("{report}");
     }
@@ -118,17 +116,11 @@ fn realtime(args: &Args) -> Fallible<()> {
 fn many(args: &Args) -> Fallible<()> {
     let data = load::snapshot(&args.data)?;
     let loaded = data.events();
-    let rss = meter::memory("VmRSS").unwrap_or(0.0);
     // In the middle of a day: midnights are for everybody and would be in some runs only.
     let start = Instant::parse_rfc3339("2026-01-01T03:00:00Z").ok_or("no instant")?;
     let stream = load::newest(&args.data, args.events, &[])?;
     let (mut live, cost) = meter::measured(|| Live::new(args.library.clone(), data, start));
-    let started = meter::memory("VmRSS").unwrap_or(0.0);
-    println!(
-        "{}",
-        json!({ "k": "start", "definitions": args.library.segments.len(), "events": loaded, "cost": cost,
-            "mib_of_data": rss, "mib_more": started - rss })
-    );
+    println!("{}", json!({ "k": "start", "definitions": args.library.segments.len(), "events": loaded, "cost": cost }));
     let mut seq = u64::from(u32::MAX / 2);
     let mut now = start.0;
     let (mut times, mut changes) = (vec![], 0);

@@ -1,0 +1,152 @@
+//! The server as a process: acknowledged means there after kill -9, one server a directory, words for whoever is in the way.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+struct Server {
+    process: Child,
+    address: String,
+    key: String,
+}
+
+fn gyul(data: &Path, args: &[&str]) -> Command {
+    let mut c = Command::new(env!("CARGO_BIN_EXE_gyul"));
+    c.arg("--data").arg(data).args(["--lang", "en"]).args(args);
+    c
+}
+
+fn run(data: &Path, args: &[&str]) -> (i32, String) {
+    let Output { status, stdout, stderr } = gyul(data, args).output().unwrap();
+    let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+    (status.code().unwrap_or(-1), text)
+}
+
+fn key(data: &Path) -> String {
+    run(data, &["serve", "--make-key"]).1.trim().to_string()
+}
+
+impl Server {
+    fn start(data: &Path, key: &str) -> Server {
+        let mut c = gyul(data, &["serve", "--listen", "127.0.0.1:0"]);
+        let mut process = c.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).and_then(|a| a.split(' ').next()).unwrap_or_default().to_string();
+        assert!(!address.is_empty(), "{line}");
+        Server { process, address, key: key.to_string() }
+    }
+
+    /// Status and body.
+    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let n = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {n}\r\n\r\n{body}",
+            self.address, self.key
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_string())
+    }
+
+    fn get(&self, path: &str) -> serde_json::Value {
+        let (status, body) = self.ask("GET", path, "");
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Ctrl-C's quieter sister; gives the exit code.
+    fn stop(mut self) -> i32 {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.process.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+fn events(from: usize, n: usize) -> String {
+    let one = |i: usize| {
+        serde_json::json!({
+            "customer": format!("customer-{}", i % 20), "name": "Order Completed", "id": format!("e{i}"),
+            "props": { "order_id": format!("o{i}"), "total": 100 + i },
+        })
+    };
+    serde_json::Value::from((from..from + n).map(one).collect::<Vec<_>>()).to_string()
+}
+
+#[test]
+fn what_was_acknowledged_is_there_once_after_kill_9() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let key = key(&data);
+    let mut sent = 0;
+    for _ in 0..3 {
+        let server = Server::start(&data, &key);
+        for _ in 0..5 {
+            assert_eq!(server.ask("POST", "/api/v1/events", &events(sent, 40)).0, 200);
+            // Again, as senders do that heard no answer.
+            let (_, again) = server.ask("POST", "/api/v1/events", &events(sent, 40));
+            assert!(again.contains("\"duplicates\":40"), "{again}");
+            sent += 40;
+        }
+        server.kill();
+    }
+    let server = Server::start(&data, &key);
+    let all = |s: &Server| {
+        let one = |c| s.get(&format!("/api/v1/customers/customer-{c}"))["events"].as_u64().unwrap();
+        (0..20).map(one).sum::<u64>()
+    };
+    assert_eq!(all(&server), sent as u64);
+    let decision = server.get("/api/v1/customers/customer-7/decision");
+    assert!(decision["segments"].as_array().unwrap().iter().any(|s| s == "bought_month"), "{decision}");
+
+    // One server a directory, and nobody else writes into it.
+    let (code, said) = run(&data, &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(code == 3 && said.contains("in use by a server"), "{code} {said}");
+    let file = dir.path().join("orders.csv");
+    std::fs::write(&file, "customer_id,order_time,order_id,amount\ncustomer-7,2026-01-05T10:00:00Z,f1,500\n").unwrap();
+    let path = file.to_str().unwrap();
+    let (code, said) = run(&data, &["import", path, "--as", "orders"]);
+    assert!(code == 3 && said.contains("/api/v1/imports"), "{code} {said}");
+    let copy = dir.path().join("copy");
+    let (code, said) = run(&data, &["backup", copy.to_str().unwrap()]);
+    assert!(code == 3 && said.contains("Stop it"), "{code} {said}");
+    let (code, said) = run(&dir.path().join("other"), &["serve", "--listen", &server.address]);
+    assert!(code == 3 && said.contains("cannot listen"), "{code} {said}");
+
+    // The file comes in through the server, and everything still stands after it has stopped.
+    let (status, _) = server.ask("POST", "/api/v1/imports?name=orders.csv", &std::fs::read_to_string(&file).unwrap());
+    assert_eq!(status, 202);
+    let done = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        server.get("/api/v1/imports")["items"][0]["done"] == true
+    });
+    assert!(done && all(&server) == sent as u64 + 1, "{}", server.get("/api/v1/imports"));
+    assert_eq!(server.stop(), 0);
+
+    // The log's events and the file's rows are in one base: the command line sees both.
+    assert_eq!(run(&data, &["backup", copy.to_str().unwrap()]).0, 0);
+    let (_, counts) = run(&data, &["data", "info", "--format", "json"]);
+    let restored = dir.path().join("restored");
+    assert_eq!(run(&restored, &["restore", copy.to_str().unwrap()]).0, 0);
+    assert_eq!(run(&restored, &["data", "info", "--format", "json"]).1, counts);
+    let server = Server::start(&restored, &key);
+    assert_eq!(all(&server), sent as u64 + 1);
+    assert_eq!(server.ask("DELETE", "/api/v1/customers/customer-7", "").0, 200);
+    assert_eq!(server.ask("GET", "/api/v1/customers/customer-7", "").0, 404);
+    server.kill();
+    let server = Server::start(&restored, &key);
+    assert_eq!(server.ask("GET", "/api/v1/customers/customer-7", "").0, 404);
+    assert_eq!(server.ask("GET", "/api/v1/customers/customer-8", "").0, 200);
+    server.kill();
+}

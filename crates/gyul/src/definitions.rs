@@ -72,6 +72,15 @@ pub fn view(context: &Context, asked: &Asked) -> Result<(View, Instant), Failure
     let zone = library(&files, None)?.zone;
     let known = asked.known_at.as_deref().map(|t| time::instant(t, &zone)).transpose()?;
     let at = asked.as_of.as_deref().filter(|t| *t != "end").map(|t| time::instant(t, &zone)).transpose()?;
+    if context.data.join("log").exists() {
+        eprintln!(
+            "{}",
+            context.say(
+                "참고: 서버가 최근에 받은 이벤트는 아직 빠져 있을 수 있습니다. 지금의 값은 서버에 물어보세요.",
+                "note: what a server took lately may be missing here; ask the server for what is true now",
+            )
+        );
+    }
     let data = engine.load(known).map_err(|e| Failure::says(crate::failure::IO, |l| e.message(l)))?;
     let library = library(&files, Some(&schema_of(&data)))?;
     let at = match (at, asked.as_of.as_deref()) {

@@ -1,8 +1,9 @@
 //! The workspace's settings, and numbers about the machine.
 
-use super::{Live, invalid, lock};
+use super::{Live, invalid, lock, storage};
 use gyul_engine::live::Action;
 use gyul_model::Zone;
+use gyul_store::{Manifest, StoreErrorKind};
 use gyul_web::data::*;
 use gyul_web::{Refusal, Reply};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,11 +44,14 @@ impl Live {
                 "a currency has three capital letters, like KRW.",
             ));
         }
-        if settings.retention_days == Some(0) {
+        if settings.retention_days.is_some() {
+            // Rather no than a promise that nobody keeps.
             return Err(invalid(
-                "bad_retention",
-                "보존 기간은 하루 이상이어야 합니다.",
-                "events are kept for a day at least.",
+                "retention_unsupported",
+                "실시간 서버는 아직 보존 기간을 지키지 않습니다. retention_days를 비워 두세요. \
+                 지난 이벤트를 세지 않으려면 gyul data policy를 쓰세요.",
+                "the live server does not drop old events yet. Leave retention_days out. \
+                 To leave old events out of questions, use gyul data policy.",
             ));
         }
         let _one = lock(&self.deciding);
@@ -57,6 +61,19 @@ impl Live {
         if (&before.zone, &before.currency) != (zone, currency) {
             let text = Some(workspace_file(zone, currency));
             self.act(Action::Define { kind: "common".into(), id: WORKSPACE.into(), text })?;
+            // The command line and imports go by the manifest.
+            let dir = self.hub.dir();
+            self.hub
+                .alone(|| {
+                    let mut manifest = match Manifest::read(dir) {
+                        Ok(m) => m,
+                        Err(e) if matches!(e.kind, StoreErrorKind::Missing) => Manifest::new(zone, currency),
+                        Err(e) => return Err(e),
+                    };
+                    (manifest.zone, manifest.currency) = (zone.clone(), currency.clone());
+                    manifest.write(dir)
+                })
+                .map_err(storage)?;
         }
         Ok(())
     }

@@ -387,8 +387,9 @@ impl Hub {
         StoreError::io(&self.shared.dir)(std::io::Error::other("stopping"))
     }
 
-    /// One erasure at a time.
-    pub(super) fn erasing(&self) -> std::sync::MutexGuard<'_, ()> {
+    /// One erasure at a time, and none while the base is taken up anew: its decision names handles by numbers, which newcomers
+    /// of the base shift until the next checkpoint. Taken before [`Hub::alone`].
+    pub fn erasing(&self) -> std::sync::MutexGuard<'_, ()> {
         lock(&self.shared.erasing)
     }
 

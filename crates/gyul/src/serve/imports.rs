@@ -4,7 +4,7 @@ use super::{Live, lock, problem};
 use crate::verbs::import::map_path;
 use gyul_engine::live::Hub;
 use gyul_engine::{Done, FileInput, ImportFailure, Imported, Request};
-use gyul_ingest::{Context, Kind, Mapping, Options, Problem as Found, Source};
+use gyul_ingest::{Context, Kind, Mapping, Options, Problem as Found, Role, Source};
 use gyul_model::{Lang, Zone};
 use gyul_store::{ImportMeta, Manifest};
 use gyul_web::data::*;
@@ -119,6 +119,7 @@ impl Job {
         };
         let mut progress = |d: Done| self.show(|i| (i.bytes_read, i.rows) = (d.bytes.min(i.bytes), d.rows));
         let dir = self.hub.dir();
+        let _nobody_goes = self.hub.erasing();
         self.hub.alone(|| {
             let before = Manifest::read(dir).ok();
             let done = gyul_engine::import(dir, request, &mut progress).map_err(failed)?;
@@ -129,10 +130,10 @@ impl Job {
         })
     }
 
-    /// What a row of the file is about: the first kind whose columns are all found. A mapping that was used for a file
+    /// What a row of the file is about: the first kind whose columns are all found, and one that tells it from the others. A mapping that was used for a file
     /// of this name holds again.
     fn meaning(&self) -> Result<(Kind, Option<Mapping>), Box<Problem>> {
-        let kinds = [Kind::Orders, Kind::Events, Kind::Profiles];
+        let kinds = [Kind::Events, Kind::Orders, Kind::Profiles];
         for kind in kinds {
             let path = map_path(self.hub.dir(), &self.name, kind.as_str());
             let kept = std::fs::read_to_string(path).ok().and_then(|t| Mapping::from_yaml(&t).ok());
@@ -149,7 +150,8 @@ impl Job {
             let source = Source::open(&self.name, file, &Options::default());
             let source = source.map_err(|e| failed(ImportFailure::Input(e)))?;
             match gyul_ingest::infer(kind, source.header(), &source.sample(), &context) {
-                Ok(_) => return Ok((kind, None)),
+                Ok(found) if tells(kind, &found.mapping) => return Ok((kind, None)),
+                Ok(_) => {}
                 Err(problems) => {
                     // The kind that is missing least is most likely meant.
                     if why.as_ref().is_none_or(|w| problems.len() < w.len()) {
@@ -159,6 +161,42 @@ impl Job {
             }
         }
         Err(failed(ImportFailure::Mapping(why.unwrap_or_default())))
+    }
+}
+
+/// Whether a column says what the rows are: a name of an event; an order or an amount; neither.
+fn tells(kind: Kind, mapping: &Mapping) -> bool {
+    let has = |roles: &[Role]| roles.iter().any(|r| mapping.column(*r).is_some());
+    match kind {
+        Kind::Events => has(&[Role::Event]),
+        Kind::Orders => has(&[Role::Order, Role::Total, Role::Price]),
+        Kind::Profiles => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_tell_what_a_row_is_about() {
+        let kind = |text: &str| {
+            let context =
+                Context { zone: Zone::seoul(), now: gyul_model::Instant(1_800_000_000_000_000), currency: None };
+            let fits = |kind: &Kind| {
+                let input = gyul_ingest::Input::Stream(Box::new(std::io::Cursor::new(text.as_bytes().to_vec())));
+                let source = Source::open("f.csv", input, &Options::default()).ok()?;
+                let found = gyul_ingest::infer(*kind, source.header(), &source.sample(), &context).ok()?;
+                tells(*kind, &found.mapping).then_some(())
+            };
+            [Kind::Events, Kind::Orders, Kind::Profiles].into_iter().find(|k| fits(k).is_some())
+        };
+        assert_eq!(kind("customer_id,event,time\nC1,Coupon Used,2026-11-20T10:00:00Z\n"), Some(Kind::Events));
+        let orders = "customer_id,order_time,order_id,amount\nC1,2026-11-01T10:00:00Z,f1,5000\n";
+        assert_eq!(kind(orders), Some(Kind::Orders));
+        assert_eq!(kind("주문번호,주문일시,회원ID,결제금액\n1,2026-01-05 10:00,kim,10000\n"), Some(Kind::Orders));
+        assert_eq!(kind("customer_id,city,email\nC1,제주,x@y.kr\n"), Some(Kind::Profiles));
+        assert_eq!(kind("a,b\n1,2\n"), None);
     }
 }
 

@@ -174,6 +174,20 @@ fn tells(kind: Kind, mapping: &Mapping) -> bool {
     }
 }
 
+fn failed(e: ImportFailure) -> Box<Problem> {
+    let say = |l: Lang| match &e {
+        ImportFailure::Input(e) => e.message(l),
+        ImportFailure::Store(e) => e.message(l),
+        ImportFailure::Mapping(problems) => problems.iter().map(|p| p.message(l)).collect::<Vec<_>>().join(" "),
+    };
+    let code = match &e {
+        ImportFailure::Input(_) => "import_unreadable",
+        ImportFailure::Store(_) => "import_storage",
+        ImportFailure::Mapping(_) => "import_mapping",
+    };
+    Box::new(problem(code, say(Lang::Ko), say(Lang::En)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,18 +212,4 @@ mod tests {
         assert_eq!(kind("customer_id,city,email\nC1,제주,x@y.kr\n"), Some(Kind::Profiles));
         assert_eq!(kind("a,b\n1,2\n"), None);
     }
-}
-
-fn failed(e: ImportFailure) -> Box<Problem> {
-    let say = |l: Lang| match &e {
-        ImportFailure::Input(e) => e.message(l),
-        ImportFailure::Store(e) => e.message(l),
-        ImportFailure::Mapping(problems) => problems.iter().map(|p| p.message(l)).collect::<Vec<_>>().join(" "),
-    };
-    let code = match &e {
-        ImportFailure::Input(_) => "import_unreadable",
-        ImportFailure::Store(_) => "import_storage",
-        ImportFailure::Mapping(_) => "import_mapping",
-    };
-    Box::new(problem(code, say(Lang::Ko), say(Lang::En)))
 }

@@ -1,6 +1,6 @@
 //! The REST API: thin, each endpoint asks the backend one question.
 
-mod admin;
+pub mod admin;
 mod changes;
 mod customers;
 mod definitions;
@@ -9,7 +9,7 @@ mod hooks;
 mod imports;
 mod ingest;
 mod pages;
-mod session;
+pub mod session;
 mod system;
 mod webhooks;
 
@@ -30,6 +30,7 @@ pub fn table() -> Table {
     session::add(&mut table);
     system::add(&mut table);
     pages::add(&mut table);
+    crate::pages::add(&mut table);
     table
 }
 

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::audit;
 use crate::body;
 use crate::idempotency::{Answer, First};
+use crate::pages;
 use crate::problem::{ApiError, ApiResult, Pending, lang_of};
 use crate::table::{Access, Endpoint};
 use axum::body::Body;
@@ -58,6 +59,7 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         _ => false,
     };
 
+    let reader = pages::Reader::of(&request, endpoint.map(|e| e.page));
     let mut who = None;
     let outcome = match endpoint {
         None if method == Method::OPTIONS && any_origin => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -78,7 +80,10 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
     let mut code = None;
     if let Some(Pending(error)) = response.extensions_mut().remove::<Pending>() {
         code = Some(error.code);
-        response = error.respond(lang, &id);
+        response = match &reader {
+            Some(reader) => reader.refused(&app, &error, &id),
+            None => error.respond(lang, &id),
+        };
         if let Some(seconds) = error.retry_after.filter(|_| error.status == StatusCode::TOO_MANY_REQUESTS) {
             response.headers_mut().insert(RATE_RESET, seconds.into());
             app.counters.rate_limited.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -139,8 +144,9 @@ async fn admit(
         if !endpoint.access.allows(caller.role) {
             return Err(ApiError::forbidden());
         }
-        if caller.session.is_some() {
-            check_csrf(caller, &request)?;
+        // A form of a page carries it in its body, which is not read yet.
+        if caller.session.is_some() && !is_form(endpoint, &request) {
+            check_csrf(caller, request.method(), sent_csrf(&request))?;
         }
         take_token(app, endpoint, &caller.id)?;
         remember_use(app, caller);
@@ -149,6 +155,9 @@ async fn admit(
     let mut _taken = body::Taken::default();
     if let Some(limit) = endpoint.body_max {
         (request, _taken) = body::whole(app, request, limit, endpoint.body.is_some()).await?;
+    }
+    if is_form(endpoint, &request) {
+        request = check_form(caller.as_ref(), request).await?;
     }
     request.extensions_mut().insert(Ip(ip));
     if let Some(caller) = &caller {
@@ -252,10 +261,37 @@ pub fn csrf_of(session: &str) -> String {
     crate::access::digest(&format!("csrf:{session}"))
 }
 
-fn check_csrf(caller: &Caller, request: &Request) -> ApiResult<()> {
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+fn sent_csrf(request: &Request) -> &str {
+    request.headers().get(CSRF).and_then(|v| v.to_str().ok()).unwrap_or_default()
+}
+
+fn is_form(endpoint: &Endpoint, request: &Request) -> bool {
+    endpoint.page && endpoint.method == Method::POST && !request.headers().contains_key(CSRF)
+}
+
+/// A form of ours carries the token that its page was given. Before anybody is signed in there is none to carry: then
+/// the browser says whose page it came from.
+async fn check_form(caller: Option<&Caller>, request: Request) -> ApiResult<Request> {
+    let (parts, body) = request.into_parts();
+    let bytes = body.collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+    match caller {
+        Some(caller) => {
+            let sent = pages::field(&bytes, "_csrf").unwrap_or_default();
+            check_csrf(caller, &parts.method, &sent)?;
+        }
+        None => {
+            let from = parts.headers.get("sec-fetch-site").and_then(|v| v.to_str().ok()).unwrap_or("same-origin");
+            if !matches!(from, "same-origin" | "none") {
+                return Err(ApiError::forbidden());
+            }
+        }
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+fn check_csrf(caller: &Caller, method: &Method, sent: &str) -> ApiResult<()> {
+    let safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     let Some(session) = caller.session.as_deref().filter(|_| !safe) else { return Ok(()) };
-    let sent = request.headers().get(CSRF).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if crate::access::same(sent, &csrf_of(session)) {
         return Ok(());
     }

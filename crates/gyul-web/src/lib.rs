@@ -21,6 +21,7 @@ mod idempotency;
 mod inflate;
 mod limits;
 mod openapi;
+mod pages;
 mod problem;
 mod server;
 mod table;

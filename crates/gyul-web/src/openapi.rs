@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 pub fn document(endpoints: &[Endpoint]) -> Value {
     let mut paths = Map::new();
     let mut schemas = Map::new();
-    for e in endpoints {
+    for e in endpoints.iter().filter(|e| !e.page) {
         for shape in [e.reply.shape.as_ref(), e.body.as_ref().and_then(|b| b.shape.as_ref())].into_iter().flatten() {
             collect(shape, &mut schemas);
         }

@@ -7,8 +7,13 @@ use axum::response::{IntoResponse, Response};
 use gyul_model::Lang;
 use serde_json::{Value, json};
 
-/// The reader's language; English unless Korean is asked for more than it.
+/// The reader's language: the one chosen on a page, else what the browser asks for; English unless Korean comes first.
 pub fn lang_of(headers: &HeaderMap) -> Lang {
+    match crate::guard::cookie(headers, crate::pages::LANG_COOKIE).as_deref() {
+        Some("ko") => return Lang::Ko,
+        Some("en") => return Lang::En,
+        _ => {}
+    }
     let accept = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let weight = |wanted: &str| {
         let weights = accept.split(',').take(20).filter_map(|part| {

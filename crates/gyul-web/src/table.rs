@@ -142,6 +142,8 @@ pub struct Endpoint {
     pub secret: bool,
     /// Called often by machines: another bucket.
     pub hot: bool,
+    /// A page for people: no part of the API, answers are HTML, who is not signed in is led to do so.
+    pub page: bool,
 }
 
 impl Endpoint {
@@ -169,6 +171,7 @@ impl Endpoint {
             audited,
             secret: false,
             hot: false,
+            page: false,
         }
     }
 
@@ -279,6 +282,18 @@ impl Endpoint {
     pub fn hot(mut self) -> Endpoint {
         self.hot = true;
         self
+    }
+
+    /// A page, or a part of one, that is read.
+    pub fn page(path: impl Into<String>, id: impl Into<String>, access: Access) -> Endpoint {
+        let endpoint = Endpoint::new(Method::GET, path, id, "pages", access).gives_media("text/html; charset=utf-8");
+        Endpoint { page: true, ..endpoint }
+    }
+
+    /// What a form of a page is sent to.
+    pub fn form(path: impl Into<String>, id: impl Into<String>, access: Access) -> Endpoint {
+        let endpoint = Endpoint::new(Method::POST, path, id, "pages", access).gives_media("text/html; charset=utf-8");
+        Endpoint { page: true, ..endpoint }.takes_media("application/x-www-form-urlencoded")
     }
 }
 

@@ -62,12 +62,12 @@ pub fn add(table: &mut Table) {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Setup {
-    token: String,
-    email: String,
-    name: String,
+pub struct Setup {
+    pub token: String,
+    pub email: String,
+    pub name: String,
     /// At least ten characters.
-    password: String,
+    pub password: String,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -94,8 +94,12 @@ struct Me {
 }
 
 async fn set_up(State(app): Shared, Extension(Ip(ip)): Extension<Ip>, body: Bytes) -> ApiResult {
-    let setup: Setup = args::body(&body)?;
-    attempt(&app, ip, "setup")?;
+    make_first_owner(&app, ip, args::body(&body)?).await?;
+    Ok(super::done())
+}
+
+pub async fn make_first_owner(app: &Arc<App>, ip: std::net::IpAddr, setup: Setup) -> ApiResult<()> {
+    attempt(app, ip, "setup")?;
     let fits = {
         let expected = app.setup.lock().unwrap_or_else(|e| e.into_inner());
         expected.as_ref().is_some_and(|hash| access::same(&access::digest(setup.token.trim()), hash))
@@ -107,9 +111,9 @@ async fn set_up(State(app): Shared, Extension(Ip(ip)): Extension<Ip>, body: Byte
         );
         return Err(ApiError::new(StatusCode::FORBIDDEN, "bad_setup_token", ko, en));
     }
-    admin::add_first_owner(&app, setup.email, setup.name, setup.password).await?;
+    admin::add_first_owner(app, setup.email, setup.name, setup.password).await?;
     app.setup.lock().unwrap_or_else(|e| e.into_inner()).take();
-    Ok(super::done())
+    Ok(())
 }
 
 /// One try of an address at an account.
@@ -129,13 +133,27 @@ async fn fits(app: &App, hash: Option<String>, password: String) -> ApiResult<bo
 
 async fn sign_in(State(app): Shared, Extension(Ip(ip)): Extension<Ip>, body: Bytes) -> ApiResult {
     let SignIn { email, password } = args::body(&body)?;
+    let (email, role, token) = begin_session(&app, ip, &email, password).await?;
+    let me = Me { who: format!("user:{email}"), role, csrf: Some(guard::csrf_of(&token)) };
+    let mut response = args::json(&me)?;
+    set_cookie(&app, &mut response, &token);
+    Ok(response)
+}
+
+/// The user's address and role, and the token of a new session.
+pub async fn begin_session(
+    app: &Arc<App>,
+    ip: std::net::IpAddr,
+    email: &str,
+    password: String,
+) -> ApiResult<(String, Role, String)> {
     let email = email.trim().to_lowercase();
     if email.len() > 254 || password.len() > 1000 {
         return Err(wrong());
     }
-    attempt(&app, ip, &email)?;
+    attempt(app, ip, &email)?;
     let hash = app.access().users.get(&email).map(|u| u.password.clone());
-    if !fits(&app, hash.clone(), password).await? {
+    if !fits(app, hash.clone(), password).await? {
         return Err(wrong());
     }
     let token = Secret::new_token();
@@ -147,10 +165,7 @@ async fn sign_in(State(app): Shared, Extension(Ip(ip)): Extension<Ip>, body: Byt
         Ok((Some(Record::SessionMade { hash: session, email, expires }), user.role))
     };
     let role = app.change_access(decide).await?;
-    let me = Me { who: format!("user:{who}"), role, csrf: Some(guard::csrf_of(&token.text)) };
-    let mut response = args::json(&me)?;
-    set_cookie(&app, &mut response, &token.text, SESSION_DAYS * 24 * 3600);
-    Ok(response)
+    Ok((who, role, token.text))
 }
 
 fn wrong() -> Box<ApiError> {
@@ -158,7 +173,9 @@ fn wrong() -> Box<ApiError> {
     ApiError::new(StatusCode::UNAUTHORIZED, "wrong_password", ko, en)
 }
 
-fn set_cookie(app: &App, response: &mut Response, token: &str, seconds: i64) {
+/// Lets the browser in with a session, or forgets it, for an empty token.
+pub fn set_cookie(app: &App, response: &mut Response, token: &str) {
+    let seconds = if token.is_empty() { 0 } else { SESSION_DAYS * 24 * 3600 };
     let secure = if app.options.secure_cookie { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
     if let Ok(value) = HeaderValue::from_str(&cookie) {
@@ -166,13 +183,17 @@ fn set_cookie(app: &App, response: &mut Response, token: &str, seconds: i64) {
     }
 }
 
+/// Ends the session that somebody is here by, if it is one.
+pub async fn end_session(app: &Arc<App>, caller: &Caller) -> ApiResult<()> {
+    let Some(session) = &caller.session else { return Ok(()) };
+    let hash = access::digest(session);
+    app.change_access(move |_| Ok((Some(Record::SessionGone { hash }), ()))).await
+}
+
 async fn sign_out(State(app): Shared, Extension(caller): Extension<Caller>) -> ApiResult {
-    if let Some(session) = caller.session {
-        let hash = access::digest(&session);
-        app.change_access(move |_| Ok((Some(Record::SessionGone { hash }), ()))).await?;
-    }
+    end_session(&app, &caller).await?;
     let mut response = super::done();
-    set_cookie(&app, &mut response, "", 0);
+    set_cookie(&app, &mut response, "");
     Ok(response)
 }
 
@@ -203,6 +224,6 @@ async fn change_password(
     let password = admin::hashed(&app, new).await?;
     app.change_access(move |_| Ok((Some(Record::UserPassword { email, password }), ()))).await?;
     let mut response = super::done();
-    set_cookie(&app, &mut response, "", 0);
+    set_cookie(&app, &mut response, "");
     Ok(response)
 }

@@ -147,7 +147,7 @@ async fn junk_everywhere_is_a_problem_with_a_code_and_never_ours() {
 async fn odd_paths_and_queries_are_answered_in_our_own_words() {
     let bed = Bed::new();
     for (path, status, code) in [
-        ("/", 404, "not_found"),
+        ("/nothing", 404, "not_found"),
         ("/api/v2/customers", 404, "not_found"),
         ("/api/v1/customers/%ff", 400, "bad_request"),
         ("/api/v1/customers?search=a", 400, "bad_parameter"),

@@ -17,6 +17,8 @@ fn path_of(e: &Endpoint) -> String {
         ("{name}", "shop"),
         ("{key}", "k"),
         ("{source}", "shop"),
+        ("{version}", "1"),
+        ("{file}", "app.js"),
     ] {
         path = path.replace(name, value);
     }
@@ -54,7 +56,8 @@ async fn every_endpoint_lets_in_its_roles_and_nobody_else() {
             }
             let answer = bed.send(request.body(Body::from("{}")).unwrap()).await;
             match e.access {
-                Access::Open => assert_ne!(answer.status, 401, "{path}"),
+                // Signing in with nothing fails as signing in.
+                Access::Open => assert!(e.id == "formSignIn" || answer.status != 401, "{path}"),
                 Access::Ingest(_) => assert!([400, 401].contains(&answer.status.as_u16()), "{path}: {}", answer.status),
                 Access::Roles(_) | Access::Signed => assert_eq!(answer.status, 401, "{path}"),
             }
@@ -84,7 +87,7 @@ fn who_only_sends_or_counts_sees_nobody() {
     let open: Vec<String> = api::table()
         .endpoints
         .iter()
-        .filter(|e| matches!(e.access, Access::Open))
+        .filter(|e| matches!(e.access, Access::Open) && !e.page)
         .map(|e| format!("{} {}", e.method, e.path))
         .collect();
     let expected = [
@@ -107,7 +110,7 @@ async fn the_document_has_every_endpoint_and_all_that_it_refers_to() {
     let bed = Bed::new();
     let document = bed.send(Request::get("/api/openapi.json").body(Body::empty()).unwrap()).await.json();
     assert_eq!(document["openapi"], "3.1.0");
-    let endpoints = api::table().endpoints;
+    let endpoints: Vec<Endpoint> = api::table().endpoints.into_iter().filter(|e| !e.page).collect();
     let mut ids = std::collections::HashSet::new();
     for e in &endpoints {
         let operation = &document["paths"][&e.path][e.method.as_str().to_lowercase()];
@@ -127,7 +130,7 @@ async fn the_document_has_every_endpoint_and_all_that_it_refers_to() {
 fn the_reference_lists_every_endpoint_with_its_roles() {
     use std::fmt::Write;
     let mut lines = String::from("\n| | path | roles | |\n| --- | --- | --- | --- |\n");
-    for e in &api::table().endpoints {
+    for e in api::table().endpoints.iter().filter(|e| !e.page) {
         let roles = match e.access {
             Access::Open => "anybody".to_string(),
             Access::Signed => "signed".to_string(),

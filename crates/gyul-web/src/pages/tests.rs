@@ -1,0 +1,136 @@
+//! Pages through the whole stack, in both languages, for each role.
+
+use crate::access::Role;
+use crate::api;
+use crate::tests::Bed;
+use axum::body::Body;
+use axum::http::{Method, Request};
+
+/// Pages of the table that are read and whose paths name nothing.
+fn plain_pages() -> Vec<String> {
+    let endpoints = api::table().endpoints;
+    let pages = endpoints.into_iter().filter(|e| e.page && e.method == Method::GET && !e.path.contains('{'));
+    pages.filter(|e| e.query.iter().all(|q| !q.required)).map(|e| e.path).collect()
+}
+
+fn as_browser(bed: &Bed, role: Role, path: &str) -> Request<Body> {
+    bed.request(role, Method::GET, path).header("accept", "text/html").body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn every_page_is_whole_html_in_both_languages_without_anything_inline() {
+    let bed = Bed::new();
+    for path in plain_pages().iter().filter(|p| *p != "/preferences") {
+        for lang in ["ko", "en"] {
+            let mut request = as_browser(&bed, Role::Owner, path);
+            request.headers_mut().insert("cookie", format!("gyul_lang={lang}").parse().unwrap());
+            let answer = bed.send(request).await;
+            if answer.status == 303 {
+                continue;
+            }
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            let text = answer.text();
+            let whole = text.contains("<html");
+            assert!(!whole || text.contains(&format!("<html lang=\"{lang}\"")), "{path}");
+            assert!(!whole || text.matches("<h1").count() == 1, "{path}: one first heading");
+            assert!(
+                answer.headers["content-security-policy"].to_str().unwrap().contains("script-src 'self'"),
+                "{path}"
+            );
+            for inline in [" style=\"", " onclick=", " onchange=", " onsubmit=", "javascript:", "hx-on"] {
+                assert!(!text.contains(inline), "{path}: {inline}");
+            }
+            for script in text.split("<script").skip(1) {
+                let tag = script.split('>').next().unwrap();
+                assert!(tag.contains(" src=") || tag.contains("application/json"), "{path}: <script{tag}>");
+            }
+            // A message that is not there shows as its name.
+            for area in super::words::FILES.iter().map(|(area, ..)| area) {
+                let left = text.split(&format!(">{area}-")).skip(1).find(|t| !t.starts_with(' '));
+                assert!(left.is_none(), "{path}: {area}-{}", left.unwrap().chars().take(30).collect::<String>());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_led_to_the_door_and_back() {
+    let bed = Bed::new();
+    let knock = |path: &str| Request::get(path).header("accept", "text/html").body(Body::empty()).unwrap();
+    let answer = bed.send(knock("/?q=1")).await;
+    assert_eq!((answer.status.as_u16(), answer.headers["location"].to_str().unwrap()), (303, "/welcome"));
+    let token = bed.setup.clone().unwrap();
+    let form = format!("token={token}&email=a%40b.kr&name=A&password=a-long-password");
+    let post = |path: &str, body: String| {
+        let request = Request::post(path).header("accept", "text/html");
+        request.header("content-type", "application/x-www-form-urlencoded").body(Body::from(body)).unwrap()
+    };
+    let answer = bed.send(post("/welcome", form)).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let cookie = answer.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_string();
+    let answer = bed.send(knock("/?q=1")).await;
+    assert_eq!(answer.headers["location"], "/sign-in?to=%2F%3Fq%3D1");
+    let mut inside = knock("/");
+    inside.headers_mut().insert("cookie", cookie.parse().unwrap());
+    let answer = bed.send(inside).await;
+    assert_eq!(answer.status, 200);
+    // Writes without the page's token change nothing.
+    let mut out = post("/sign-out", "x=1".into());
+    out.headers_mut().insert("cookie", cookie.parse().unwrap());
+    assert_eq!(bed.send(out).await.status, 403);
+    let csrf = answer.text().split("name=\"_csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_string();
+    let mut out = post("/sign-out", format!("_csrf={csrf}"));
+    out.headers_mut().insert("cookie", cookie.parse().unwrap());
+    assert_eq!(bed.send(out).await.status, 303);
+    let wrong = bed.send(post("/sign-in", "email=a%40b.kr&password=wrong-password&to=%2F%2Fevil.example".into())).await;
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.text().contains("role=\"alert\""));
+    let good = bed.send(post("/sign-in", "email=a%40b.kr&password=a-long-password&to=%2F%2Fevil.example".into())).await;
+    assert_eq!(good.headers["location"], "/");
+    let mut foreign = post("/sign-in", "email=a%40b.kr&password=a-long-password".into());
+    foreign.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
+    assert_eq!(bed.send(foreign).await.status, 403);
+}
+
+#[tokio::test]
+async fn refusals_are_pages_that_say_the_next_step() {
+    let bed = Bed::new();
+    let answer = bed.send(as_browser(&bed, Role::Ingest, "/")).await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.text().contains("<h1>") && answer.text().contains("href=\"/\""), "{}", answer.text());
+    let answer = bed.send(as_browser(&bed, Role::Owner, "/no-such-page")).await;
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("<html"));
+    // Programs are told as before.
+    bed.get("/no-such-page").await.is_problem(404, "not_found");
+    bed.send(as_browser(&bed, Role::Owner, "/api/v1/nothing")).await.is_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_choice_of_language_is_kept_and_leads_back() {
+    let bed = Bed::new();
+    let answer = bed.get("/preferences?lang=ko&to=%2Fsegments").await;
+    assert_eq!(answer.headers["location"], "/segments");
+    assert!(answer.headers["set-cookie"].to_str().unwrap().starts_with("gyul_lang=ko;"));
+    assert_eq!(bed.get("/preferences?lang=fr").await.status, 400);
+    assert_eq!(bed.get("/preferences?theme=dark&to=https%3A%2F%2Fevil.example").await.headers["location"], "/");
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_ever_under_their_version() {
+    let bed = Bed::new();
+    let page = bed.send(as_browser(&bed, Role::Owner, "/")).await;
+    let mut seen = 0;
+    for address in
+        page.text().split("\"/assets/").skip(1).map(|a| format!("/assets/{}", a.split(['"', '#']).next().unwrap()))
+    {
+        let answer =
+            bed.send(Request::get(&address).header("accept-encoding", "gzip").body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, 200, "{address}");
+        assert!(answer.headers["cache-control"].to_str().unwrap().contains("immutable"));
+        assert_eq!(answer.headers["content-encoding"], "gzip");
+        seen += 1;
+    }
+    assert!(seen > 3);
+    assert_eq!(bed.get("/assets/x/no-such.js").await.status, 404);
+}

@@ -68,7 +68,9 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         Some(endpoint) => admit(&app, endpoint, request, next, &mut who).await,
     };
     let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
-    let in_plain = response.status().is_client_error() && response.extensions().get::<Pending>().is_none();
+    // A page that says itself what is wrong stays as it is.
+    let is_page = response.headers().contains_key(header::CONTENT_SECURITY_POLICY);
+    let in_plain = response.status().is_client_error() && response.extensions().get::<Pending>().is_none() && !is_page;
     if in_plain {
         // The framework's own words, about a path or a query that cannot be decoded.
         let (ko, en) = (

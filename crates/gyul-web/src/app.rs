@@ -54,6 +54,8 @@ pub struct Options {
     pub post: crate::hooks::Post,
     /// Streams of changes open at once.
     pub streams_max: usize,
+    /// Lets its holder in as the user it names, as long as the server runs: for demos on one's own machine.
+    pub guest: Option<Guest>,
     pub clock: fn() -> Instant,
     /// Takes the log's lines, each a JSON object without personal data.
     pub log: Arc<dyn Fn(&str) + Send + Sync>,
@@ -80,10 +82,18 @@ impl Default for Options {
             hook_waits: [1, 5, 30, 120, 600, 1800, 3600, 10_800].map(Duration::from_secs).to_vec(),
             post: crate::hooks::post_by_network(),
             streams_max: 1000,
+            guest: None,
             clock: || Instant(jiff::Timestamp::now().as_microsecond()),
             log: Arc::new(|line| eprintln!("{line}")),
         }
     }
+}
+
+/// Somebody who comes in by a link.
+#[derive(Clone)]
+pub struct Guest {
+    pub token: String,
+    pub email: String,
 }
 
 /// Numbers that the server counts itself.
@@ -272,4 +282,14 @@ pub fn make_key(backend: &dyn Backend, name: &str, role: crate::Role, now: Insta
     };
     keep(backend, &record)?;
     Ok(secret.text)
+}
+
+/// Makes an owner who comes in by a link only, and the link's token: for demos.
+pub fn make_guest(backend: &dyn Backend, email: &str, name: &str, now: Instant) -> Reply<Guest> {
+    let nobody_knows = Secret::new_token().text;
+    let password = crate::access::hash_password(&nobody_knows);
+    let password = password.ok_or_else(|| Refusal::Internal("a password was not hashed".into()))?;
+    let (role, made) = (crate::Role::Owner, now.0);
+    keep(backend, &Record::UserPut { email: email.into(), name: name.into(), role, password, made })?;
+    Ok(Guest { token: Secret::new_token().text, email: email.into() })
 }

@@ -29,7 +29,7 @@ mod table;
 mod tests;
 
 pub use access::{Role, SourceKind};
-pub use app::{App, Options, make_key};
+pub use app::{App, Guest, Options, make_guest, make_key};
 pub use backend::{Backend, Incoming, Later, Refusal, Reply};
 pub use hooks::{Letter, Post, post_by_network};
 pub use limits::Rate;

@@ -156,16 +156,23 @@ pub async fn begin_session(
     if !fits(app, hash.clone(), password).await? {
         return Err(wrong());
     }
+    let (role, token) = new_session(app, &email, hash).await?;
+    Ok((email, role, token))
+}
+
+/// A session of a user whose password is still the one that was looked at, where one was.
+pub async fn new_session(app: &Arc<App>, email: &str, hash: Option<String>) -> ApiResult<(Role, String)> {
+    let email = email.to_string();
     let token = Secret::new_token();
     let (session, expires) = (token.hash(), app.now().0 + SESSION_DAYS * MICROS_DAY);
-    let who = email.clone();
     let decide = move |access: &Access| {
         // The user may be gone, or have another password, by now.
-        let user = access.users.get(&email).filter(|u| Some(&u.password) == hash.as_ref()).ok_or_else(wrong)?;
+        let user =
+            access.users.get(&email).filter(|u| hash.as_ref().is_none_or(|h| *h == u.password)).ok_or_else(wrong)?;
         Ok((Some(Record::SessionMade { hash: session, email, expires }), user.role))
     };
     let role = app.change_access(decide).await?;
-    Ok((who, role, token.text))
+    Ok((role, token.text))
 }
 
 fn wrong() -> Box<ApiError> {

@@ -10,7 +10,7 @@ use crate::table::{ANYBODY, Endpoint, OPEN, Table};
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -43,6 +43,7 @@ pub fn add(table: &mut Table) {
     table.at(Endpoint::form("/sign-out", "formSignOut", ANYBODY).audited(false), leave);
     table.at(Endpoint::page("/welcome", "pageWelcome", OPEN), greet);
     table.at(Endpoint::form("/welcome", "formWelcome", OPEN).audited(false), set_up);
+    table.at(Endpoint::page("/enter", "pageEnter", OPEN), enter_by_link);
     table.at(Endpoint::page("/preferences", "pagePreferences", OPEN), prefer);
 }
 
@@ -112,6 +113,28 @@ async fn set_up(State(app): Shared, Extension(Ip(ip)): Extension<Ip>, page: Page
             Ok(response)
         }
     }
+}
+
+/// Lets in who has the link that a demo printed.
+async fn enter_by_link(
+    State(app): Shared,
+    Extension(Ip(ip)): Extension<Ip>,
+    page: Page,
+    args: crate::args::Args,
+) -> ApiResult {
+    let sent = crate::access::digest(args.get("token").unwrap_or_default());
+    let guest = app.options.guest.as_ref().filter(|g| crate::access::same(&sent, &crate::access::digest(&g.token)));
+    let Some(guest) = guest else {
+        // Guesses are slowed down as wrong passwords are.
+        return match crate::guard::stranger(&app, ip) {
+            e if e.status == StatusCode::TOO_MANY_REQUESTS => Err(e),
+            _ => Ok(go(&page, "/sign-in")),
+        };
+    };
+    let (_, token) = session::new_session(&app, &guest.email, None).await?;
+    let mut response = go(&page, "/");
+    session::set_cookie(&app, &mut response, &token);
+    Ok(response)
 }
 
 /// Keeps a choice of language or theme in a cookie and leads back.

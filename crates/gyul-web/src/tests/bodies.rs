@@ -126,7 +126,7 @@ async fn junk_everywhere_is_a_problem_with_a_code_and_never_ours() {
     junk.push(vec![0xff, 0xfe, 0x00]);
     junk.push(vec![b'['; 100_000]);
     junk.push(format!("{{\"from\":{}1}}", "9".repeat(10_000)).into_bytes());
-    for e in crate::api::table().endpoints.iter().filter(|e| e.body.is_some() && e.body_max.is_some()) {
+    for e in crate::api::table().endpoints.iter().filter(|e| e.body.is_some() && e.body_max.is_some() && !e.page) {
         let path = e.path.replace("{id}", "x").replace("{number}", "0").replace("{email}", "a@b.kr");
         for body in &junk {
             let answer = bed.call(Role::Owner, e.method.clone(), &path, body.clone()).await;

@@ -10,7 +10,7 @@ use gyul_engine::{Engine, FileInput, View, schema_of, starter};
 use gyul_ingest::{Kind, Mapping};
 use gyul_report::Text;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub const FILE: &[u8] = include_bytes!("../../../../datasets/online-retail/online_retail.csv.zst");
 pub const NAME: &str = "online_retail.csv.zst";
@@ -80,14 +80,15 @@ pub fn run(context: &Context, args: &DemoArgs) -> Result<u8, Failure> {
         format!("\nreport: {file}\ndata: {dir} (try gyul --data {dir} segments why rfm/champions 12347 --as-of end)\n"),
     ))?;
     if !args.no_open && std::io::stdout().is_terminal() {
-        browse(&page);
+        open_in_browser(page.as_os_str());
     }
     Ok(0)
 }
 
-/// Shows a file in the browser, where there is one.
-fn browse(page: &Path) {
+/// Shows a file or an address in the browser, where there is one.
+pub fn open_in_browser(page: impl AsRef<std::ffi::OsStr>) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let quiet = std::process::Stdio::null;
-    let _ = std::process::Command::new(opener).arg(page).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
+    let _ =
+        std::process::Command::new(opener).arg(page.as_ref()).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
 }

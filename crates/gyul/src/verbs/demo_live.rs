@@ -11,7 +11,7 @@ use gyul_ingest::{Input, Kind, Mapping, Options as Reading, Source};
 use gyul_model::{Date, Instant, MICROS_DAY, MICROS_HOUR, MICROS_MINUTE, Zone, names};
 use gyul_web::{Options, Role};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -79,7 +79,10 @@ pub fn run(context: &Context, args: &DemoArgs) -> Result<u8, Failure> {
         let replay = move || replay(listen, &key, &month, from, speed);
         thread.spawn(replay).map_err(|e| Failure::write(Path::new("thread"), &e))?;
     }
-    serve::serve(&context, live, Options { listen, uploads, ..Options::default() }, opened)
+    let guest = gyul_web::make_guest(&*live, "demo@localhost", "Demo", context.now)
+        .map_err(|r| Failure::io(format!("사용자를 만들 수 없습니다({r:?})."), format!("no user ({r:?})")))?;
+    let open = !args.no_open && std::io::stdout().is_terminal();
+    serve::serve(&context, live, Options { listen, uploads, guest: Some(guest), ..Options::default() }, opened, open)
 }
 
 /// `60x` or `60`.

@@ -32,7 +32,7 @@ pub fn run(context: &Context, args: &ServeArgs) -> Result<u8, Failure> {
         secure_cookie: args.behind_proxy,
         ..Options::default()
     };
-    serve(context, live, options, opened)
+    serve(context, live, options, opened, false)
 }
 
 pub fn address(text: &str) -> Result<SocketAddr, Failure> {
@@ -44,8 +44,15 @@ pub fn address(text: &str) -> Result<SocketAddr, Failure> {
     })
 }
 
-/// Serves until told to stop, and says where.
-pub fn serve(context: &Context, live: Arc<Live>, options: Options, opened: std::time::Duration) -> Result<u8, Failure> {
+/// Serves until told to stop, and says where; `open` shows it in the browser.
+pub fn serve(
+    context: &Context,
+    live: Arc<Live>,
+    options: Options,
+    opened: std::time::Duration,
+    open: bool,
+) -> Result<u8, Failure> {
+    let guest = options.guest.clone();
     let backend: Arc<dyn gyul_web::Backend> = live;
     let (lang, data) = (context.lang, context.data.display().to_string());
     let started = move |s: &gyul_web::Started| {
@@ -54,17 +61,24 @@ pub fn serve(context: &Context, live: Arc<Live>, options: Options, opened: std::
             format!("http://{address} 에서 요청을 받습니다 (데이터: {data}, {seconds:.1}초에 준비)\n"),
             format!("listening at http://{address} (data: {data}, ready in {seconds:.1} s)\n"),
         );
-        if let Some(token) = &s.setup_token {
-            said += &lang.pick(
-                format!(
-                    "아직 소유자가 없습니다. 설정 토큰: {token}\n  \
-                     curl http://{address}/api/v1/setup -d '{{\"token\":\"{token}\",\"email\":\"…\",\"name\":\"…\",\"password\":\"…\"}}'\n"
+        let door = match (&guest, &s.setup_token) {
+            (Some(guest), _) => Some(format!("http://{address}/enter?token={}", guest.token)),
+            (None, Some(token)) => Some(format!("http://{address}/welcome?token={token}")),
+            (None, None) => None,
+        };
+        if let Some(door) = &door {
+            said += &match guest {
+                Some(_) => {
+                    lang.pick(format!("브라우저에서 보기: {door}\n"), format!("see it in the browser: {door}\n"))
+                }
+                None => lang.pick(
+                    format!("아직 소유자가 없습니다. 브라우저에서 만드세요: {door}\n"),
+                    format!("there is no owner yet. Make one in the browser: {door}\n"),
                 ),
-                format!(
-                    "there is no owner yet. Setup token: {token}\n  \
-                     curl http://{address}/api/v1/setup -d '{{\"token\":\"{token}\",\"email\":\"…\",\"name\":\"…\",\"password\":\"…\"}}'\n"
-                ),
-            );
+            };
+            if open {
+                crate::verbs::demo::open_in_browser(door);
+            }
         }
         // A terminal that is gone is no reason not to serve.
         let _ = print(&said);

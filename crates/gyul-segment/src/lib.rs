@@ -4,6 +4,7 @@
 //! (slow, obvious, the judge) and by `gyul-timeline` (fast, judged).
 
 pub mod explain;
+pub mod form;
 mod lint;
 mod load;
 pub mod problem;

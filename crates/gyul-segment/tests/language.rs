@@ -5,7 +5,7 @@ use gyul_segment::syntax::{
     Agg, Ast, AstKind, EventRef, Path, RankWord, Sequence, StepAst, TextTest, WindowAst, parse, print,
 };
 use gyul_segment::tree::{Arith, Cmp, Kind, Span, Type};
-use gyul_segment::{Problem, Schema, Severity, load};
+use gyul_segment::{Problem, Schema, Severity, form, load};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -141,8 +141,7 @@ partitions:
     assert_eq!(library.segments[0].source, "spend in top 10% and in segment b");
 }
 
-#[test]
-fn the_starter_library_has_no_problem_and_prints_back() {
+fn starter() -> Vec<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../segments");
     let mut files = vec![];
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -150,6 +149,12 @@ fn the_starter_library_has_no_problem_and_prints_back() {
         files.push((path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(&path).unwrap()));
     }
     files.sort();
+    files
+}
+
+#[test]
+fn the_starter_library_has_no_problem_and_prints_back() {
+    let files = starter();
     let (library, found) = load(&files, None);
     assert!(found.is_empty(), "{}", found[0].render(Lang::En));
     assert!(library.segments.len() > 10);
@@ -343,6 +348,89 @@ fn a_text_is_not_earlier_than_a_date() {
     assert!(load(&[file("f.yaml", &segment("birth_date = 2000-01-01"))], Some(&schema)).1.is_empty());
 }
 
+// ---- the form
+
+#[test]
+fn every_construct_has_fields_but_arithmetic() {
+    for (text, _) in GOOD {
+        let form = serde_json::to_string(&form::of(&parse(text).0)).unwrap();
+        let carried = form.contains("\"is\":\"text\",\"text\"") && !text.contains('\'') || form.contains("expression");
+        assert_eq!(carried, text.contains(['*', '/', '+']), "{text}: {form}");
+    }
+}
+
+#[test]
+fn cards_that_are_not_filled_in_are_named_and_left_out() {
+    let form = r#"{"is":"all","parts":[
+        {"key":"a","is":"compare","value":{"is":"name","parts":["age"]},"sign":">=","to":{"is":"number","number":"1,000"}},
+        {"key":"b","is":"compare","value":{"is":"name","parts":[""]},"sign":">=","to":{"is":"number","number":"2"}},
+        {"key":"c","is":"compare","value":{"is":"name","parts":["age"]},"sign":">=","to":{"is":"number","number":"2; drop"}},
+        {"key":"d","is":"any","parts":[]},
+        {"key":"e","is":"not","part":{"key":"f","is":"text","text":"count(order"}},
+        {"key":"g","is":"compare","value":{"is":"fold","fold":"sum","of":{"is":"name","parts":["order",""]}},"sign":">=","to":{"is":"number","number":"2"}}
+    ]}"#;
+    let made = form::tree(&serde_json::from_str(form).unwrap());
+    assert_eq!(made.ast.as_ref().map(print).as_deref(), Some("age >= 1000"));
+    let keys: Vec<&str> = made.missing.iter().map(|m| m.key.as_str()).collect();
+    assert_eq!(keys, ["b", "c", "f", "g"]);
+    assert!(made.missing.iter().all(|m| !m.ko.is_empty() && !m.en.is_empty()));
+    let empty = form::tree(&serde_json::from_str(r#"{"is":"all","parts":[]}"#).unwrap());
+    assert!(empty.ast.is_none() && empty.missing.is_empty());
+}
+
+#[test]
+fn deep_forms_come_back_whole_or_not_at_all() {
+    for depth in [10, 30, 50, 60] {
+        let text = format!("{}x{}", "not (a and ".repeat(depth), ")".repeat(depth));
+        let (ast, faults) = parse(&text);
+        if !faults.is_empty() {
+            continue;
+        }
+        let sent = serde_json::to_string(&form::of(&ast)).unwrap();
+        let made = form::tree(&serde_json::from_str(&sent).unwrap());
+        assert_eq!(made.ast.map(|a| print(&a)), Some(print(&ast)), "{depth}");
+    }
+    let mut node = form::of(&parse("x").0);
+    for _ in 0..300 {
+        node = form::Node { key: String::new(), is: form::Is::Not { part: Box::new(node) } };
+    }
+    assert!(form::tree(&node).ast.is_none());
+}
+
+#[test]
+fn the_starter_library_opens_in_the_builder() {
+    for (file, text) in starter() {
+        let mut item = String::new();
+        let mut items = vec![];
+        for line in text.split("\nsegments:\n").nth(1).unwrap_or("").lines() {
+            if line.starts_with("  - ") && !item.is_empty() {
+                items.push(std::mem::take(&mut item));
+            }
+            item += &format!("{line}\n");
+        }
+        items.push(item);
+        for item in items.iter().filter(|i| i.contains("when:") && !i.contains("\npartitions:")) {
+            let yaml = format!("version: 1\nsegments:\n{item}");
+            let draft = form::Draft::read(&yaml).unwrap_or_else(|| panic!("{file}: {yaml}"));
+            assert_eq!(draft.write(&yaml), yaml);
+            let mut changed = draft.clone();
+            changed.about.owner = "crm".into();
+            let written = changed.write(&yaml);
+            assert_eq!(written.replace("    owner: crm\n", ""), yaml);
+        }
+    }
+}
+
+#[test]
+fn a_place_in_the_file_is_a_place_in_the_condition() {
+    let yaml = "version: 1\nsegments:\n  - id: s\n    when: >-\n      gender = 'f'\n      and count(ordr) > 1\n";
+    let draft = form::Draft::read(yaml).unwrap();
+    let found = problems(yaml);
+    let place = draft.place(yaml, found[0].line, found[0].column).unwrap();
+    assert_eq!(draft.when.chars().skip(place).take(4).collect::<String>(), "ordr");
+    assert_eq!(draft.place(yaml, 3, 9), None);
+}
+
 // ---- nothing panics, nothing hangs
 
 #[test]
@@ -427,6 +515,45 @@ proptest! {
         prop_assert!(faults.is_empty(), "{}: {:?}", text, faults);
         prop_assert_eq!(&again, &ast, "{}", text);
         prop_assert_eq!(print(&again), text);
+    }
+
+    #[test]
+    fn a_form_loses_nothing(ast in conditions()) {
+        let form = form::of(&ast);
+        // What the builder gets and sends is JSON.
+        let sent = serde_json::to_string(&form).unwrap();
+        let form: form::Node = serde_json::from_str(&sent).unwrap();
+        let made = form::tree(&form);
+        prop_assert_eq!(&made.missing, &vec![], "{}", print(&ast));
+        let again = made.ast.unwrap();
+        prop_assert_eq!(print(&again), print(&ast));
+        prop_assert_eq!(&parse(&form::lines(&again)).0, &ast, "{}", form::lines(&again));
+    }
+
+    #[test]
+    fn a_file_keeps_what_was_not_touched(ast in conditions(), other in conditions(), name in texts(), flow in any::<bool>()) {
+        let (when, new) = (print(&ast), form::lines(&other));
+        let json = serde_json::to_string(&when).unwrap();
+        let base = if flow {
+            format!("# why\nversion: 1\nsegments:\n  # before\n  - {{ id: s, when: {json} }}\n# after\n")
+        } else {
+            format!("# why\nversion: 1\nsegments:\n  # before\n  - id: s\n    # inside\n    goal: keep\n    when: {json}\n    # behind\n# after\n")
+        };
+        let mut draft = form::Draft::read(&base).unwrap();
+        prop_assert_eq!(draft.write(&base), base.clone());
+        draft.when = new.clone();
+        draft.about.name_ko = name;
+        draft.about.tags = vec!["a".into(), "b: c".into()];
+        let written = draft.write(&base);
+        let read = form::Draft::read(&written).unwrap();
+        prop_assert_eq!(parse(&read.when).0, other, "{}", written);
+        prop_assert_eq!(&read.about, &draft.about, "{}", written);
+        for comment in ["# why", "# before", "# after"] {
+            prop_assert!(written.contains(comment), "{}", written);
+        }
+        prop_assert!(flow || (written.contains("    # inside\n    goal: keep\n") && written.contains("# behind")), "{}", written);
+        let fresh = draft.write("");
+        prop_assert_eq!(form::Draft::read(&fresh).map(|d| (d.about, parse(&d.when).0)), Some((draft.about.clone(), parse(&new).0)), "{}", fresh);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!
 //! Knows nothing of HTTP, HTML and JSON, and never asks what time it is.
 
+pub mod effects;
 mod engine;
 mod import;
 mod kept;

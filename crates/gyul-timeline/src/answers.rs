@@ -42,6 +42,15 @@ impl Bits {
     pub fn union(&mut self, other: &Bits) {
         self.words.iter_mut().zip(&other.words).for_each(|(a, b)| *a |= b);
     }
+
+    pub fn intersect(&mut self, other: &Bits) {
+        self.words.iter_mut().zip(&other.words).for_each(|(a, b)| *a &= b);
+    }
+
+    /// Those that are not in this one.
+    pub fn missing_from(&self, all: &Bits) -> Bits {
+        Bits { words: all.words.iter().zip(&self.words).map(|(all, own)| all & !own).collect() }
+    }
 }
 
 /// The positions of the bits that are set, ascending.

@@ -41,9 +41,16 @@ impl Plan {
 
     /// Compiles one segment or class alone, as the plan's only segment.
     pub fn compile_one(library: &Library, streams: &[StreamInfo], what: Named) -> Plan {
+        Plan::compile_some(library, streams, &[what])
+    }
+
+    /// Compiles some segments and classes, as the plan's segments in this order.
+    pub fn compile_some(library: &Library, streams: &[StreamInfo], what: &[Named]) -> Plan {
         let mut c = Compiler::new(library, streams);
-        let node = c.named(what);
-        c.plan.segments.push(node);
+        for named in what {
+            let node = c.named(*named);
+            c.plan.segments.push(node);
+        }
         c.plan
     }
 }

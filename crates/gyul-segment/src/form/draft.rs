@@ -306,7 +306,8 @@ fn scalar(text: &str) -> String {
     if plain { text.to_string() } else { quoted(text) }
 }
 
-fn quoted(text: &str) -> String {
+/// In double quotes, for a place in YAML where anything may stand.
+pub fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

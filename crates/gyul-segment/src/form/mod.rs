@@ -8,7 +8,7 @@ mod lines;
 mod read;
 mod write;
 
-pub use draft::{About, Draft};
+pub use draft::{About, Draft, quoted};
 pub use lines::lines;
 pub use read::of;
 pub use write::{Made, Missing, tree};

@@ -5,7 +5,7 @@ mod changes;
 mod customers;
 mod definitions;
 mod events;
-mod hooks;
+pub mod hooks;
 mod imports;
 mod ingest;
 mod pages;

@@ -28,9 +28,11 @@ pub struct Entry {
     pub target: Option<String>,
 }
 
-/// The part of a path that names a thing: what comes after the second of `/api/v1/<things>/`.
+/// The part of a path that names a thing: what comes after the second of `/api/v1/<things>/`, or of a page.
 pub fn target_of(request: &Request) -> Option<(String, String)> {
-    let mut parts = request.uri().path().strip_prefix("/api/v1/")?.splitn(3, '/');
+    let path = request.uri().path();
+    let rest = path.strip_prefix("/api/v1/").or(path.strip_prefix("/settings/")).or(path.strip_prefix('/'))?;
+    let mut parts = rest.splitn(3, '/');
     let (things, name) = (parts.next()?, parts.next()?);
     Some((things.to_string(), name.to_string()))
 }

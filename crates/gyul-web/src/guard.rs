@@ -59,7 +59,7 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         _ => false,
     };
 
-    let reader = pages::Reader::of(&request, endpoint.map(|e| e.page));
+    let reader = pages::Reader::of(&app, &request, endpoint.map(|e| e.page));
     let mut who = None;
     let outcome = match endpoint {
         None if method == Method::OPTIONS && any_origin => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -210,7 +210,7 @@ pub fn take_token(app: &App, endpoint: &Endpoint, id: &str) -> ApiResult<()> {
 }
 
 /// By `Bearer`, by `Basic` with the key as the user's name, or by the cookie of a session.
-fn caller_of(app: &App, request: &Request) -> Option<Caller> {
+pub fn caller_of(app: &App, request: &Request) -> Option<Caller> {
     let headers = request.headers();
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         // Who says who he is wrongly is not somebody else.

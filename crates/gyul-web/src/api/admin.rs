@@ -179,7 +179,7 @@ async fn keys(State(app): Shared) -> ApiResult {
     args::json(&args::Page { items, next: None })
 }
 
-async fn make_key(State(app): Shared, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
+pub async fn make_key(State(app): Shared, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     let new: NewKey = args::body(&body)?;
     args::name(&new.name)?;
     let now = app.now();
@@ -210,7 +210,7 @@ async fn make_key(State(app): Shared, Extension(caller): Extension<Caller>, body
     created(&MadeKey { id, key: secret.text })
 }
 
-async fn delete_key(State(app): Shared, Path(id): Path<String>) -> ApiResult {
+pub async fn delete_key(State(app): Shared, Path(id): Path<String>) -> ApiResult {
     let decide = move |access: &Access| match access.keys.contains_key(&id) {
         true => Ok((Some(Record::KeyGone { id }), ())),
         false => Err(ApiError::not_found()),
@@ -258,7 +258,7 @@ async fn users(State(app): Shared) -> ApiResult {
     args::json(&args::Page { items, next: None })
 }
 
-async fn make_user(State(app): Shared, body: Bytes) -> ApiResult {
+pub async fn make_user(State(app): Shared, body: Bytes) -> ApiResult {
     let new: NewUser = args::body(&body)?;
     created(&add_user(&app, new.email, new.name, new.role, new.password, false).await?)
 }
@@ -330,7 +330,7 @@ fn keeps_an_owner(access: &Access, email: &str, role: Option<Role>) -> ApiResult
     if lost { Err(ApiError::new(StatusCode::CONFLICT, "last_owner", ko, en)) } else { Ok(()) }
 }
 
-async fn change_role(State(app): Shared, Path(email): Path<String>, body: Bytes) -> ApiResult {
+pub async fn change_role(State(app): Shared, Path(email): Path<String>, body: Bytes) -> ApiResult {
     let NewRole { role } = args::body(&body)?;
     let email = address(&email)?;
     let decide = move |access: &Access| {
@@ -341,7 +341,7 @@ async fn change_role(State(app): Shared, Path(email): Path<String>, body: Bytes)
     Ok(super::done())
 }
 
-async fn delete_user(State(app): Shared, Path(email): Path<String>) -> ApiResult {
+pub async fn delete_user(State(app): Shared, Path(email): Path<String>) -> ApiResult {
     let email = address(&email)?;
     let decide = move |access: &Access| {
         keeps_an_owner(access, &email, None)?;
@@ -427,7 +427,7 @@ async fn settings(State(app): Shared) -> ApiResult {
     args::json(&app.ask(|b| b.settings()).await?)
 }
 
-async fn put_settings(State(app): Shared, body: Bytes) -> ApiResult {
+pub async fn put_settings(State(app): Shared, body: Bytes) -> ApiResult {
     let settings: Settings = args::body(&body)?;
     app.ask(move |b| b.put_settings(&settings)).await?;
     Ok(super::done())
@@ -436,10 +436,16 @@ async fn put_settings(State(app): Shared, body: Bytes) -> ApiResult {
 async fn audit(State(app): Shared, args: Args) -> ApiResult {
     let limit = args.limit()?;
     let before = args.cursor(|text| text.parse().ok())?;
-    let kept = app.ask(move |b| b.audit(before, limit + 1)).await?;
+    let kept = entries(&app, before, limit + 1).await?;
+    args::page(kept, limit, |e: &Entry| e.number.to_string())
+}
+
+/// Lines of the audit log, newest first.
+pub async fn entries(app: &Arc<App>, before: Option<u64>, limit: usize) -> ApiResult<Vec<Entry>> {
+    let kept = app.ask(move |b| b.audit(before, limit)).await?;
     let read = |(number, bytes): (u64, Vec<u8>)| {
         let entry: Option<Entry> = serde_json::from_slice(&bytes).ok();
         entry.map(|e| Entry { number, ..e })
     };
-    args::page(kept.into_iter().filter_map(read).collect(), limit, |e: &Entry| e.number.to_string())
+    Ok(kept.into_iter().filter_map(read).collect())
 }

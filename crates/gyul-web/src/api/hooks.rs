@@ -122,7 +122,7 @@ async fn list(State(app): Shared) -> ApiResult {
     args::json(&args::Page { items, next: None })
 }
 
-async fn make(State(app): Shared, body: Bytes) -> ApiResult {
+pub async fn make(State(app): Shared, body: Bytes) -> ApiResult {
     let new: NewHook = args::body(&body)?;
     if new.url.len() > 2000 || !can_post(&new.url) {
         let (ko, en) = (
@@ -163,7 +163,7 @@ async fn make(State(app): Shared, body: Bytes) -> ApiResult {
     Ok(response)
 }
 
-async fn delete(State(app): Shared, Path(id): Path<String>) -> ApiResult {
+pub async fn delete(State(app): Shared, Path(id): Path<String>) -> ApiResult {
     change(&app, move |access| match access.hooks.contains_key(&id) {
         true => Ok(Record::HookGone { id }),
         false => Err(ApiError::not_found()),
@@ -172,7 +172,7 @@ async fn delete(State(app): Shared, Path(id): Path<String>) -> ApiResult {
     Ok(super::done())
 }
 
-async fn retry(State(app): Shared, Path(id): Path<String>) -> ApiResult {
+pub async fn retry(State(app): Shared, Path(id): Path<String>) -> ApiResult {
     change(&app, move |access| match access.hooks.contains_key(&id) {
         true => Ok(Record::HookAgain { id }),
         false => Err(ApiError::not_found()),

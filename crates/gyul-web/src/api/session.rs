@@ -209,7 +209,7 @@ async fn me(Extension(caller): Extension<Caller>) -> ApiResult {
     args::json(&Me { who: caller.name, role: caller.role, csrf })
 }
 
-async fn change_password(
+pub async fn change_password(
     State(app): Shared,
     Extension(Ip(ip)): Extension<Ip>,
     Extension(caller): Extension<Caller>,

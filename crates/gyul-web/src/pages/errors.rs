@@ -37,14 +37,15 @@ struct ErrorPart<'a> {
 
 impl Reader {
     /// `page` says whether the endpoint is one; `None` if there is none at this address.
-    pub fn of(request: &Request, page: Option<bool>) -> Option<Reader> {
+    pub fn of(app: &App, request: &Request, page: Option<bool>) -> Option<Reader> {
         let accepts = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let part = request.headers().contains_key("hx-request");
         let person = accepts.contains("text/html") || part;
         let api = request.uri().path().starts_with("/api/") || request.uri().path().starts_with("/v1/");
         let fits = page.unwrap_or(!api);
+        let caller = || crate::guard::caller_of(app, request);
         (person && fits).then(|| Reader {
-            page: Page::bare(request.headers(), request.uri()),
+            page: Page { caller: caller(), ..Page::bare(request.headers(), request.uri()) },
             get: *request.method() == Method::GET,
             known: page.is_some(),
         })
@@ -60,7 +61,7 @@ impl Reader {
             };
             return super::go(&self.page, &to);
         }
-        let message = error.message(self.page.lang).to_string();
+        let message = sentence(error.message(self.page.lang));
         let shown = if self.page.partial {
             show(&self.page, &ErrorPart { page: &self.page, message })
         } else {
@@ -72,7 +73,7 @@ impl Reader {
                 _ => "common-error-request",
             };
             let title = self.page.t(name);
-            let signed_in = error.status != StatusCode::UNAUTHORIZED;
+            let signed_in = self.page.caller.is_some();
             show(&self.page, &ErrorPage { page: &self.page, title, error, message, request_id, signed_in })
         };
         let Ok(mut response) = shown else { return error.respond(self.page.lang, request_id) };
@@ -87,4 +88,10 @@ impl Reader {
         }
         response
     }
+}
+
+/// With a capital in front: the API's words begin small, as those of programs do.
+pub fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or(String::new(), |first| first.to_uppercase().chain(chars).collect())
 }

@@ -11,6 +11,7 @@ mod chart;
 mod errors;
 pub mod format;
 mod page;
+mod settings;
 mod sign_in;
 mod start;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub fn add(table: &mut Table) {
     let asset = Endpoint::page("/assets/{version}/{file}", "pageAsset", OPEN).hot();
     table.at(asset, assets::serve);
     sign_in::add(table);
+    settings::add(table);
     start::add(table);
 }
 

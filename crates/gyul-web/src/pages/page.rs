@@ -124,21 +124,21 @@ impl Page {
         format::money_short(amount, &self.settings.currency, self.lang)
     }
 
-    pub fn date(&self, at: Instant) -> String {
-        format::date(at, &self.settings.zone, self.lang)
+    pub fn date(&self, at: impl At) -> String {
+        format::date(at.at(), &self.settings.zone, self.lang)
     }
 
-    pub fn moment(&self, at: Instant) -> String {
-        format::moment(at, self.now, &self.settings.zone, self.lang, false)
+    pub fn moment(&self, at: impl At) -> String {
+        format::moment(at.at(), self.now, &self.settings.zone, self.lang, false)
     }
 
-    pub fn ago(&self, at: Instant) -> String {
-        format::relative(at, self.now, self.lang)
+    pub fn ago(&self, at: impl At) -> String {
+        format::relative(at.at(), self.now, self.lang)
     }
 
     /// For `<time datetime>`.
-    pub fn iso(&self, at: Instant) -> String {
-        at.to_string()
+    pub fn iso(&self, at: impl At) -> String {
+        at.at().to_string()
     }
 
     /// What scripts send with each write.
@@ -196,6 +196,23 @@ impl Page {
     /// The same page in another language or theme.
     pub fn other(&self, what: &str, value: &str) -> String {
         format!("/preferences?{what}={value}&to={}", encode(&self.here))
+    }
+}
+
+/// An instant, however many references a template puts before it.
+pub trait At {
+    fn at(&self) -> Instant;
+}
+
+impl At for Instant {
+    fn at(&self) -> Instant {
+        *self
+    }
+}
+
+impl<T: At> At for &T {
+    fn at(&self) -> Instant {
+        (**self).at()
     }
 }
 

@@ -329,8 +329,21 @@ impl<'a> Compiler<'a> {
 
     // ---- names of the data
 
-    fn stream_index(&self, name: &str) -> Option<u32> {
+    fn stream_index(&mut self, name: &str) -> Option<u32> {
+        if let Some(growth) = &mut self.plan.growth
+            && !growth.asked.streams.contains(name)
+        {
+            growth.asked.streams.insert(name.to_string());
+        }
         self.streams.iter().position(|s| s.name == name).map(|i| i as u32)
+    }
+
+    fn column_index(&mut self, stream: u32, name: &str) -> Option<u32> {
+        if let Some(growth) = &mut self.plan.growth {
+            growth.asked.columns.insert((stream, name.to_string()));
+        }
+        let columns = &self.streams[stream as usize].columns;
+        columns.iter().position(|c| c.name == name).map(|i| i as u32)
     }
 
     fn dict(&mut self, dict: &Arc<TextColumn>) -> u32 {
@@ -365,21 +378,17 @@ impl<'a> Compiler<'a> {
     }
 
     fn trait_of(&mut self, name: &str) -> NodeId {
-        let streams = self.streams;
         let Some(stream) = self.stream_index(names::IDENTIFY) else { return self.nothing() };
-        let columns = &streams[stream as usize].columns;
-        let Some(column) = columns.iter().position(|c| c.name == name) else { return self.nothing() };
-        let ty = self.ty_of(stream, column as u32);
-        self.add(Op::Trait { stream, column: column as u32 }, ty)
+        let Some(column) = self.column_index(stream, name) else { return self.nothing() };
+        let ty = self.ty_of(stream, column);
+        self.add(Op::Trait { stream, column }, ty)
     }
 
     fn prop(&mut self, name: &str) -> NodeId {
-        let streams = self.streams;
         let Domain::Events(stream) = self.domain else { return self.nothing() };
-        let columns = &streams[stream as usize].columns;
-        let Some(column) = columns.iter().position(|c| c.name == name) else { return self.nothing() };
-        let ty = self.ty_of(stream, column as u32);
-        self.add(Op::Prop { column: column as u32 }, ty)
+        let Some(column) = self.column_index(stream, name) else { return self.nothing() };
+        let ty = self.ty_of(stream, column);
+        self.add(Op::Prop { column }, ty)
     }
 
     fn age(&mut self) -> NodeId {
@@ -417,6 +426,7 @@ impl<'a> Compiler<'a> {
     fn sources(&mut self, select: &EventSelect, value: Option<&Expr>) -> Vec<Source> {
         let wanted: Vec<u32> = match &select.events {
             Names::Any => {
+                self.plan.growth.iter_mut().for_each(|g| g.asked.any_stream = true);
                 (0..self.streams.len() as u32).filter(|s| self.streams[*s as usize].name != names::IDENTIFY).collect()
             }
             Names::Of(list) => {

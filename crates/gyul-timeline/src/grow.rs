@@ -1,11 +1,12 @@
 //! Dictionaries that grow while a plan lives: its tables by code go on where they ended.
 //!
 //! A batch plan folds what the data at hand can never satisfy. A plan for live data ([`Plan::compile_live`]) may not:
-//! the text that a condition waits for can come with the next event.
+//! the text that a condition waits for can come with the next event. So can a name: what the definitions asked the
+//! data for is kept, whether it was there or not.
 
 use crate::plan::Plan;
-use gyul_model::{ColumnKind, Date, StreamInfo, TextColumn};
-use rustc_hash::FxHashMap;
+use gyul_model::{ColumnKind, Date, StreamInfo, TextColumn, names};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,8 +19,18 @@ pub struct Growth {
     /// The column (stream, column) that owns each dictionary of [`Plan::dicts`]; constants and unions have none.
     pub owners: FxHashMap<u32, (u32, u32)>,
     pub tables: Vec<Table>,
+    pub asked: Asked,
     /// Lengths of the dictionaries that the tables cover.
     lens: Vec<usize>,
+}
+
+/// Names that the definitions look for in the data.
+#[derive(Clone, Default)]
+pub struct Asked {
+    pub streams: FxHashSet<String>,
+    /// Some definition takes in events of any name.
+    pub any_stream: bool,
+    pub columns: FxHashSet<(u32, String)>,
 }
 
 #[derive(Clone)]
@@ -49,6 +60,21 @@ impl fmt::Debug for Growth {
 }
 
 impl Plan {
+    /// Whether the plan would be another one if it were compiled for data with these streams and columns, new ones or
+    /// of another scale.
+    pub(crate) fn asks_for(&self, infos: &[StreamInfo], streams: &[u32], columns: &[(u32, u32)]) -> bool {
+        let Some(Growth { asked, .. }) = &self.growth else { return true };
+        let stream = |s: u32| {
+            let name = &infos[s as usize].name;
+            asked.streams.contains(name) || (asked.any_stream && name != names::IDENTIFY)
+        };
+        let column = |(s, c): (u32, u32)| {
+            let name = infos[s as usize].columns[c as usize].name.clone();
+            asked.columns.contains(&(s, name))
+        };
+        streams.iter().any(|s| stream(*s)) || columns.iter().any(|c| column(*c))
+    }
+
     /// Lets go of the columns' dictionaries, so that they can grow in place. [`Plan::grow`] takes them up again.
     pub(crate) fn release(&mut self) {
         let Some(growth) = &mut self.growth else { return };
@@ -124,5 +150,41 @@ pub fn add_missing(union: &mut TextColumn, of: &TextColumn) {
             union.push(Some(text));
             known.insert(text.to_string(), ());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gyul_model::ColumnInfo;
+
+    #[test]
+    fn only_names_that_a_definition_asks_for_change_a_live_plan() {
+        let stream = |name: &str, columns: &[&str]| {
+            let column = |c: &&str| ColumnInfo { name: c.to_string(), kind: ColumnKind::Num { scale: 0 } };
+            StreamInfo { name: name.to_string(), columns: columns.iter().map(column).collect() }
+        };
+        let plan = |when: &str, streams: &[StreamInfo]| {
+            let text = format!("version: 1\nsegments:\n  - {{ id: a, when: '{when}' }}\n");
+            let (library, problems) = gyul_segment::load(&[("a.yaml".into(), text)], None);
+            assert!(problems.is_empty(), "{problems:?}");
+            Plan::compile_live(&library, streams)
+        };
+        let before = [stream(names::ORDER, &["total"]), stream("identify", &[])];
+        let after =
+            [stream(names::ORDER, &["total", "coupon"]), stream("identify", &["tier"]), stream(names::VIEW, &["page"])];
+        let changes = |when: &str| {
+            let plan = plan(when, &before);
+            let asks = |streams: &[u32], columns: &[(u32, u32)]| u8::from(plan.asks_for(&after, streams, columns));
+            // A coupon, a finer total, a tier, the first view with its page.
+            [asks(&[], &[(0, 1)]), asks(&[], &[(0, 0)]), asks(&[], &[(1, 0)]), asks(&[2], &[(2, 0)])]
+        };
+        assert_eq!(changes("count(order) > 1"), [0, 0, 0, 0]);
+        assert_eq!(changes("count(order where coupon > 1) > 1"), [1, 0, 0, 0]);
+        assert_eq!(changes("sum(order.total) > 1"), [0, 1, 0, 0]);
+        assert_eq!(changes("tier > 1"), [0, 0, 1, 0]);
+        assert_eq!(changes("count(view where page > 1) > 1"), [0, 0, 0, 1]);
+        assert_eq!(changes("count(any) > 1"), [0, 0, 0, 1]);
+        assert_eq!(changes("count(any where coupon > 1) > 1"), [1, 0, 0, 1]);
     }
 }

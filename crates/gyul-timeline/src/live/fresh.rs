@@ -39,11 +39,18 @@ pub struct Fresh {
     lists: Vec<(u32, Vec<Entry>)>,
 }
 
-/// What a new event did to the shape of the data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What new events did to the shape of the data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// A stream, a column or a scale is new: plans must be compiled anew.
-    pub changed: bool,
+    pub streams: Vec<u32>,
+    /// Stream and column that is new or has another scale.
+    pub columns: Vec<(u32, u32)>,
+}
+
+impl Shape {
+    pub fn changed(&self) -> bool {
+        !self.streams.is_empty() || !self.columns.is_empty()
+    }
 }
 
 fn hash(text: &str) -> u64 {
@@ -112,8 +119,9 @@ impl Fresh {
         let s = match self.names.get(&e.name) {
             Some(s) => *s,
             None => {
-                shape.changed = true;
-                self.add_stream(data, &e.name)
+                let s = self.add_stream(data, &e.name);
+                shape.streams.push(s as u32);
+                s
             }
         };
         let stream = &mut self.streams[s];
@@ -125,15 +133,16 @@ impl Fresh {
             let c = match self.streams[s].names.get(name) {
                 Some(c) => *c,
                 None => {
-                    shape.changed = true;
-                    self.add_column(data, s, name, value)
+                    let c = self.add_column(data, s, name, value);
+                    shape.columns.push((s as u32, c as u32));
+                    c
                 }
             };
             let stream = &mut self.streams[s];
             if let (ColumnKind::Num { scale }, Value::Num(d)) = (&data.streams[s].columns[c].kind, value)
                 && d.scale() > *scale
             {
-                shape.changed = true;
+                shape.columns.push((s as u32, c as u32));
                 widen(data, s, c, d.scale(), &mut stream.columns[c]);
             }
             let kind = &mut data.streams[s].columns[c].kind;

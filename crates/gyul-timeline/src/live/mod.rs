@@ -483,7 +483,8 @@ impl Live {
         bucket
     }
 
-    /// Takes in events, and notes their streams. Gives who was touched and how, and whether the data has another shape.
+    /// Takes in events, and notes their streams. Gives who was touched and how, and whether the data has another shape
+    /// that matters to the plan.
     fn learn(&mut self, fresh: &[(u32, Event)], streams: &mut Vec<u32>) -> (Vec<(u32, Mask)>, bool) {
         let mut shape = Shape::default();
         let mut touched = Vec::with_capacity(fresh.len());
@@ -507,13 +508,14 @@ impl Live {
             *exists = from;
             touched.push((self.head(*number), if moved { !0 } else { subset::stream_bit(stream) }));
         }
-        if shape.changed {
+        if !shape.streams.is_empty() {
             self.base.fill_latest();
         }
         if texts {
             self.plan.grow(&self.base.data.streams);
         }
-        (touched, shape.changed)
+        let asked = shape.changed() && self.plan.asks_for(&self.base.data.streams, &shape.streams, &shape.columns);
+        (touched, asked)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The REST API: thin, each endpoint asks the backend one question.
 
 pub mod admin;
+mod builder;
 mod changes;
 mod customers;
 mod definitions;
@@ -22,6 +23,7 @@ pub fn table() -> Table {
     webhooks::add(&mut table);
     customers::add(&mut table);
     definitions::add(&mut table);
+    builder::add(&mut table);
     changes::add(&mut table);
     events::add(&mut table);
     hooks::add(&mut table);

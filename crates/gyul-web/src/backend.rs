@@ -70,6 +70,12 @@ pub trait Backend: Send + Sync + 'static {
     /// The size at each of the instants `from, from + step …` up to `until`.
     fn history(&self, id: &MembersOf, range: HistoryRange) -> Reply<Vec<SizeAt>>;
     fn versions(&self, kind: DefKind, id: &str) -> Reply<Vec<Version>>;
+    /// A segment's text as cards or the other way round, with problems. Keeps nothing.
+    fn form(&self, ask: &FormAsk) -> Reply<FormShown>;
+    /// What each condition of a draft does. Keeps nothing.
+    fn effects(&self, ask: &EffectsAsk) -> Reply<EffectsShown>;
+    /// What definitions can speak of.
+    fn vocabulary(&self) -> Reply<Vocabulary>;
     /// How many are in each pair of the segments named.
     fn overlap(&self, segments: &[String]) -> Reply<Vec<Overlap>>;
 

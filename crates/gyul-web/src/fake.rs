@@ -273,6 +273,39 @@ impl Backend for Fake {
         })
     }
 
+    fn form(&self, ask: &FormAsk) -> Reply<FormShown> {
+        let text = ask.text.clone().unwrap_or_default();
+        let problems = if text.contains("oops") {
+            vec![TextProblem { problem: problem("unknown_name"), start: Some(3) }]
+        } else {
+            vec![]
+        };
+        let about = ask.about.clone().unwrap_or_default();
+        self.ask(|_| Ok(FormShown { yaml: ask.yaml.clone(), about, text, problems, ..FormShown::default() }))
+    }
+
+    fn effects(&self, ask: &EffectsAsk) -> Reply<EffectsShown> {
+        let head = |i| CustomerHead { id: format!("C{i}"), name: None, events: 1, last_seen: None };
+        self.ask(|_| {
+            Ok(EffectsShown {
+                at: T,
+                population: 2,
+                size: Some(1),
+                saved: None,
+                compared: ask.compare.as_ref().map(|_| Beside { size: 2, both: 1 }),
+                parts: vec![PartEffect { key: "0".into(), alone: Some(1), without: Some(2), problems: vec![] }],
+                missing: vec![],
+                sample: (0..ask.sample).map(head).collect(),
+                problems: vec![],
+            })
+        })
+    }
+
+    fn vocabulary(&self) -> Reply<Vocabulary> {
+        let event = WordEvent { name: "order".into(), event: "Order Completed".into(), ..WordEvent::default() };
+        self.ask(|_| Ok(Vocabulary { events: vec![event], ..Vocabulary::default() }))
+    }
+
     fn members(&self, of: &MembersOf, after: Option<&str>, limit: usize) -> Reply<Vec<Member>> {
         self.ask(|_| {
             assert_eq!(of.kind == DefKind::Partition, of.class.is_some());

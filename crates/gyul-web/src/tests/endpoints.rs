@@ -236,3 +236,16 @@ async fn no_line_of_the_log_tells_who() {
     assert!(log.lines().count() >= 5 && !log.contains("kim") && !log.contains("gyul_"), "{log}");
     assert!(log.contains("/api/v1/customers/{id}/merge"));
 }
+
+#[tokio::test]
+async fn a_draft_is_shown_as_cards_and_its_conditions_are_counted() {
+    let bed = Bed::new();
+    let shown = bed.post("/api/v1/segments/form", r#"{"text":"oops","about":{"id":"x"}}"#).await.json();
+    assert_eq!((&shown["about"]["id"], &shown["problems"][0]["start"]), (&json!("x"), &json!(3)));
+    assert_eq!(shown["problems"][0]["code"], "unknown_name");
+    bed.post("/api/v1/segments/form", r#"{"txt":"x"}"#).await.is_problem(400, "bad_shape");
+    let e = bed.post("/api/v1/segments/effects", r#"{"yaml":"v","sample":9999,"compare":"vip"}"#).await.json();
+    assert_eq!((&e["size"], &e["parts"][0]["without"], &e["compared"]["both"]), (&json!(1), &json!(2), &json!(1)));
+    assert_eq!(e["sample"].as_array().unwrap().len(), 50, "no list of everybody");
+    assert_eq!(bed.get("/api/v1/vocabulary").await.json()["events"][0]["name"], "order");
+}

@@ -12,7 +12,7 @@ use gyul_web::{Refusal, Reply};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Traits that a customer may be found by.
-const NAMES: [&str; 4] = ["name", "first_name", "last_name", "nickname"];
+pub(super) const NAMES: [&str; 4] = ["name", "first_name", "last_name", "nickname"];
 
 impl Live {
     pub(super) fn about(&self, who: &Identifier) -> Reply<Customer> {

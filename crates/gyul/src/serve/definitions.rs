@@ -166,7 +166,8 @@ impl Live {
         {
             let world = self.hub.world();
             let now = world.definitions.get(kind_of(kind), id).map(|v| v.version);
-            if if_version.is_some() && if_version != now {
+            // 0: there must be none.
+            if if_version.is_some_and(|v| v != now.unwrap_or(0)) {
                 return Err(conflict(
                     "version_conflict",
                     format!("다른 사람이 먼저 고쳤습니다(지금 판: {}). 다시 읽고 고치세요.", now.unwrap_or(0)),

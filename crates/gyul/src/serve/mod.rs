@@ -3,6 +3,7 @@
 //! Questions that must be quick read the world between two of its steps; the others work on a frozen copy, so that
 //! nothing waits for them.
 
+mod builder;
 mod customers;
 mod definitions;
 mod events;
@@ -30,6 +31,8 @@ pub struct Live {
     deciding: Mutex<()>,
     /// The last frozen copy, and where in the log it stands.
     frozen: Mutex<Option<(u64, Arc<View>)>>,
+    /// The copy that drafts are counted in.
+    drafts: Mutex<Option<builder::Drafts>>,
     /// The tracking plan as it is enforced.
     plan: RwLock<Option<Arc<Plan>>>,
     moved: Mutex<Moved>,
@@ -58,6 +61,7 @@ impl Live {
             end,
             deciding: Mutex::default(),
             frozen: Mutex::default(),
+            drafts: Mutex::default(),
             plan: RwLock::new(plan),
             moved: Mutex::default(),
             schema: Mutex::default(),
@@ -192,6 +196,7 @@ impl Backend for Live {
         let erased = self.hub.erase(who, BY);
         // The copies know the person still.
         *lock(&self.frozen) = None;
+        *lock(&self.drafts) = None;
         *lock(&self.schema) = None;
         let erased = erased.map_err(storage)?.ok_or(Refusal::NotFound)?;
         let removed = erased.removed.into_iter().map(|(place, n)| (place.to_string(), n)).collect();
@@ -232,6 +237,18 @@ impl Backend for Live {
 
     fn versions(&self, kind: DefKind, id: &str) -> Reply<Vec<Version>> {
         self.all_versions(kind, id)
+    }
+
+    fn form(&self, ask: &FormAsk) -> Reply<FormShown> {
+        self.formed(ask)
+    }
+
+    fn effects(&self, ask: &EffectsAsk) -> Reply<EffectsShown> {
+        self.effected(ask)
+    }
+
+    fn vocabulary(&self) -> Reply<Vocabulary> {
+        Ok(self.words())
     }
 
     fn overlap(&self, segments: &[String]) -> Reply<Vec<Overlap>> {

@@ -92,6 +92,11 @@ struct Own {
     scores: [Vec<u8>; 3],
 }
 
+/// Orders less refunds of each customer up to an instant, by number.
+pub(crate) fn net(view: &View, at: Instant) -> Vec<f64> {
+    Own::new(view, at).net
+}
+
 impl Own {
     fn new(view: &View, at: Instant) -> Own {
         let zone = format!("{OWN}zone: {}\n", view.zone().name());

@@ -4,6 +4,7 @@ use crate::data::*;
 use gyul_model::{Identifier, Instant, Message};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// An answer, or why there is none.
 pub type Reply<T> = Result<T, Refusal>;
@@ -78,6 +79,11 @@ pub trait Backend: Send + Sync + 'static {
     fn vocabulary(&self) -> Reply<Vocabulary>;
     /// How many are in each pair of the segments named.
     fn overlap(&self, segments: &[String]) -> Reply<Vec<Overlap>>;
+
+    /// What moved between two instants. May take a second at a million customers; the same question soon after does not.
+    fn movement(&self, from: Instant, to: Instant) -> Reply<Arc<Movement>>;
+    /// Net revenue of each segment and class up to now.
+    fn revenue(&self) -> Reply<Arc<Revenue>>;
 
     // Changes
 

@@ -239,6 +239,8 @@ pub struct DefState {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ClassSize {
     pub class: String,
+    pub name_ko: Option<String>,
+    pub name_en: Option<String>,
     pub size: u64,
 }
 
@@ -304,6 +306,48 @@ pub struct Overlap {
     pub both: u64,
     pub a_size: u64,
     pub b_size: u64,
+}
+
+/// What moved between two instants.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Movement {
+    pub population_before: u64,
+    pub population_after: u64,
+    /// Segments, then classes.
+    pub sizes: Vec<SizesBetween>,
+    pub flows: Vec<Flow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct SizesBetween {
+    /// `partition/class` for a class.
+    pub id: String,
+    pub before: u64,
+    pub after: u64,
+    pub entered: u64,
+    pub left: u64,
+}
+
+/// Who went from which class of a partition to which.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Flow {
+    pub partition: String,
+    pub name_ko: Option<String>,
+    pub name_en: Option<String>,
+    /// In the order of the partition, `otherwise` last; the size is that of now.
+    pub classes: Vec<ClassSize>,
+    /// `moves[i][j]` were in class `i` and are in class `j`.
+    pub moves: Vec<Vec<u64>>,
+    /// In class `j` now, unknown before.
+    pub joined: Vec<u64>,
+}
+
+/// Orders less refunds, in the workspace's currency.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Revenue {
+    /// Segment, or `partition/class`, to the revenue of its members.
+    pub of: BTreeMap<String, f64>,
+    pub all: f64,
 }
 
 // Changes

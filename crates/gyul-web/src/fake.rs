@@ -5,7 +5,7 @@ use crate::data::*;
 use gyul_model::{Identifier, Instant, Message};
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 pub struct Fake {
@@ -334,6 +334,28 @@ impl Backend for Fake {
 
     fn overlap(&self, _: &[String]) -> Reply<Vec<Overlap>> {
         self.ask(|_| Ok(vec![]))
+    }
+
+    fn movement(&self, _: Instant, _: Instant) -> Reply<Arc<Movement>> {
+        let class = |class: &str, size| ClassSize { class: class.into(), name_ko: None, name_en: None, size };
+        let flow = Flow {
+            partition: "lifecycle".into(),
+            name_ko: None,
+            name_en: None,
+            classes: vec![class("loyal", 3), class("other", 4)],
+            moves: vec![vec![2, 1], vec![1, 2]],
+            joined: vec![0, 1],
+        };
+        let sizes = SizesBetween { id: "vip".into(), before: 2, after: 3, entered: 2, left: 1 };
+        let (population_before, population_after) = (6, 7);
+        self.ask(|_| {
+            Ok(Arc::new(Movement { population_before, population_after, sizes: vec![sizes], flows: vec![flow] }))
+        })
+    }
+
+    fn revenue(&self) -> Reply<Arc<Revenue>> {
+        let of = BTreeMap::from([("rfm/champions".to_string(), 70.0), ("rfm/lost".to_string(), 30.0)]);
+        self.ask(|_| Ok(Arc::new(Revenue { of, all: 100.0 })))
     }
 
     fn changes(&self, from: u64, limit: usize) -> Reply<Vec<Change>> {

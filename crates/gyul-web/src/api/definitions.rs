@@ -29,6 +29,31 @@ pub fn add(table: &mut Table) {
             .gives_page::<Overlap>(),
         overlap,
     );
+    table.at(
+        Endpoint::get("/api/v1/movement", "getMovement", "definitions", NUMBERS)
+            .says(
+                "두 시각 사이의 움직임",
+                "Sizes, entries and exits between two instants, and the flow between classes",
+            )
+            .query("from", Kind::Instant, "7 days before `until` if absent.")
+            .query("until", Kind::Instant, "Now if absent.")
+            .gives::<Movement>(),
+        |State(app): Shared, args: Args| async move {
+            let until = args.instant("until")?.unwrap_or_else(|| app.now());
+            let from = args.instant("from")?.unwrap_or(gyul_model::Instant(until.0.saturating_sub(7 * MICROS_DAY)));
+            if from > until {
+                let (ko, en) = ("from이 until보다 늦습니다.", "from is after until.");
+                return Err(ApiError::bad("bad_range", ko, en));
+            }
+            args::json(&*app.ask(move |b| b.movement(from, until)).await?)
+        },
+    );
+    table.at(
+        Endpoint::get("/api/v1/revenue", "getRevenue", "definitions", NUMBERS)
+            .says("세그먼트별 매출", "Net revenue of the members of each segment and class, over all time")
+            .gives::<Revenue>(),
+        |State(app): Shared| async move { args::json(&*app.ask(|b| b.revenue()).await?) },
+    );
 }
 
 fn kind(table: &mut Table, kind: DefKind, things: &str, thing: &str) {

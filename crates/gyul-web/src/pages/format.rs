@@ -122,6 +122,18 @@ pub fn short(x: f64, lang: Lang) -> String {
     decimal(x, 0)
 }
 
+/// A Korean word with the particle that says whither: `휴면 고객으로`, `이탈 위험으로`, `첫 구매로`.
+pub fn whither(word: &str) -> String {
+    let open = match word.trim_end_matches(['’', '”', ')', '"']).chars().next_back() {
+        // A syllable without a final consonant, or with ㄹ.
+        Some(c @ '가'..='힣') => matches!((c as u32 - 0xac00) % 28, 0 | 8),
+        // As the sign is read: 영, 삼, 육; 엠, 엔.
+        Some('0' | '3' | '6' | 'm' | 'n' | 'M' | 'N') => false,
+        _ => true,
+    };
+    format!("{word}{}", if open { "로" } else { "으로" })
+}
+
 /// An instant on the clock of the workspace.
 fn local(at: Instant, zone: &str) -> Option<jiff::Zoned> {
     let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
@@ -219,6 +231,19 @@ mod tests {
         assert_eq!(money_short(34_500_000.0, "KRW", Lang::Ko), "3,450만 원");
         assert_eq!(money_short(123_456_789.0, "KRW", Lang::En), "₩123M");
         assert_eq!(money_short(12_340.0, "GBP", Lang::En), "£12.3K");
+    }
+
+    #[test]
+    fn the_particle_fits_the_word() {
+        for (word, with) in [
+            ("휴면 고객", "휴면 고객으로"),
+            ("첫 구매", "첫 구매로"),
+            ("신규 채널", "신규 채널로"),
+            ("등급 3", "등급 3으로"),
+            ("VIP", "VIP로"),
+        ] {
+            assert_eq!(whither(word), with);
+        }
     }
 
     #[test]

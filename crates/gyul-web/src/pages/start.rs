@@ -1,28 +1,250 @@
-//! What is happening now? The page behind the name.
+//! What is happening now? Who comes and goes, what moved this week, whether the data is well, and what to do next.
 
-use super::{Page, show};
+use super::chart::Chart;
+use super::{Page, format, show};
 use crate::app::App;
-use crate::data::{DefKind, DefState};
+use crate::data::{ComputeState, DefKind, DefState, Flow};
 use crate::problem::ApiResult;
 use crate::table::{Endpoint, NUMBERS, Table};
 use askama::Template;
 use axum::extract::State;
+use gyul_model::{Instant, MICROS_DAY};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 pub fn add(table: &mut Table) {
     table.at(Endpoint::page("/", "pageStart", NUMBERS), start);
+    table.at(Endpoint::page("/start/week", "partWeek", NUMBERS), week);
+    table.at(Endpoint::page("/start/flow", "partFlow", NUMBERS), flow);
+    table.at(Endpoint::page("/start/rfm", "partRfm", NUMBERS), rfm);
 }
+
+/// Sentences about the week: so many of moves between classes, so many of segments.
+const MOVES: usize = 4;
 
 #[derive(Template)]
 #[template(path = "start.html")]
 struct Start {
     page: Page,
     title: String,
-    segments: Vec<DefState>,
+    /// Nothing is known of anybody.
+    empty: bool,
+    customers: u64,
+    events: u64,
+    lag: f64,
+    writable: bool,
+    quarantine: u64,
+    failed: Vec<DefState>,
+    /// For the script: names of segments and classes, and its sentences.
+    names: String,
 }
 
 async fn start(State(app): State<Arc<App>>, page: Page) -> ApiResult {
-    let segments = app.ask(|b| b.definitions(DefKind::Segment)).await?;
+    let (segments, partitions, metrics, health) = app
+        .ask(|b| {
+            let (segments, partitions) = (b.definitions(DefKind::Segment)?, b.definitions(DefKind::Partition)?);
+            Ok((segments, partitions, b.metrics(), b.health()))
+        })
+        .await?;
+    let metric = |name: &str| metrics.iter().find(|m| m.name == name && m.labels.is_empty()).map_or(0.0, |m| m.value);
+    let customers = metric("customers") as u64;
+    let names = for_script(&page, &segments, &partitions);
+    let failed = segments.into_iter().chain(partitions).filter(|s| s.state == ComputeState::Failed).collect();
     let title = page.t("start-title");
-    show(&page.clone(), &Start { page, title, segments })
+    let view = Start {
+        title,
+        empty: customers == 0,
+        customers,
+        events: metric("events_in_memory") as u64,
+        lag: metric("lag_seconds"),
+        writable: health.writable,
+        quarantine: metric("quarantine_messages") as u64,
+        failed,
+        names,
+        page: page.clone(),
+    };
+    show(&page, &view)
+}
+
+// What takes a moment comes after the page
+
+#[derive(Template)]
+#[template(path = "start/week.html")]
+struct Week {
+    page: Page,
+    moves: Vec<Move>,
+}
+
+/// A movement in words.
+struct Move {
+    /// How many went.
+    count: u64,
+    sentence: String,
+    to: String,
+    /// What the classes or segments count now, and what they did.
+    note: String,
+}
+
+async fn week(State(app): State<Arc<App>>, page: Page) -> ApiResult {
+    let from = Instant(page.now.0 - 7 * MICROS_DAY);
+    let now = page.now;
+    let (found, segments) = app.ask(move |b| Ok((b.movement(from, now)?, b.definitions(DefKind::Segment)?))).await?;
+    let (mut moves, mut sizes) = (vec![], vec![]);
+    for f in &found.flows {
+        let name = |k: usize| f.classes.get(k).map_or(String::new(), |c| page.name(&c.name_ko, &c.name_en, &c.class));
+        let partition = page.name(&f.name_ko, &f.name_en, &f.partition);
+        for (i, row) in f.moves.iter().enumerate() {
+            for (j, &count) in row.iter().enumerate().filter(|(j, n)| i != *j && **n > 0) {
+                let to = if page.is_ko() { format::whither(&name(j)) } else { name(j) };
+                let parts = [("n", count.into()), ("from", name(i).into()), ("to", to.into())];
+                let size = f.classes.get(j).map_or(0, |c| c.size);
+                moves.push(Move {
+                    count,
+                    sentence: page.tn("start-moved", &parts),
+                    to: format!("/partitions/{}", super::page::encode(&f.partition)),
+                    note: page.t2("start-moved-note", "partition", &partition, "n", size),
+                });
+            }
+        }
+    }
+    for d in &segments {
+        let Some(s) = found.sizes.iter().find(|s| s.id == d.id) else { continue };
+        let name = page.name(&d.name_ko, &d.name_en, &d.id);
+        let grown = s.after as i64 - s.before as i64;
+        let message = if grown > 0 { "start-grown" } else { "start-shrunk" };
+        sizes.push(Move {
+            count: grown.unsigned_abs(),
+            sentence: page.t2(message, "name", name, "n", grown.unsigned_abs()),
+            to: format!("/segments/{}", super::page::encode(&d.id)),
+            note: page
+                .tn("start-grown-note", &[("n", s.after.into()), ("in", s.entered.into()), ("out", s.left.into())]),
+        });
+    }
+    for of in [&mut moves, &mut sizes] {
+        of.retain(|m| m.count > 0);
+        of.sort_by_key(|m| std::cmp::Reverse(m.count));
+        of.truncate(MOVES);
+    }
+    moves.append(&mut sizes);
+    moves.sort_by_key(|m| std::cmp::Reverse(m.count));
+    show(&page.clone(), &Week { page, moves })
+}
+
+#[derive(Template)]
+#[template(path = "start/chart.html")]
+struct ChartPart {
+    chart: Option<Chart>,
+    empty: String,
+    /// Leads on.
+    to: &'static str,
+    more: String,
+}
+
+/// The lifecycle between a month ago and now.
+async fn flow(State(app): State<Arc<App>>, page: Page) -> ApiResult {
+    let (from, now) = (Instant(page.now.0 - 30 * MICROS_DAY), page.now);
+    let found = app.ask(move |b| b.movement(from, now)).await?;
+    let lifecycle = found.flows.iter().find(|f| f.partition == "lifecycle").or(found.flows.first());
+    let chart =
+        lifecycle.filter(|f| f.moves.iter().flatten().any(|n| *n > 0)).map(|f| sankey(&page, "start-sankey", f));
+    let (empty, more) = (page.t("start-flow-none"), page.t("start-flow-more"));
+    show(&page, &ChartPart { chart, empty, to: "/partitions", more })
+}
+
+/// Classes then on the left, now on the right; who was not there before comes from the bottom.
+pub fn sankey(page: &Page, id: &'static str, f: &Flow) -> Chart {
+    let name = |k: usize| f.classes.get(k).map_or(String::new(), |c| page.name(&c.name_ko, &c.name_en, &c.class));
+    let new = page.t("start-flow-new");
+    // Names on both sides must differ: a mark that is not seen tells them apart.
+    let (left, right) = (|k: usize| name(k), |k: usize| format!("{}\u{200b}", name(k)));
+    let (mut nodes, mut links, mut rows) = (vec![], vec![], vec![]);
+    let colour = |k: usize| format!("--c{}", k % 10);
+    for k in 0..f.classes.len() {
+        let before: u64 = f.moves.get(k).map_or(0, |row| row.iter().sum());
+        if before > 0 {
+            nodes.push(json!({ "name": left(k), "depth": 0, "itemStyle": { "color": colour(k) }, "label": { "position": "right" } }));
+        }
+        if f.classes[k].size > 0 {
+            nodes.push(json!({ "name": right(k), "depth": 1, "itemStyle": { "color": colour(k) }, "label": { "position": "left" } }));
+        }
+    }
+    let sources = f.moves.iter().enumerate().map(|(i, row)| (left(i), name(i), row));
+    for (source, shown, row) in sources.chain([(new.clone(), new.clone(), &f.joined)]) {
+        for (j, n) in row.iter().enumerate().filter(|(_, n)| **n > 0) {
+            links.push(json!({ "source": source, "target": right(j), "value": n }));
+            rows.push(vec![shown.clone(), name(j), page.count(n)]);
+        }
+    }
+    if f.joined.iter().any(|n| *n > 0) {
+        nodes.push(
+            json!({ "name": new, "depth": 0, "itemStyle": { "color": "--c8" }, "label": { "position": "right" } }),
+        );
+    }
+    let moved: u64 = f
+        .moves
+        .iter()
+        .enumerate()
+        .map(|(i, r)| r.iter().enumerate().filter(|(j, _)| i != *j).map(|(_, n)| n).sum::<u64>())
+        .sum();
+    let option = json!({
+        "tooltip": { "trigger": "item", "$fmt": "count" },
+        "series": [{
+            "type": "sankey", "data": nodes, "links": links, "left": 8, "right": 8, "top": 8, "bottom": 8, "nodeWidth": 14, "nodeGap": 10,
+            "draggable": false, "layoutIterations": 0, "emphasis": { "focus": "adjacency" },
+            "lineStyle": { "color": "source", "opacity": 0.35 }, "label": { "color": "--ink", "fontSize": 12 },
+        }],
+    });
+    let head = vec![page.t("start-flow-from"), page.t("start-flow-to"), page.t("start-flow-count")];
+    Chart::new(page, id, page.t1("start-flow-says", "n", moved), option).height("tall").table(head, rows)
+}
+
+/// What the members of each class of RFM have spent.
+async fn rfm(State(app): State<Arc<App>>, page: Page) -> ApiResult {
+    let (partitions, revenue) = app.ask(|b| Ok((b.definitions(DefKind::Partition)?, b.revenue()?))).await?;
+    let partition = partitions.iter().find(|p| p.id == "rfm").or(partitions.first());
+    let mut bars: Vec<(String, u64, f64)> = vec![];
+    for c in partition.iter().flat_map(|p| &p.classes).filter(|c| c.size > 0) {
+        let of = partition.map_or(String::new(), |p| format!("{}/{}", p.id, c.class));
+        bars.push((page.name(&c.name_ko, &c.name_en, &c.class), c.size, revenue.of.get(&of).copied().unwrap_or(0.0)));
+    }
+    let best = bars.iter().max_by(|a, b| a.2.total_cmp(&b.2)).filter(|b| b.2 > 0.0 && revenue.all > 0.0).cloned();
+    let chart = best.map(|best| {
+        let share = format::percent(best.2 / revenue.all);
+        let says = page.tn("start-rfm-says", &[("name", best.0.into()), ("n", best.1.into()), ("share", share.into())]);
+        let rows = bars.iter().map(|(name, n, r)| vec![name.clone(), page.count(n), page.money(*r)]).collect();
+        bars.reverse();
+        let option = json!({
+            "tooltip": { "trigger": "axis", "axisPointer": { "type": "shadow" }, "$fmt": "money" },
+            "xAxis": { "type": "value", "$fmt": "money", "splitNumber": 4 },
+            "yAxis": { "type": "category", "data": bars.iter().map(|b| &b.0).collect::<Vec<_>>() },
+            "series": [{ "type": "bar", "name": page.t("start-rfm-revenue"), "data": bars.iter().map(|b| b.2).collect::<Vec<_>>(),
+                "itemStyle": { "color": "--bar", "borderRadius": [0, 4, 4, 0] }, "barMaxWidth": 22 }],
+        });
+        let head = vec![page.t("start-rfm-class"), page.t("start-customers"), page.t("start-rfm-revenue")];
+        Chart::new(&page, "start-revenue", says, option).height("tall").table(head, rows)
+    });
+    let (empty, more) = (page.t("start-rfm-none"), page.t("start-rfm-more"));
+    show(&page, &ChartPart { chart, empty, to: "/explore", more })
+}
+
+/// What `live.js` needs to tell changes in words.
+fn for_script(page: &Page, segments: &[DefState], partitions: &[DefState]) -> String {
+    let mut names = Map::new();
+    for d in segments.iter().chain(partitions) {
+        names.insert(d.id.clone(), page.name(&d.name_ko, &d.name_en, &d.id).into());
+        for c in &d.classes {
+            names.insert(format!("{}/{}", d.id, c.class), page.name(&c.name_ko, &c.name_en, &c.class).into());
+        }
+    }
+    let causes = ["event", "time", "rank", "identity", "definition", "erasure"];
+    let causes: Map<String, Value> =
+        causes.iter().map(|c| (c.to_string(), page.t(&format!("start-cause-{c}")).into())).collect();
+    let words = json!({
+        "names": names,
+        "causes": causes,
+        "entered": page.t("start-live-entered"),
+        "left": page.t("start-live-left"),
+    });
+    // `<` would end the block it stands in.
+    words.to_string().replace('<', "\\u003c")
 }

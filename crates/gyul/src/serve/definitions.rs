@@ -1,6 +1,5 @@
 //! Segments, partitions, measures: kept, counted, explained over time.
 
-use super::customers::class_of;
 use super::span::{roots, spans};
 use super::{Live, conflict, invalid, lock};
 use gyul_engine::View;
@@ -8,7 +7,7 @@ use gyul_engine::live::{Action, DefKind as Sort, Outcome, World, definition_file
 use gyul_model::{Duration, Instant};
 use gyul_segment::Severity as Grade;
 use gyul_segment::problem::Problem as Found;
-use gyul_segment::tree::{Kind, Library, Words};
+use gyul_segment::tree::{Kind, Library, Partition, Words};
 use gyul_timeline::Named;
 use gyul_web::data::*;
 use gyul_web::{Refusal, Reply};
@@ -53,6 +52,12 @@ fn ids(library: &Library, kind: DefKind) -> Vec<(&str, &Words, Option<&Words>)> 
     }
 }
 
+/// Ids and names of a partition's classes in their order, `otherwise` last.
+fn classes_of(p: &Partition) -> impl Iterator<Item = (&str, &Words)> {
+    let classes = p.classes.iter().map(|c| (c.id.as_str(), &c.about.name));
+    classes.chain([(p.otherwise.id.as_str(), &p.otherwise.about.name)])
+}
+
 impl Live {
     pub(super) fn states(&self, kind: DefKind) -> Vec<DefState> {
         let measured = if kind == DefKind::Measure { self.measured() } else { vec![] };
@@ -83,21 +88,20 @@ impl Live {
             let root = names.iter().position(|n| n == name)?;
             Some(world.live.members(root).count() as u64)
         };
-        let classes: Vec<(String, String)> = match kind {
+        let classes: Vec<(ClassSize, String)> = match kind {
             DefKind::Partition => {
-                let p = library.partitions.iter().find(|p| p.id == id);
-                let classes = p.into_iter().flat_map(|p| p.classes.iter().map(|c| &c.id).chain([&p.otherwise.id]));
-                classes.map(|c| (c.clone(), format!("{id}/{c}"))).collect()
+                let sized = |(class, name): (&str, &Words)| {
+                    let of = format!("{id}/{class}");
+                    let (name_ko, name_en) = (name.ko.clone(), name.en.clone());
+                    (ClassSize { class: class.into(), name_ko, name_en, size: size_of(&of).unwrap_or_default() }, of)
+                };
+                library.partitions.iter().find(|p| p.id == id).map_or(vec![], |p| classes_of(p).map(sized).collect())
             }
             _ => vec![],
         };
-        let sizes = classes
-            .iter()
-            .map(|(class, name)| ClassSize { class: class.clone(), size: size_of(name).unwrap_or_default() });
-        let sizes: Vec<ClassSize> = sizes.collect();
         let size = match kind {
             DefKind::Segment => size_of(id),
-            DefKind::Partition => about.map(|_| sizes.iter().map(|c| c.size).sum()),
+            DefKind::Partition => about.map(|_| classes.iter().map(|(c, _)| c.size).sum()),
             DefKind::Measure => measured.iter().find(|(m, _)| m == id).map(|(_, n)| *n),
         };
         let last_change = match kind {
@@ -120,7 +124,7 @@ impl Live {
             },
             size: size.filter(|_| reason.is_none()),
             reason,
-            classes: sizes,
+            classes: classes.into_iter().map(|(c, _)| c).collect(),
             lag_ms: Some(self.lag(world)),
             last_change: last_change.copied(),
         }
@@ -237,8 +241,10 @@ impl Live {
                     let (population, size) = view.size(named, now);
                     out.population = population;
                     out.size += size;
-                    let class = class_of(library, named).map_or("", |c| c.1).to_string();
-                    out.classes.push(ClassSize { class, size });
+                    if let Some((class, name)) = classes_of(&library.partitions[p]).nth(k) {
+                        let (name_ko, name_en) = (name.ko.clone(), name.en.clone());
+                        out.classes.push(ClassSize { class: class.into(), name_ko, name_en, size });
+                    }
                 }
             }
             DefKind::Measure => {

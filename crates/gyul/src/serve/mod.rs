@@ -9,6 +9,7 @@ mod definitions;
 mod events;
 mod imports;
 mod machine;
+mod movement;
 mod span;
 
 use crate::failure::{Failure, IO};
@@ -38,6 +39,8 @@ pub struct Live {
     moved: Mutex<Moved>,
     schema: Mutex<Option<(std::time::Instant, Vec<EventSchema>)>>,
     imports: Arc<Mutex<Vec<Import>>>,
+    /// Answers to slow questions, for a moment.
+    slow: movement::Slow,
     /// One import at a time.
     turn: Arc<Mutex<()>>,
 }
@@ -66,6 +69,7 @@ impl Live {
             moved: Mutex::default(),
             schema: Mutex::default(),
             imports: Arc::new(Mutex::new(imports::known(hub.dir()))),
+            slow: movement::Slow::default(),
             turn: Arc::default(),
             hub: Arc::new(hub),
         }
@@ -253,6 +257,14 @@ impl Backend for Live {
 
     fn overlap(&self, segments: &[String]) -> Reply<Vec<Overlap>> {
         self.overlaps(segments)
+    }
+
+    fn movement(&self, from: Instant, to: Instant) -> Reply<Arc<Movement>> {
+        Ok(self.moved_between(from, to))
+    }
+
+    fn revenue(&self) -> Reply<Arc<Revenue>> {
+        Ok(self.revenues())
     }
 
     fn changes(&self, from: u64, limit: usize) -> Reply<Vec<Change>> {

@@ -7,6 +7,7 @@
 
 pub mod effects;
 mod engine;
+mod growth;
 mod import;
 mod kept;
 mod library;
@@ -19,6 +20,7 @@ mod walk;
 mod why;
 
 pub use engine::{Engine, Policy, Rejection};
+pub use growth::{Growth, GrowthOf, moves};
 pub use import::{Done, FileInput, ImportFailure, Imported, Numbers, Request, import};
 pub use library::{STARTER, resting_on, schema_of, starter};
 pub use movement::{Flow, Movement, Sizes};

@@ -77,7 +77,11 @@ pub trait Backend: Send + Sync + 'static {
     fn effects(&self, ask: &EffectsAsk) -> Reply<EffectsShown>;
     /// What definitions can speak of.
     fn vocabulary(&self) -> Reply<Vocabulary>;
-    /// How many are in each pair of the segments named.
+    /// How everything grew. [`Refusal::Computing`] until it is known; asking starts the work.
+    fn growth(&self) -> Reply<Growth>;
+    /// A draft of a partition: as text and as fields, its problems, who would move. Keeps nothing.
+    fn partition_draft(&self, ask: &PartitionAsk) -> Reply<PartitionShown>;
+    /// How many are in each pair of the segments named (a class is `partition/class`).
     fn overlap(&self, segments: &[String]) -> Reply<Vec<Overlap>>;
 
     /// What moved between two instants. May take a second at a million customers; the same question soon after does not.

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 mod builder;
+mod overview;
 pub use builder::*;
+pub use overview::*;
 
 /// What is on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
@@ -220,7 +222,15 @@ pub struct DefState {
     pub id: String,
     pub name_ko: Option<String>,
     pub name_en: Option<String>,
-    pub goal: Option<String>,
+    pub description_ko: Option<String>,
+    pub description_en: Option<String>,
+    pub goal_ko: Option<String>,
+    pub goal_en: Option<String>,
+    /// What is to be done with its members.
+    pub treatment_ko: Option<String>,
+    pub treatment_en: Option<String>,
+    pub owner: Option<String>,
+    pub tags: Vec<String>,
     pub version: u32,
     pub state: ComputeState,
     /// Why it failed.
@@ -236,11 +246,17 @@ pub struct DefState {
     pub last_change: Option<Instant>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct ClassSize {
     pub class: String,
     pub name_ko: Option<String>,
     pub name_en: Option<String>,
+    pub goal_ko: Option<String>,
+    pub goal_en: Option<String>,
+    pub treatment_ko: Option<String>,
+    pub treatment_en: Option<String>,
+    /// The condition as written; absent for the class of all others.
+    pub when: Option<String>,
     pub size: u64,
 }
 
@@ -286,6 +302,9 @@ pub struct SizeAt {
     #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
     pub size: u64,
+    /// Since the point before; absent where entries and exits are not known.
+    pub entered: Option<u64>,
+    pub left: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]

@@ -74,12 +74,24 @@ fn state_of(kind: DefKind, id: &str, version: usize) -> DefState {
         id: id.into(),
         name_ko: None,
         name_en: None,
-        goal: None,
+        description_ko: None,
+        description_en: None,
+        goal_ko: Some("더 자주 사게 합니다".into()),
+        goal_en: None,
+        treatment_ko: None,
+        treatment_en: None,
+        owner: Some("kim".into()),
+        tags: vec!["keep".into()],
         version: version as u32,
         state: ComputeState::Live,
         reason: None,
         size: Some(3),
-        classes: vec![],
+        classes: match kind {
+            DefKind::Partition => {
+                ["new", "other"].map(|c| ClassSize { class: c.into(), size: 1, ..ClassSize::default() }).to_vec()
+            }
+            _ => vec![],
+        },
         lag_ms: Some(0),
         last_change: Some(Instant::ALWAYS),
     }
@@ -316,7 +328,11 @@ impl Backend for Fake {
 
     fn history(&self, _: &MembersOf, range: HistoryRange) -> Reply<Vec<SizeAt>> {
         assert!(range.step_micros > 0 && range.from <= range.until);
-        self.ask(|_| Ok(vec![SizeAt { at: range.from, size: 1 }, SizeAt { at: range.until, size: 2 }]))
+        self.ask(|_| {
+            Ok([(range.from, 1), (range.until, 2)]
+                .map(|(at, size)| SizeAt { at, size, entered: Some(1), left: Some(0) })
+                .to_vec())
+        })
     }
 
     fn versions(&self, kind: DefKind, id: &str) -> Reply<Vec<Version>> {
@@ -329,6 +345,44 @@ impl Backend for Fake {
                 deleted: false,
             };
             Ok(versions.iter().enumerate().rev().map(of).collect())
+        })
+    }
+
+    fn growth(&self) -> Reply<Growth> {
+        self.ask(|s| {
+            let of = s.definitions.keys().filter(|(kind, _)| *kind == DefKind::Segment);
+            let of = of.map(|(_, id)| GrowthOf { id: id.clone(), sizes: vec![1, 3], revenue: Some(1000.0) }).collect();
+            let point = |size| SizeAt { at: T, size, entered: None, left: None };
+            Ok(Growth { at: T, population: vec![point(3), point(4)], revenue: Some(2000.0), of })
+        })
+    }
+
+    fn partition_draft(&self, ask: &PartitionAsk) -> Reply<PartitionShown> {
+        self.ask(|_| {
+            let class = |id: &str| ClassForm { id: id.into(), was: id.into(), ..ClassForm::default() };
+            let form = PartitionForm {
+                id: "steps".into(),
+                classes: vec![ClassForm { when: "count(order) >= 1".into(), ..class("new") }],
+                otherwise: class("other"),
+                ..PartitionForm::default()
+            };
+            let form = ask.form.clone().unwrap_or(form);
+            let wrong = form.classes.iter().position(|c| c.when.contains("oops"));
+            let problems = wrong.map(|i| ClassProblem { problem: problem("unknown_name"), class: Some(i as u32) });
+            let size = |size| ClassSize { class: "new".into(), size, ..ClassSize::default() };
+            let moves = Moves {
+                population: 4,
+                before: vec![size(1), size(3)],
+                after: vec![size(2), size(2)],
+                counts: vec![vec![1, 0], vec![1, 2]],
+                moved: 1,
+            };
+            Ok(PartitionShown {
+                yaml: ask.yaml.clone(),
+                form: Some(form),
+                moves: (ask.count && problems.is_none()).then_some(moves),
+                problems: problems.into_iter().collect(),
+            })
         })
     }
 

@@ -206,7 +206,7 @@ fn item(root: &Node) -> Option<&[(Node, Node)]> {
     }
 }
 
-fn words(node: &Node) -> Option<(String, String)> {
+pub(super) fn words(node: &Node) -> Option<(String, String)> {
     let mut words = Words::default();
     match &node.kind {
         NodeKind::Scalar { text, .. } if is_korean(text) => words.ko = Some(text.clone()),
@@ -235,13 +235,13 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 /// Characters before a node on its line.
-fn column(text: &str, node: &Node) -> usize {
+pub(super) fn column(text: &str, node: &Node) -> usize {
     let before: Vec<char> = text.chars().take(node.index).collect();
     before.iter().rev().take_while(|c| **c != '\n').count()
 }
 
 /// The last line of the value that begins on a line: all that stands further in.
-fn last_line(lines: &[String], start: usize, indent: usize) -> usize {
+pub(super) fn last_line(lines: &[String], start: usize, indent: usize) -> usize {
     let depth = |l: &str| l.chars().take_while(|c| *c == ' ').count();
     let mut end = start;
     for (i, line) in lines.iter().enumerate().skip(start + 1) {

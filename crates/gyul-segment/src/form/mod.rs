@@ -5,11 +5,13 @@
 
 mod draft;
 mod lines;
+mod partition;
 mod read;
 mod write;
 
 pub use draft::{About, Draft, quoted};
 pub use lines::lines;
+pub use partition::{ClassDraft, PartitionDraft};
 pub use read::of;
 pub use write::{Made, Missing, tree};
 

@@ -54,6 +54,29 @@ pub fn add(table: &mut Table) {
             .gives::<Revenue>(),
         |State(app): Shared| async move { args::json(&*app.ask(|b| b.revenue()).await?) },
     );
+    table.at(
+        Endpoint::get("/api/v1/growth", "getGrowth", "definitions", NUMBERS)
+            .says(
+                "모든 세그먼트와 등급의 90일 증감과 매출",
+                "Sizes of all segments and classes over 90 days, and what their members bought; 503 until it is computed",
+            )
+            .gives::<Growth>(),
+        |State(app): Shared| async move { args::json(&app.ask(|b| b.growth()).await?) },
+    );
+    table.at(
+        Endpoint::post("/api/v1/partitions/draft", "draftPartition", "definitions", PEOPLE)
+            .says(
+                "분류를 고치면 몇 명이 옮겨 가는지 봅니다",
+                "A partition as text and as fields, with problems and how many would move from class to class",
+            )
+            .takes::<PartitionAsk>()
+            .gives::<PartitionShown>()
+            .audited(false),
+        |State(app): Shared, body: Bytes| async move {
+            let ask: PartitionAsk = args::body(&body)?;
+            args::json(&app.ask(move |b| b.partition_draft(&ask)).await?)
+        },
+    );
 }
 
 fn kind(table: &mut Table, kind: DefKind, things: &str, thing: &str) {

@@ -7,13 +7,13 @@ use gyul_engine::live::{Action, DefKind as Sort, Outcome, World, definition_file
 use gyul_model::{Duration, Instant};
 use gyul_segment::Severity as Grade;
 use gyul_segment::problem::Problem as Found;
-use gyul_segment::tree::{Kind, Library, Partition, Words};
+use gyul_segment::tree::{About, Kind, Library, Partition, Words};
 use gyul_timeline::Named;
 use gyul_web::data::*;
 use gyul_web::{Refusal, Reply};
 use std::sync::atomic::Ordering;
 
-fn kind_of(kind: DefKind) -> Sort {
+pub(super) fn kind_of(kind: DefKind) -> Sort {
     match kind {
         DefKind::Segment => Sort::Segment,
         DefKind::Partition => Sort::Partition,
@@ -35,27 +35,37 @@ pub(super) fn shown(p: &Found) -> Problem {
     }
 }
 
-fn errors(problems: &[Found]) -> impl Iterator<Item = &Found> {
+pub(super) fn errors(problems: &[Found]) -> impl Iterator<Item = &Found> {
     problems.iter().filter(|p| p.severity == Grade::Error)
 }
 
-/// The definitions that a library has of a kind: ids and names.
-fn ids(library: &Library, kind: DefKind) -> Vec<(&str, &Words, Option<&Words>)> {
+/// What the definitions of a kind say about themselves, by id.
+fn ids(library: &Library, kind: DefKind) -> Vec<(&str, About)> {
     match kind {
-        DefKind::Segment => {
-            library.segments.iter().map(|s| (s.id.as_str(), &s.about.name, Some(&s.about.goal))).collect()
+        DefKind::Segment => library.segments.iter().map(|s| (s.id.as_str(), s.about.clone())).collect(),
+        DefKind::Partition => library.partitions.iter().map(|p| (p.id.as_str(), p.about.clone())).collect(),
+        DefKind::Measure => {
+            let about = |name: &Words| About { name: name.clone(), ..About::default() };
+            library.measures.iter().map(|m| (m.id.as_str(), about(&m.name))).collect()
         }
-        DefKind::Partition => {
-            library.partitions.iter().map(|p| (p.id.as_str(), &p.about.name, Some(&p.about.goal))).collect()
-        }
-        DefKind::Measure => library.measures.iter().map(|m| (m.id.as_str(), &m.name, None)).collect(),
     }
 }
 
-/// Ids and names of a partition's classes in their order, `otherwise` last.
-fn classes_of(p: &Partition) -> impl Iterator<Item = (&str, &Words)> {
-    let classes = p.classes.iter().map(|c| (c.id.as_str(), &c.about.name));
-    classes.chain([(p.otherwise.id.as_str(), &p.otherwise.about.name)])
+/// The classes of a partition, without their sizes.
+pub(super) fn classes(p: &Partition) -> Vec<ClassSize> {
+    let class = |id: &String, about: &About, when: Option<&String>| ClassSize {
+        class: id.clone(),
+        name_ko: about.name.ko.clone(),
+        name_en: about.name.en.clone(),
+        goal_ko: about.goal.ko.clone(),
+        goal_en: about.goal.en.clone(),
+        treatment_ko: about.treatment.ko.clone(),
+        treatment_en: about.treatment.en.clone(),
+        when: when.cloned(),
+        size: 0,
+    };
+    let own = p.classes.iter().map(|c| class(&c.id, &c.about, Some(&c.source)));
+    own.chain([class(&p.otherwise.id, &p.otherwise.about, None)]).collect()
 }
 
 impl Live {
@@ -82,40 +92,42 @@ impl Live {
         let library = world.live.library();
         let file = definition_file(kind_of(kind), id);
         let reason = errors(problems).find(|p| p.file == file).map(shown);
-        let about = ids(library, kind).into_iter().find(|(i, ..)| *i == id);
+        let known = ids(library, kind).into_iter().find(|(i, _)| *i == id).map(|(_, about)| about);
         let names = world.live.names();
         let size_of = |name: &str| {
             let root = names.iter().position(|n| n == name)?;
             Some(world.live.members(root).count() as u64)
         };
-        let classes: Vec<(ClassSize, String)> = match kind {
-            DefKind::Partition => {
-                let sized = |(class, name): (&str, &Words)| {
-                    let of = format!("{id}/{class}");
-                    let (name_ko, name_en) = (name.ko.clone(), name.en.clone());
-                    (ClassSize { class: class.into(), name_ko, name_en, size: size_of(&of).unwrap_or_default() }, of)
-                };
-                library.partitions.iter().find(|p| p.id == id).map_or(vec![], |p| classes_of(p).map(sized).collect())
-            }
+        let mut classes = match library.partitions.iter().find(|p| p.id == id) {
+            Some(p) if kind == DefKind::Partition => self::classes(p),
             _ => vec![],
         };
+        for c in &mut classes {
+            c.size = size_of(&format!("{id}/{}", c.class)).unwrap_or_default();
+        }
         let size = match kind {
             DefKind::Segment => size_of(id),
-            DefKind::Partition => about.map(|_| classes.iter().map(|(c, _)| c.size).sum()),
+            DefKind::Partition => known.as_ref().map(|_| classes.iter().map(|c| c.size).sum()),
             DefKind::Measure => measured.iter().find(|(m, _)| m == id).map(|(_, n)| *n),
         };
         let last_change = match kind {
-            DefKind::Partition => classes.iter().filter_map(|(_, name)| last.get(name)).max(),
+            DefKind::Partition => classes.iter().filter_map(|c| last.get(&format!("{id}/{}", c.class))).max(),
             _ => last.get(id),
         };
-        let word = |pick: fn(&Words) -> Option<&String>| about.and_then(|(_, name, _)| pick(name)).cloned();
-        let goal = about.and_then(|(_, _, goal)| goal).and_then(|g| g.ko.clone().or_else(|| g.en.clone()));
+        let about = known.unwrap_or_default();
         DefState {
             kind,
             id: id.to_string(),
-            name_ko: word(|w| w.ko.as_ref()),
-            name_en: word(|w| w.en.as_ref()),
-            goal,
+            name_ko: about.name.ko,
+            name_en: about.name.en,
+            description_ko: about.description.ko,
+            description_en: about.description.en,
+            goal_ko: about.goal.ko,
+            goal_en: about.goal.en,
+            treatment_ko: about.treatment.ko,
+            treatment_en: about.treatment.en,
+            owner: about.owner,
+            tags: about.tags,
             version: version.version,
             state: match (&reason, version.in_force) {
                 (Some(_), _) => ComputeState::Failed,
@@ -124,7 +136,7 @@ impl Live {
             },
             size: size.filter(|_| reason.is_none()),
             reason,
-            classes: classes.into_iter().map(|(c, _)| c).collect(),
+            classes,
             lag_ms: Some(self.lag(world)),
             last_change: last_change.copied(),
         }
@@ -194,7 +206,7 @@ impl Live {
             world.definitions.get(kind_of(kind), id).ok_or(Refusal::NotFound)?;
             // What is proposed counts as well: it will be in force.
             let (library, _) = world.definitions.proposal(&world.schema());
-            let place = ids(&library, kind).iter().position(|(i, ..)| *i == id);
+            let place = ids(&library, kind).iter().position(|(i, _)| *i == id);
             let is_it = |k: &Kind| match k {
                 Kind::Measure(i) => kind == DefKind::Measure && Some(*i) == place,
                 Kind::InSegment(i) => kind == DefKind::Segment && Some(*i) == place,
@@ -236,16 +248,11 @@ impl Live {
             }
             DefKind::Partition => {
                 let p = library.partitions.iter().position(|p| p.id == id).ok_or_else(lost)?;
-                for k in 0..=library.partitions[p].classes.len() {
-                    let named = Named::Class(p, k);
-                    let (population, size) = view.size(named, now);
-                    out.population = population;
-                    out.size += size;
-                    if let Some((class, name)) = classes_of(&library.partitions[p]).nth(k) {
-                        let (name_ko, name_en) = (name.ko.clone(), name.en.clone());
-                        out.classes.push(ClassSize { class: class.into(), name_ko, name_en, size });
-                    }
-                }
+                let (members, everybody) = view.classes(library, p, now);
+                out.population = everybody.count() as u64;
+                out.classes = classes(&library.partitions[p]);
+                out.classes.iter_mut().zip(&members).for_each(|(c, b)| c.size = b.count() as u64);
+                out.size = out.classes.iter().map(|c| c.size).sum();
             }
             DefKind::Measure => {
                 let i = library.measures.iter().position(|m| m.id == id).ok_or_else(lost)?;
@@ -287,7 +294,7 @@ impl Live {
         let every = Duration::Exact(range.step_micros.max(1));
         let found = view.history(&[name(of)?], range.from, range.until, every).map_err(|_| Refusal::NotFound)?;
         let points = found.into_iter().flat_map(|s| s.points);
-        Ok(points.map(|p| SizeAt { at: p.at, size: p.customers }).collect())
+        Ok(points.map(|p| SizeAt { at: p.at, size: p.customers, entered: p.entered, left: p.left }).collect())
     }
 
     pub(super) fn all_versions(&self, kind: DefKind, id: &str) -> Reply<Vec<Version>> {
@@ -352,11 +359,11 @@ fn name(of: &MembersOf) -> Reply<String> {
 }
 
 /// The id of the one definition that a text holds.
-fn sole(kind: DefKind, yaml: &str) -> Reply<String> {
+pub(super) fn sole(kind: DefKind, yaml: &str) -> Reply<String> {
     let (library, problems) = gyul_segment::load(&[("definition.yaml".into(), yaml.into())], None);
     let count = library.segments.len() + library.partitions.len() + library.measures.len();
     match (ids(&library, kind).first(), count) {
-        (Some((id, ..)), 1) => Ok(id.to_string()),
+        (Some((id, _)), 1) => Ok(id.to_string()),
         (None, 0) if problems.iter().any(|p| p.severity == Grade::Error) => {
             Err(Refusal::Invalid(errors(&problems).map(shown).collect()))
         }

@@ -10,6 +10,7 @@ mod events;
 mod imports;
 mod machine;
 mod movement;
+mod overview;
 mod span;
 
 use crate::failure::{Failure, IO};
@@ -34,6 +35,7 @@ pub struct Live {
     frozen: Mutex<Option<(u64, Arc<View>)>>,
     /// The copy that drafts are counted in.
     drafts: Mutex<Option<builder::Drafts>>,
+    grown: Arc<Mutex<overview::Grown>>,
     /// The tracking plan as it is enforced.
     plan: RwLock<Option<Arc<Plan>>>,
     moved: Mutex<Moved>,
@@ -65,6 +67,7 @@ impl Live {
             deciding: Mutex::default(),
             frozen: Mutex::default(),
             drafts: Mutex::default(),
+            grown: Arc::default(),
             plan: RwLock::new(plan),
             moved: Mutex::default(),
             schema: Mutex::default(),
@@ -253,6 +256,14 @@ impl Backend for Live {
 
     fn vocabulary(&self) -> Reply<Vocabulary> {
         Ok(self.words())
+    }
+
+    fn growth(&self) -> Reply<Growth> {
+        self.grown()
+    }
+
+    fn partition_draft(&self, ask: &PartitionAsk) -> Reply<PartitionShown> {
+        self.partition_drafted(ask)
     }
 
     fn overlap(&self, segments: &[String]) -> Reply<Vec<Overlap>> {

@@ -80,6 +80,7 @@ fn shown(m: gyul_engine::Movement) -> Movement {
             name_ko: name.ko.clone(),
             name_en: name.en.clone(),
             size: size(j),
+            ..ClassSize::default()
         });
         let classes = classes.collect();
         Flow {

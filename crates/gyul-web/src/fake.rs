@@ -391,7 +391,7 @@ impl Backend for Fake {
     }
 
     fn movement(&self, _: Instant, _: Instant) -> Reply<Arc<Movement>> {
-        let class = |class: &str, size| ClassSize { class: class.into(), name_ko: None, name_en: None, size };
+        let class = |class: &str, size| ClassSize { class: class.into(), size, ..ClassSize::default() };
         let flow = Flow {
             partition: "lifecycle".into(),
             name_ko: None,

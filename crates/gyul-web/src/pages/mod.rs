@@ -7,6 +7,7 @@
 #![allow(dead_code)] // Until all pages are here.
 
 mod assets;
+mod builder;
 mod chart;
 mod errors;
 pub mod format;
@@ -35,6 +36,7 @@ pub fn add(table: &mut Table) {
     let asset = Endpoint::page("/assets/{version}/{file}", "pageAsset", OPEN).hot();
     table.at(asset, assets::serve);
     sign_in::add(table);
+    builder::add(table);
     settings::add(table);
     start::add(table);
 }

@@ -50,7 +50,7 @@ impl Live {
             out.text = made.ast.as_ref().map(form::lines).unwrap_or_default();
             out.form = Some(form.clone());
         } else {
-            out.text = ask.text.clone().unwrap_or_else(|| draft.when.clone());
+            out.text = ask.text.clone().unwrap_or_else(|| laid_out(&draft.when));
             let (ast, faults) = syntax::parse(&out.text);
             out.form = match out.text.trim().is_empty() {
                 true => Some(serde_json::json!({ "is": "all", "parts": [] })),
@@ -264,6 +264,14 @@ fn opened(yaml: &str) -> Reply<Draft> {
             "this is not the YAML of one segment and nothing else.",
         )
     })
+}
+
+/// A condition over several lines where that moves white space alone.
+fn laid_out(when: &str) -> String {
+    let (ast, faults) = syntax::parse(when);
+    let lines = form::lines(&ast);
+    let same = |a: &str, b: &str| a.chars().filter(|c| !c.is_whitespace()).eq(b.chars().filter(|c| !c.is_whitespace()));
+    if faults.is_empty() && !when.contains(['#', '\n']) && same(&lines, when) { lines } else { when.to_string() }
 }
 
 fn shapeless(what: &str) -> Refusal {

@@ -12,6 +12,7 @@ mod chart;
 mod errors;
 pub mod format;
 mod page;
+mod segments;
 mod settings;
 mod sign_in;
 mod start;
@@ -37,6 +38,7 @@ pub fn add(table: &mut Table) {
     table.at(asset, assets::serve);
     sign_in::add(table);
     builder::add(table);
+    segments::add(table);
     settings::add(table);
     start::add(table);
 }

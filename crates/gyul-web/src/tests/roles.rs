@@ -19,6 +19,7 @@ fn path_of(e: &Endpoint) -> String {
         ("{source}", "shop"),
         ("{version}", "1"),
         ("{file}", "app.js"),
+        ("{class}", "new"),
     ] {
         path = path.replace(name, value);
     }

@@ -85,6 +85,60 @@ fn events(from: usize, n: usize) -> String {
 }
 
 #[test]
+fn a_segment_is_built_counted_saved_and_guarded() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let key = key(&data);
+    let server = Server::start(&data, &key);
+    assert_eq!(server.ask("POST", "/api/v1/events", &events(0, 60)).0, 200);
+    let post = |path: &str, body: serde_json::Value| {
+        let (status, answer) = server.ask("POST", path, &body.to_string());
+        assert_eq!(status, 200, "{path}: {answer}");
+        serde_json::from_str::<serde_json::Value>(&answer).unwrap()
+    };
+    // Text to cards, a card more, and text again.
+    let about = serde_json::json!({ "id": "often", "name_ko": "자주" });
+    let text = "count(order) >= 3 and sum(order.total) > 400";
+    let shown = post("/api/v1/segments/form", serde_json::json!({ "about": about, "text": text }));
+    assert_eq!((&shown["problems"], &shown["form"]["parts"][0]["is"]), (&serde_json::json!([]), &"compare".into()));
+    let mut form = shown["form"].clone();
+    form["parts"][1]["key"] = "mine".into();
+    form["parts"].as_array_mut().unwrap().push(serde_json::json!({ "key": "empty", "is": "segment", "id": "" }));
+    let back =
+        post("/api/v1/segments/form", serde_json::json!({ "about": about, "form": form, "yaml": shown["yaml"] }));
+    assert_eq!((back["text"].as_str(), &back["missing"][0]["key"]), (Some(text), &"empty".into()));
+    let slip = post("/api/v1/segments/form", serde_json::json!({ "about": about, "text": "count(ordr) > 1" }));
+    assert_eq!((&slip["problems"][0]["code"], &slip["problems"][0]["start"]), (&"unknown_event".into(), &6.into()));
+
+    // What each condition does: customer i has the totals 100 + i, 120 + i, 140 + i.
+    let ask = serde_json::json!({ "yaml": back["yaml"], "form": form, "compare": "bought_month", "sample": 3 });
+    let e = post("/api/v1/segments/effects", ask);
+    let mine = e["parts"].as_array().unwrap().iter().find(|p| p["key"] == "mine").unwrap();
+    assert_eq!(
+        (&e["population"], &e["size"], &mine["alone"], &mine["without"]),
+        (&20.into(), &6.into(), &6.into(), &20.into())
+    );
+    assert_eq!((&e["compared"]["both"], e["sample"].as_array().unwrap().len()), (&6.into(), 3));
+    let past = post("/api/v1/segments/effects", serde_json::json!({ "yaml": back["yaml"], "at": "2020-01-31" }));
+    assert_eq!(past["population"], 0);
+    assert_eq!(server.ask("POST", "/api/v1/segments/effects", "{\"yaml\":\"x: 1\"}").0, 422);
+
+    // Saved once; whoever saves as if it were new is told.
+    let yaml = back["yaml"].as_str().unwrap();
+    assert_eq!(server.ask("PUT", "/api/v1/segments/often", yaml).0, 200);
+    assert_eq!(server.get("/api/v1/segments/often")["size"], 6);
+    let taken = post("/api/v1/segments/form", serde_json::json!({ "about": about, "text": text }));
+    assert_eq!(taken["problems"][0]["code"], "id_taken");
+    let words = server.get("/api/v1/vocabulary");
+    assert!(words["segments"].as_array().unwrap().iter().any(|s| s["id"] == "often" && s["name_ko"] == "자주"));
+    assert_eq!(
+        (&words["events"][0]["name"], &words["events"][0]["event"]),
+        (&"order".into(), &"Order Completed".into())
+    );
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
 fn what_was_acknowledged_is_there_once_after_kill_9() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

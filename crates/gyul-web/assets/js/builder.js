@@ -22,8 +22,8 @@
     tags: field("tags").value.split(",").map((x) => x.trim()).filter(Boolean),
   });
   function showAbout(a) {
-    FIELDS.forEach((f) => { if (document.activeElement !== field(f)) field(f).value = a[f] ?? ""; });
-    if (document.activeElement !== field("tags")) field("tags").value = (a.tags ?? []).join(", ");
+    FIELDS.forEach((f) => { field(f).value = a[f] ?? ""; });
+    field("tags").value = (a.tags ?? []).join(", ");
   }
   /** Letters (Hangul too), digits and underscores, beginning with a letter. */
   const idOf = (name) => name.normalize("NFC").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "_").replace(/^[_\d]+|_+$/g, "").slice(0, 60);

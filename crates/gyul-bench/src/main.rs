@@ -23,6 +23,10 @@ use std::path::{Path, PathBuf};
 /// Checksums are sums of the customer ids modulo this.
 const MODULUS: u64 = 1_000_003;
 
+/// The same as in the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     if let Err(e) = run() {
         eprintln!("gyul-bench: {e}");

@@ -1,15 +1,20 @@
 //! Aggregates: a fold over the picked events of a window, for every row of a block.
 
-use crate::block::{Block, Rows};
-use crate::column::{Col, UNKNOWN, key_real, real_key};
+use crate::block::{Block, Lasts, Rows};
+use crate::column::{self, Col, UNKNOWN, key_real, real_key};
 use crate::events::Slices;
 use crate::plan::*;
 use gyul_model::{Codes, ColumnData, Instant, POW10, Period, Zone};
-use gyul_segment::tree::AggOp;
+use gyul_segment::tree::{AggOp, Cmp};
+use std::ops::Range;
 use std::rc::Rc;
 
-/// Dictionaries with fewer texts are counted text by text; code 0 is unknown.
-const TALLY: usize = 16;
+/// Dictionaries of so few texts are counted text by text, all at once.
+const FEW_TEXTS: usize = 16;
+
+/// So are larger ones, if this many of their texts are asked for.
+const MANY_TESTS: u32 = 8;
+const TEXTS: usize = 64;
 
 /// Running sums over the picked events of a block: a window's sum is a difference of two of them.
 pub struct Prefix {
@@ -52,8 +57,8 @@ impl Block<'_> {
         for source in &agg.sources {
             if let Some((column, code)) = self.one_text(source).filter(|_| agg.last.is_none()) {
                 let tally = self.tally(source, column, &agg.bounds);
-                let counts = tally.chunks(TALLY).map(|c| i64::from(c[code as usize]));
-                out.iter_mut().zip(counts).for_each(|(out, c)| *out += c);
+                let counts = tally.chunks_exact(n.max(1)).nth(code as usize).unwrap_or_default();
+                out.iter_mut().zip(counts).for_each(|(out, c)| *out += i64::from(*c));
                 continue;
             }
             let slices = self.slices(source, &agg.bounds);
@@ -65,80 +70,177 @@ impl Block<'_> {
         Col::Int(out)
     }
 
-    /// A filter by one text of a small dictionary, where each event is in few windows.
+    /// A comparison of a count of one text with a constant, straight from the tally.
+    pub(crate) fn compared_count(&mut self, op: Cmp, count: NodeId, constant: NodeId) -> Option<Col> {
+        let plan = self.plan;
+        let (Op::Agg(agg), &Op::Int(bound)) = (&plan.nodes[count as usize].op, &plan.nodes[constant as usize].op)
+        else {
+            return None;
+        };
+        let ([source], AggOp::Count, None) = (&agg.sources[..], agg.op, agg.last) else { return None };
+        let (column, code) = self.one_text(source)?;
+        let tally = self.tally(source, column, &agg.bounds);
+        let n = self.len();
+        let counts = tally.get(code as usize * n..(code as usize + 1) * n)?;
+        let bound = u32::try_from(bound).ok()?;
+        Some(match op {
+            Cmp::Eq => column::tested(counts, |c| u8::from(c == bound)),
+            Cmp::Ne => column::tested(counts, |c| u8::from(c != bound)),
+            Cmp::Lt => column::tested(counts, |c| u8::from(c < bound)),
+            Cmp::Le => column::tested(counts, |c| u8::from(c <= bound)),
+            Cmp::Gt => column::tested(counts, |c| u8::from(c > bound)),
+            Cmp::Ge => column::tested(counts, |c| u8::from(c >= bound)),
+        })
+    }
+
+    /// A filter by one text of a dictionary whose texts are best looked at together.
     fn one_text(&self, source: &Source) -> Option<(NodeId, u32)> {
         let Op::CodeIs(column, code) = self.plan.nodes[source.filter? as usize].op else { return None };
         let Node { op: Op::Prop { .. }, ty: Ty::Text(dict), .. } = self.plan.nodes[column as usize] else {
             return None;
         };
-        let few = self.plan.dicts[dict as usize].len() < TALLY && matches!(self.rows, Rows::Each(_));
+        let tests = self.plan.code_tests.get(&column).copied().unwrap_or(0);
+        let most = if tests < MANY_TESTS { FEW_TEXTS } else { TEXTS };
+        let few = self.plan.dicts[dict as usize].len() < most && matches!(self.rows, Rows::Each(_));
         few.then_some((column, code))
     }
 
-    /// For each row how often each text of a column stands in the window, all counted in one pass.
+    /// For each text of a column, the unknown first, how often it stands in each row's window.
     fn tally(&mut self, source: &Source, column: NodeId, bounds: &Bounds) -> Rc<Vec<u32>> {
         if let Some(t) = self.tallies.get(&(column, *bounds)) {
             return t.clone();
         }
         let slices = self.slices(&Source { filter: None, ..source.clone() }, bounds);
-        let mut out = vec![0; self.len() * TALLY];
-        let Op::Prop { column: c } = self.plan.nodes[column as usize].op else { return Rc::new(out) };
-        if let ColumnData::Codes(codes) = &self.bucket.streams[source.stream as usize].columns[c as usize] {
-            for (r, counts) in out.chunks_exact_mut(TALLY).enumerate() {
-                let (lo, hi) = slices.get(r);
-                match codes {
-                    // The usual width, without asking at each event.
-                    Codes::U8(v) => {
-                        let own = &v[slices.first + lo..slices.first + hi];
-                        own.iter().for_each(|c| counts[usize::from(*c) % TALLY] += 1);
-                    }
-                    codes => (lo..hi).for_each(|k| counts[codes.get(slices.first + k) as usize] += 1),
-                }
-            }
-        }
+        let n = self.len();
+        let mut out = vec![0; n * self.texts(column)];
+        self.each_text(source.stream, column, |r| slices.get(r), |i, _| out[i] += 1);
         let out = Rc::new(out);
         self.tallies.insert((column, *bounds), out.clone());
         out
     }
 
+    /// Texts of a column's dictionary, and the unknown.
+    fn texts(&self, column: NodeId) -> usize {
+        match self.plan.nodes[column as usize].ty {
+            Ty::Text(dict) => self.plan.dicts[dict as usize].len() + 1,
+            _ => 1,
+        }
+    }
+
+    /// Calls `f` for each event of some rows with the place of its text and row, text by text, and the event's own.
+    fn each_text(
+        &self,
+        stream: u32,
+        column: NodeId,
+        rows: impl Fn(usize) -> (usize, usize),
+        mut f: impl FnMut(usize, usize),
+    ) {
+        let (n, texts) = (self.len(), self.texts(column));
+        let first = self.events(stream).start;
+        let Op::Prop { column } = self.plan.nodes[column as usize].op else { return };
+        let ColumnData::Codes(codes) = &self.bucket.streams[stream as usize].columns[column as usize] else { return };
+        for r in 0..n {
+            let (lo, hi) = rows(r);
+            let events = first + lo..first + hi;
+            match codes {
+                // The usual width, without asking at each event.
+                Codes::U8(v) => v[events.clone()].iter().zip(events).for_each(|(code, i)| {
+                    if usize::from(*code) < texts {
+                        f(usize::from(*code) * n + r, i);
+                    }
+                }),
+                codes => events.filter(|i| (codes.get(*i) as usize) < texts).for_each(|i| {
+                    f(codes.get(i) as usize * n + r, i);
+                }),
+            }
+        }
+    }
+
+    /// Each row's last instant among the picked events, `UNKNOWN` if there is none; all of the stream is in the past.
+    /// They stand in a part of the list.
+    fn last_picked(&mut self, source: &Source, filter: NodeId) -> (Rc<Vec<i64>>, Range<usize>) {
+        let n = self.len();
+        let text = self.one_text(source);
+        let (key, place) = match text {
+            Some((column, code)) => (Lasts::Texts(column), code as usize * n..(code as usize + 1) * n),
+            None => (Lasts::Picked(source.stream, filter), 0..n),
+        };
+        if let Some(l) = self.lasts.get(&key) {
+            return (l.clone(), place);
+        }
+        let stream = &self.bucket.streams[source.stream as usize];
+        let first = self.events(source.stream).start;
+        let picked = if text.is_none() { self.picked(source) } else { None };
+        let own = |r: usize| {
+            let c = self.customer(r);
+            (stream.offsets[c] as usize - first, stream.offsets[c + 1] as usize - first)
+        };
+        let mut out;
+        if let Some((column, _)) = text {
+            out = vec![UNKNOWN; n * self.texts(column)];
+            self.each_text(source.stream, column, own, |at, i| out[at] = stream.ts[i]);
+        } else {
+            let last = |r: usize| {
+                let (lo, hi) = own(r);
+                let last = picked.as_ref().and_then(|p| p.last(lo, hi)).filter(|_| lo < hi);
+                last.map_or(UNKNOWN, |k| stream.ts[first + k])
+            };
+            out = (0..n).map(last).collect();
+        }
+        let out = Rc::new(out);
+        self.lasts.insert(key, out.clone());
+        (out, place)
+    }
+
     /// Whether there is any event: whether the latest one up to the upper end comes after the lower one.
     fn any(&mut self, agg: &AggNode) -> Col {
-        let mut out = vec![0_u8; self.len()];
+        let mut out = Col::OneBool(0);
         let after = agg.bounds.after.map(|b| self.col(b));
+        // Without a lower end any event will do; an unknown one lets none through.
+        let after_at = |r: usize| match &after {
+            None => UNKNOWN,
+            Some(a) if a.int_at(r) == UNKNOWN => i64::MAX,
+            Some(a) => a.int_at(r),
+        };
         // The busiest streams first: they settle most of the customers.
         let mut sources: Vec<&Source> = agg.sources.iter().filter(|s| !self.events(s.stream).is_empty()).collect();
         sources.sort_by_key(|s| std::cmp::Reverse(self.events(s.stream).len()));
         for source in sources {
             let events = self.events(source.stream);
-            let plain = source.filter.is_none() && agg.bounds.until.is_none();
-            if let (true, Some(last)) = (plain, self.last_instants(source.stream)) {
-                let after = |r: usize| after.as_ref().map_or(i64::MIN, |a| a.int_at(r));
-                // Without a lower end any event will do; an unknown one lets none through.
-                let bounded = agg.bounds.after.is_some();
-                for (r, (out, last)) in out.iter_mut().zip(last).enumerate() {
-                    *out |= u8::from(*last > after(r) && (!bounded || after(r) != UNKNOWN));
-                }
+            let last = self.last_instants(source.stream).filter(|_| agg.bounds.until.is_none());
+            if let Some(all) = last {
+                let picked = source.filter.map(|f| self.last_picked(source, f));
+                let last = picked.as_ref().map_or(Some(all), |(list, place)| list.get(place.clone()));
+                let Some(last) = last else { continue };
+                let any = match after.as_deref() {
+                    Some(Col::Int(_)) => {
+                        let any = last.iter().enumerate().map(|(r, last)| u8::from(*last > after_at(r)));
+                        Col::conditions(&any.collect::<Vec<u8>>())
+                    }
+                    _ => {
+                        let after = after_at(0);
+                        column::tested(last, |last| u8::from(last > after))
+                    }
+                };
+                column::fold_bool(&mut out, &any, false);
                 continue;
             }
             let upper = self.upto(source.stream, agg.bounds.until);
             let picked = self.picked(source);
             let s = &self.bucket.streams[source.stream as usize];
-            for (r, out) in out.iter_mut().enumerate() {
+            let any = |r: usize| {
                 let lo = s.offsets[self.customer(r)] as usize - events.start;
                 let hi = upper[r] as usize;
-                if *out == 1 || lo >= hi {
-                    continue;
+                if out.bool_at(r) == 1 || lo >= hi {
+                    return 0;
                 }
                 let last = picked.as_ref().map_or(Some(hi - 1), |p| p.last(lo, hi));
-                let inside = |k: usize| match after.as_ref().map(|a| a.int_at(r)) {
-                    None => true,
-                    Some(UNKNOWN) => false,
-                    Some(t) => s.ts[events.start + k] > t,
-                };
-                *out = last.is_some_and(inside).into();
-            }
+                last.is_some_and(|k| after.is_none() || s.ts[events.start + k] > after_at(r)).into()
+            };
+            let any = Col::conditions(&(0..self.len()).map(any).collect::<Vec<u8>>());
+            column::fold_bool(&mut out, &any, false);
         }
-        Col::Bool(out)
+        out
     }
 
     fn edge_at(&mut self, agg: &AggNode) -> Col {

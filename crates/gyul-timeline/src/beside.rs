@@ -112,12 +112,13 @@ impl State {
     pub fn bytes(&self) -> usize {
         let column = |c: &Arc<Col>| match &**c {
             Col::Bool(v) => v.len(),
+            Col::Bits(v) => v.len() * 8,
             Col::Int(v) => v.len() * 8,
             Col::Real(v) => v.len() * 8,
             Col::Code(v) => v.len() * 4,
             _ => 8,
         };
-        let words = |b: &BlockState| 16 * b.roots.iter().map(Vec::len).sum::<usize>();
+        let words = |b: &BlockState| 16 * b.roots.len();
         self.blocks.iter().map(|b| b.saved.values().map(column).sum::<usize>() + words(b)).sum()
     }
 }
@@ -152,9 +153,7 @@ impl Timelines {
             block.saved = useful.map(|(id, c)| (*id, c.clone())).collect();
             for (root, id) in &taken {
                 // Who is not in the population has no bit; nobody asks for them.
-                let bits = &b.roots[*root];
-                let bytes = (0..b.customers.len()).map(|i| (bits[i / 64] >> (i % 64) & 1) as u8).collect();
-                block.saved.insert(*id, Arc::new(Col::Bool(bytes)));
+                block.saved.insert(*id, Arc::new(Col::Bits(b.root(*root).to_vec())));
             }
             block
         };

@@ -18,6 +18,15 @@ pub enum Rows {
     Listed { customers: Vec<u32>, instants: Vec<i64> },
 }
 
+/// Whose last instants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Lasts {
+    /// Of a stream's events that a condition lets through.
+    Picked(u32, NodeId),
+    /// Of each text of a column.
+    Texts(NodeId),
+}
+
 pub struct Block<'a> {
     pub plan: &'a Plan,
     pub bucket: &'a Bucket,
@@ -34,6 +43,7 @@ pub struct Block<'a> {
     pub(crate) positions: FxHashMap<(u32, Option<NodeId>, bool), Rc<Vec<u32>>>,
     pub(crate) prefixes: FxHashMap<Source, Rc<crate::agg::Prefix>>,
     pub(crate) tallies: FxHashMap<(NodeId, Bounds), Rc<Vec<u32>>>,
+    pub(crate) lasts: FxHashMap<Lasts, Rc<Vec<i64>>>,
 }
 
 impl<'a> Block<'a> {
@@ -57,6 +67,7 @@ impl<'a> Block<'a> {
             positions: FxHashMap::default(),
             prefixes: FxHashMap::default(),
             tallies: FxHashMap::default(),
+            lasts: FxHashMap::default(),
         }
     }
 
@@ -178,15 +189,15 @@ impl<'a> Block<'a> {
                     let id = self.bucket.customers.get(self.customer(r)).unwrap_or("");
                     u8::from(sample_position(id, salt) < *below)
                 };
-                Col::Bool((0..self.len()).map(position).collect())
+                Col::conditions(&(0..self.len()).map(position).collect::<Vec<u8>>())
             }
 
             Op::Prop { .. } | Op::Ts | Op::Gap | Op::Nth | Op::Hour | Op::Weekday | Op::LocalDate | Op::Near { .. } => {
                 self.event_values(node)
             }
 
-            Op::IsTrue(a) => col::map_bool(&self.col(*a), |b| u8::from(b == 1)),
-            Op::Not(a) => col::map_bool(&self.col(*a), |b| b ^ 1),
+            Op::IsTrue(a) => col::is_true(&self.col(*a)),
+            Op::Not(a) => col::not(&self.col(*a)),
             Op::And(list) | Op::Or(list) => {
                 let and = matches!(node.op, Op::And(_));
                 let mut acc = Col::OneBool(and.into());
@@ -199,6 +210,9 @@ impl<'a> Block<'a> {
                 acc
             }
             Op::Cmp(op, a, b) => {
+                if let Some(c) = self.compared_count(*op, *a, *b) {
+                    return c;
+                }
                 let (a, b) = (self.col(*a), self.col(*b));
                 col::cmp(*op, &a, &b)
             }
@@ -211,7 +225,7 @@ impl<'a> Block<'a> {
             Op::CodeIn(a, table) => {
                 let table = &plan.truths[*table as usize];
                 let truth = |c: u32| table.get(c as usize).copied().unwrap_or(0);
-                col::map_code(&self.col(*a), truth, Col::Bool, Col::OneBool)
+                col::test_code(&self.col(*a), truth)
             }
             Op::Recode(a, table) => {
                 let table = &plan.recodes[*table as usize];
@@ -260,15 +274,15 @@ impl<'a> Block<'a> {
             let s = &self.bucket.streams[stream as usize];
             if let gyul_model::ColumnData::Codes(codes) = &s.columns[*column as usize] {
                 use gyul_model::Codes::*;
-                return Col::Bool(match codes {
-                    U8(v) if code <= 0xff => v[range].iter().map(|c| u8::from(*c == code as u8)).collect(),
-                    U16(v) if code <= 0xffff => v[range].iter().map(|c| u8::from(*c == code as u16)).collect(),
-                    U32(v) => v[range].iter().map(|c| u8::from(*c == code)).collect(),
-                    _ => return Col::OneBool(0),
-                });
+                return match codes {
+                    U8(v) if code <= 0xff => col::tested(&v[range], |c| u8::from(c == code as u8)),
+                    U16(v) if code <= 0xffff => col::tested(&v[range], |c| u8::from(c == code as u16)),
+                    U32(v) => col::tested(&v[range], |c| u8::from(c == code)),
+                    _ => Col::OneBool(0),
+                };
             }
         }
-        col::map_code(&self.col(arg), |c| u8::from(c == code), Col::Bool, Col::OneBool)
+        col::test_code(&self.col(arg), |c| u8::from(c == code))
     }
 
     /// The rows of a stream that belong to the block's customers.

@@ -10,7 +10,9 @@ pub const UNKNOWN: i64 = i64::MIN;
 /// A value for each row (or event) of a block, or one value for all of them.
 #[derive(Clone, Debug)]
 pub enum Col {
-    /// Conditions (0, 1) and flags (0, 1, 2 = unknown).
+    /// Conditions, a bit each; those behind the last row mean nothing.
+    Bits(Vec<u64>),
+    /// Flags (0, 1, 2 = unknown); as a condition, the unknown is false.
     Bool(Vec<u8>),
     Int(Vec<i64>),
     Real(Vec<f64>),
@@ -24,6 +26,7 @@ pub enum Col {
 impl Col {
     pub fn bool_at(&self, i: usize) -> u8 {
         match self {
+            Col::Bits(v) => (v[i / 64] >> (i % 64) & 1) as u8,
             Col::Bool(v) => v[i],
             Col::OneBool(b) => *b,
             _ => 0,
@@ -63,7 +66,7 @@ impl Col {
                 0 => UNKNOWN,
                 c => c.into(),
             },
-            Col::Bool(_) | Col::OneBool(_) => match self.bool_at(i) {
+            Col::Bits(_) | Col::Bool(_) | Col::OneBool(_) => match self.bool_at(i) {
                 2 => UNKNOWN,
                 b => b.into(),
             },
@@ -73,44 +76,61 @@ impl Col {
     /// Appends the known keys of the rows whose bit is set.
     pub fn known_keys(&self, rows: &[u64], into: &mut Vec<i64>) {
         match self {
-            Col::Int(v) => into.extend(ones(rows).map(|i| v[i]).filter(|k| *k != UNKNOWN)),
+            Col::Int(v) => {
+                for (w, own) in rows.iter().zip(v.chunks(64)) {
+                    // Nearly everybody is there and known.
+                    if *w == !0 && !own.contains(&UNKNOWN) {
+                        into.extend_from_slice(own);
+                    } else {
+                        into.extend(ones(&[*w]).map(|i| own[i]).filter(|k| *k != UNKNOWN));
+                    }
+                }
+            }
             _ => into.extend(ones(rows).map(|i| self.key_at(i)).filter(|k| *k != UNKNOWN)),
         }
+    }
+
+    /// Conditions of truth values, 0 or 1.
+    pub fn conditions(bytes: &[u8]) -> Col {
+        Col::Bits(bytes.chunks(64).map(packed).collect())
     }
 
     /// The truth of the first `len` conditions, a bit each.
     pub fn bits(&self, len: usize, into: &mut [u64]) {
         match self {
-            Col::Bool(v) => {
-                for (word, bytes) in into.iter_mut().zip(v.chunks(64)) {
-                    let mut bits = 0_u64;
-                    for (i, eight) in bytes.chunks(8).enumerate() {
-                        let mut b = [0_u8; 8];
-                        b[..eight.len()].copy_from_slice(eight);
-                        // The lowest bit of each byte, gathered into one byte by a multiplication.
-                        let byte =
-                            (u64::from_le_bytes(b) & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-                        bits |= byte << (8 * i);
-                    }
-                    *word = bits;
-                }
-            }
-            c if c.bool_at(0) == 1 => {
-                into.fill(0);
-                into[..len / 64].fill(!0);
-                into.iter_mut().skip(len / 64).take(1).for_each(|w| *w = (1 << (len % 64)) - 1);
-            }
+            Col::Bits(v) => into.iter_mut().zip(v).for_each(|(word, v)| *word = *v),
+            Col::Bool(v) => into.iter_mut().zip(v.chunks(64)).for_each(|(word, v)| *word = packed(v)),
+            c if c.bool_at(0) == 1 => into.fill(!0),
             _ => into.fill(0),
         }
+        if let Some(last) = into.get_mut(len / 64) {
+            *last &= (1 << (len % 64)) - 1;
+        }
+        into.iter_mut().skip(len / 64 + 1).for_each(|word| *word = 0);
     }
 
+    /// May say no though it is so.
     pub fn all_false(&self) -> bool {
         match self {
-            Col::Bool(v) => v.iter().all(|b| *b == 0),
+            Col::Bits(v) => v.iter().all(|w| *w == 0),
+            Col::Bool(v) => v.iter().all(|b| *b != 1),
             Col::OneBool(b) => *b == 0,
             _ => true,
         }
     }
+}
+
+/// The lowest bits of at most 64 bytes.
+fn packed(bytes: &[u8]) -> u64 {
+    let mut bits = 0_u64;
+    for (i, eight) in bytes.chunks(8).enumerate() {
+        let mut b = [0_u8; 8];
+        b[..eight.len()].copy_from_slice(eight);
+        // The lowest bit of each byte, gathered into one byte by a multiplication.
+        let byte = (u64::from_le_bytes(b) & 0x0101_0101_0101_0101).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits |= byte << (8 * i);
+    }
+    bits
 }
 
 /// Doubles as integers in the same order; `UNKNOWN` for NaN.
@@ -168,37 +188,66 @@ fn codes(c: &Col) -> Option<Side<'_, u32>> {
     }
 }
 
-fn bools(r: Result<Vec<u8>, u8>) -> Col {
-    r.map_or_else(Col::OneBool, Col::Bool)
+/// A condition on two columns.
+fn test<T: Copy>(a: Side<T>, b: Side<T>, f: impl Fn(T, T) -> u8) -> Col {
+    match (a, b) {
+        (Side::Many(a), Side::Many(b)) => {
+            let word = |(a, b): (&[T], &[T])| {
+                let mut bytes = [0; 64];
+                bytes.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = f(*a, *b));
+                packed(&bytes)
+            };
+            Col::Bits(a.chunks(64).zip(b.chunks(64)).map(word).collect())
+        }
+        (Side::Many(a), Side::One(b)) => tested(a, |a| f(a, b)),
+        (Side::One(a), Side::Many(b)) => tested(b, |b| f(a, b)),
+        (Side::One(a), Side::One(b)) => Col::OneBool(f(a, b)),
+    }
+}
+
+/// A condition on each value.
+pub fn tested<T: Copy>(values: &[T], f: impl Fn(T) -> u8) -> Col {
+    let mut words = Vec::with_capacity(values.len().div_ceil(64));
+    let mut bytes = [0; 64];
+    let (whole, rest) = values.as_chunks::<64>();
+    for own in whole {
+        bytes.iter_mut().zip(own).for_each(|(out, x)| *out = f(*x));
+        words.push(packed(&bytes));
+    }
+    if !rest.is_empty() {
+        bytes.iter_mut().zip(rest).for_each(|(out, x)| *out = f(*x));
+        words.push(packed(&bytes[..rest.len()]));
+    }
+    Col::Bits(words)
 }
 
 /// Compares; false where a side is unknown.
 pub fn cmp(op: Cmp, a: &Col, b: &Col) -> Col {
     if let (Some(a), Some(b)) = (ints(a), ints(b)) {
-        let known = |a: i64, b: i64| u8::from(a != UNKNOWN) & u8::from(b != UNKNOWN);
-        return bools(match op {
-            Cmp::Eq => zip(a, b, |a, b| u8::from(a == b) & known(a, b)),
-            Cmp::Ne => zip(a, b, |a, b| u8::from(a != b) & known(a, b)),
-            Cmp::Lt => zip(a, b, |a, b| u8::from(a < b) & known(a, b)),
-            Cmp::Le => zip(a, b, |a, b| u8::from(a <= b) & known(a, b)),
-            Cmp::Gt => zip(a, b, |a, b| u8::from(a > b) & known(a, b)),
-            Cmp::Ge => zip(a, b, |a, b| u8::from(a >= b) & known(a, b)),
-        });
+        // The unknown is the smallest of all: nothing is below it, and what is above something is known.
+        return match op {
+            Cmp::Eq => test(a, b, |a, b| u8::from(a == b) & u8::from(a != UNKNOWN)),
+            Cmp::Ne => test(a, b, |a, b| u8::from(a != b) & u8::from(a != UNKNOWN) & u8::from(b != UNKNOWN)),
+            Cmp::Lt => test(a, b, |a, b| u8::from(a < b) & u8::from(a != UNKNOWN)),
+            Cmp::Le => test(a, b, |a, b| u8::from(a <= b) & u8::from(a != UNKNOWN)),
+            Cmp::Gt => test(a, b, |a, b| u8::from(a > b) & u8::from(b != UNKNOWN)),
+            Cmp::Ge => test(a, b, |a, b| u8::from(a >= b) & u8::from(b != UNKNOWN)),
+        };
     }
     if let (Some(a), Some(b)) = (reals(a), reals(b)) {
-        return bools(match op {
-            Cmp::Eq => zip(a, b, |a, b| u8::from(a == b)),
+        return match op {
+            Cmp::Eq => test(a, b, |a, b| u8::from(a == b)),
             // NaN is unlike everything, but an unknown makes the comparison false.
-            Cmp::Ne => zip(a, b, |a: f64, b: f64| u8::from(a < b) | u8::from(a > b)),
-            Cmp::Lt => zip(a, b, |a, b| u8::from(a < b)),
-            Cmp::Le => zip(a, b, |a, b| u8::from(a <= b)),
-            Cmp::Gt => zip(a, b, |a, b| u8::from(a > b)),
-            Cmp::Ge => zip(a, b, |a, b| u8::from(a >= b)),
-        });
+            Cmp::Ne => test(a, b, |a: f64, b: f64| u8::from(a < b) | u8::from(a > b)),
+            Cmp::Lt => test(a, b, |a, b| u8::from(a < b)),
+            Cmp::Le => test(a, b, |a, b| u8::from(a <= b)),
+            Cmp::Gt => test(a, b, |a, b| u8::from(a > b)),
+            Cmp::Ge => test(a, b, |a, b| u8::from(a >= b)),
+        };
     }
     if let (Some(a), Some(b)) = (codes(a), codes(b)) {
         let equal = op == Cmp::Eq;
-        return bools(zip(a, b, |a, b| u8::from((a == b) == equal) & u8::from(a != 0) & u8::from(b != 0)));
+        return test(a, b, |a, b| u8::from((a == b) == equal) & u8::from(a != 0) & u8::from(b != 0));
     }
     Col::OneBool(0)
 }
@@ -241,10 +290,11 @@ pub fn arith(op: Arith, a: &Col, b: &Col) -> Col {
 
 pub fn is_known(a: &Col) -> Col {
     match a {
-        Col::Bool(v) => Col::Bool(v.iter().map(|b| u8::from(*b != 2)).collect()),
-        Col::Int(v) => Col::Bool(v.iter().map(|x| u8::from(*x != UNKNOWN)).collect()),
-        Col::Real(v) => Col::Bool(v.iter().map(|x| u8::from(!x.is_nan())).collect()),
-        Col::Code(v) => Col::Bool(v.iter().map(|x| u8::from(*x != 0)).collect()),
+        Col::Bits(_) => Col::OneBool(1),
+        Col::Bool(v) => tested(v, |b| u8::from(b != 2)),
+        Col::Int(v) => tested(v, |x| u8::from(x != UNKNOWN)),
+        Col::Real(v) => tested(v, |x| u8::from(!x.is_nan())),
+        Col::Code(v) => tested(v, |x| u8::from(x != 0)),
         Col::OneBool(b) => Col::OneBool(u8::from(*b != 2)),
         Col::OneInt(x) => Col::OneBool(u8::from(*x != UNKNOWN)),
         Col::OneReal(x) => Col::OneBool(u8::from(!x.is_nan())),
@@ -252,10 +302,21 @@ pub fn is_known(a: &Col) -> Col {
     }
 }
 
-pub fn map_bool(a: &Col, f: impl Fn(u8) -> u8) -> Col {
+/// A flag as a condition.
+pub fn is_true(a: &Col) -> Col {
     match a {
-        Col::Bool(v) => Col::Bool(v.iter().map(|b| f(*b)).collect()),
-        Col::OneBool(b) => Col::OneBool(f(*b)),
+        Col::Bits(v) => Col::Bits(v.clone()),
+        Col::Bool(v) => tested(v, |b| u8::from(b == 1)),
+        Col::OneBool(b) => Col::OneBool(u8::from(*b == 1)),
+        _ => Col::OneBool(0),
+    }
+}
+
+pub fn not(a: &Col) -> Col {
+    match a {
+        Col::Bits(v) => Col::Bits(v.iter().map(|w| !w).collect()),
+        Col::Bool(v) => tested(v, |b| u8::from(b != 1)),
+        Col::OneBool(b) => Col::OneBool(u8::from(*b != 1)),
         _ => Col::OneBool(0),
     }
 }
@@ -274,9 +335,18 @@ pub fn map_int(a: &Col, f: impl Fn(i64) -> i64) -> Col {
 pub fn test_int(a: &Col, f: impl Fn(i64) -> bool) -> Col {
     let f = |x: i64| u8::from(x != UNKNOWN && f(x));
     match a {
-        Col::Int(v) => Col::Bool(v.iter().map(|x| f(*x)).collect()),
+        Col::Int(v) => tested(v, f),
         Col::OneInt(x) => Col::OneBool(f(*x)),
         _ => Col::OneBool(0),
+    }
+}
+
+/// A condition on codes.
+pub fn test_code(a: &Col, f: impl Fn(u32) -> u8) -> Col {
+    match a {
+        Col::Code(v) => tested(v, f),
+        Col::OneCode(c) => Col::OneBool(f(*c)),
+        _ => Col::OneBool(f(0)),
     }
 }
 
@@ -323,13 +393,24 @@ pub fn near_occasion(a: &Col, dates: &[Date], days: i32) -> Col {
 
 /// Folds conditions of one length into the first.
 pub fn fold_bool(into: &mut Col, other: &Col, and: bool) {
+    let words = |c: &Col| match c {
+        Col::Bool(v) => v.chunks(64).map(packed).collect(),
+        Col::Bits(v) => v.clone(),
+        _ => vec![],
+    };
     match (&mut *into, other) {
-        (Col::Bool(a), Col::Bool(b)) if and => a.iter_mut().zip(b).for_each(|(a, b)| *a &= b),
-        (Col::Bool(a), Col::Bool(b)) => a.iter_mut().zip(b).for_each(|(a, b)| *a |= b),
         (Col::OneBool(a), _) if (*a == 0) == and => {}
-        (Col::OneBool(_), b) => *into = b.clone(),
-        (_, Col::OneBool(b)) if (*b == 0) == and => *into = other.clone(),
-        _ => {}
+        (_, Col::OneBool(b)) if (*b == 0) == and => *into = Col::OneBool(*b),
+        (Col::OneBool(_), Col::OneBool(b)) => *into = Col::OneBool(*b),
+        (Col::OneBool(_), other) => *into = Col::Bits(words(other)),
+        (_, Col::OneBool(_)) => {}
+        (Col::Bits(a), Col::Bits(b)) if and => a.iter_mut().zip(b).for_each(|(a, b)| *a &= b),
+        (Col::Bits(a), Col::Bits(b)) => a.iter_mut().zip(b).for_each(|(a, b)| *a |= b),
+        (Col::Bits(_), other) => fold_bool(into, &Col::Bits(words(other)), and),
+        (a, other) => {
+            *into = Col::Bits(words(a));
+            fold_bool(into, other, and);
+        }
     }
 }
 

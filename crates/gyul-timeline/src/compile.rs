@@ -138,6 +138,9 @@ impl<'a> Compiler<'a> {
         if let Op::Rank(r) = key.0 {
             layer = self.plan.ranks[r as usize].layer;
         }
+        if let Op::CodeIs(column, _) = key.0 {
+            *self.plan.code_tests.entry(column).or_default() += 1;
+        }
         let id = self.plan.nodes.len() as NodeId;
         self.plan.nodes.push(Node { op: key.0.clone(), ty, domain: self.domain, layer, needs_now });
         self.seen.insert(key, id);

@@ -5,8 +5,9 @@ use crate::block::{Block, Rows};
 use crate::column::{Col, UNKNOWN};
 use crate::compile::operands;
 use crate::plan::*;
-use crate::rank::Thresholds;
+use crate::rank::{Thresholds, orders};
 use gyul_model::{Date, Decimal, Instant, Snapshot, Value, bucket_of};
+use gyul_segment::tree::RankKind;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::ops::Range;
@@ -68,9 +69,16 @@ pub(crate) struct BlockState {
     pub customers: Range<usize>,
     /// Values that later layers read.
     pub saved: FxHashMap<NodeId, Arc<Col>>,
-    /// Bits of the roots, in the order of [`Plan::roots`].
-    pub roots: Vec<Vec<u64>>,
+    /// Bits of the roots, one after the other in the order of [`Plan::roots`].
+    pub roots: Vec<u64>,
     pub population: Vec<u64>,
+}
+
+impl BlockState {
+    pub fn root(&self, i: usize) -> &[u64] {
+        let words = self.population.len();
+        &self.roots[i * words..][..words]
+    }
 }
 
 /// One column of results: a measure's value for everybody.
@@ -215,7 +223,7 @@ impl Timelines {
         }
         let base = (self.bases[bucket] + customers.start) / 64;
         population.iter_mut().zip(&self.moved.words[base..]).for_each(|(p, m)| *p &= !m);
-        let roots = vec![vec![0; words]; plan.roots().len()];
+        let roots = vec![0; words * plan.roots().len()];
         BlockState { bucket, customers, saved: FxHashMap::default(), roots, population }
     }
 
@@ -241,12 +249,10 @@ impl Timelines {
         thresholds.resize(plan.ranks.len(), none);
         for layer in first..=plan.layers() {
             if layer > 0 {
-                let found: Vec<(usize, Thresholds)> = (0..plan.ranks.len())
-                    .into_par_iter()
-                    .filter(|r| plan.ranks[*r].layer == layer && !is_known[*r])
-                    .map(|r| (r, rank_thresholds(plan, &plan.ranks[r], blocks)))
-                    .collect();
-                found.into_iter().for_each(|(r, t)| thresholds[r] = t);
+                let wanted = (0..plan.ranks.len()).filter(|r| plan.ranks[*r].layer == layer && !is_known[*r]);
+                let orders = orders(plan, wanted);
+                let found: Vec<Vec<Thresholds>> = orders.par_iter().map(|o| rank_thresholds(plan, o, blocks)).collect();
+                orders.iter().flatten().zip(found.into_iter().flatten()).for_each(|(r, t)| thresholds[*r] = t);
             }
             self.layer(plan, at, blocks, layer, frontier, &roots, &thresholds);
         }
@@ -285,8 +291,10 @@ impl Timelines {
             }
             for (i, id) in roots.iter().enumerate().filter(|(_, id)| of_layer(id)) {
                 let c = block.col(*id);
-                c.bits(state.customers.len(), &mut state.roots[i]);
-                state.roots[i].iter_mut().zip(&state.population).for_each(|(w, p)| *w &= p);
+                let words = state.population.len();
+                let root = &mut state.roots[i * words..][..words];
+                c.bits(state.customers.len(), root);
+                root.iter_mut().zip(&state.population).for_each(|(w, p)| *w &= p);
             }
         });
     }
@@ -304,7 +312,7 @@ impl Timelines {
         let mut i = 0;
         let mut next = || {
             i += 1;
-            gather(&|b: &BlockState| &b.roots[i - 1])
+            gather(&|b: &BlockState| b.root(i - 1))
         };
         let segments = plan.segments.iter().map(|_| next()).collect();
         let partitions = plan.partitions.iter().map(|p| p.iter().map(|_| next()).collect()).collect();
@@ -342,7 +350,9 @@ impl Timelines {
     }
 }
 
-fn rank_thresholds(plan: &Plan, rank: &RankNode, blocks: &[BlockState]) -> Thresholds {
+/// What ranks over the same values compare with.
+fn rank_thresholds(plan: &Plan, ranks: &[usize], blocks: &[BlockState]) -> Vec<Thresholds> {
+    let rank = &plan.ranks[ranks[0]];
     let real = matches!(plan.nodes[rank.x as usize].ty, Ty::Quotient { .. });
     let mut keys = vec![];
     for b in blocks {
@@ -354,7 +364,8 @@ fn rank_thresholds(plan: &Plan, rank: &RankNode, blocks: &[BlockState]) -> Thres
         }
         x.known_keys(&inside, &mut keys);
     }
-    Thresholds::find(rank.kind, keys, real)
+    let kinds: Vec<RankKind> = ranks.iter().map(|r| plan.ranks[*r].kind).collect();
+    Thresholds::find_all(&kinds, keys, real)
 }
 
 /// A node's value as the outside world sees it: durations in microseconds, dates as `YYYY-MM-DD`.

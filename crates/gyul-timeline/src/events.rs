@@ -173,7 +173,7 @@ impl Block<'_> {
                 }
             }
         }
-        Col::Bool(out)
+        Col::conditions(&out)
     }
 }
 

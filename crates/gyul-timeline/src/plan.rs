@@ -216,6 +216,8 @@ pub struct Plan {
     pub measures: Vec<NodeId>,
     /// Comparisons with a quotient by a growing quantity, each with conditions that flip where the divisor passes zero.
     pub poles: std::collections::BTreeMap<NodeId, Vec<NodeId>>,
+    /// How many texts each column is compared with, by its node.
+    pub code_tests: std::collections::BTreeMap<NodeId, u32>,
     pub zone: Option<gyul_model::Zone>,
     /// How the tables go on when the dictionaries grow; `None` in a plan for data that stays as it is.
     pub growth: Option<crate::grow::Growth>,

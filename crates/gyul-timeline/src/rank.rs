@@ -1,6 +1,7 @@
 //! Ranks: what a customer's value is compared with, found by selection over everybody's.
 
-use crate::column::{Col, UNKNOWN, key_real, real_key};
+use crate::column::{self, Col, UNKNOWN, fold_bool, key_real, real_key};
+use crate::plan::Plan;
 use gyul_model::Decimal;
 use gyul_segment::tree::RankKind;
 
@@ -23,48 +24,49 @@ pub enum Thresholds {
 }
 
 impl Thresholds {
-    /// `keys`: the known values of the population, in any order (reordered here). `real`: they stand for doubles.
-    pub fn find(kind: RankKind, mut keys: Vec<i64>, real: bool) -> Thresholds {
+    /// `keys`: the known values of the population, in any order. `real`: they stand for doubles.
+    pub fn find(kind: RankKind, keys: Vec<i64>, real: bool) -> Thresholds {
+        Thresholds::find_all(&[kind], keys, real).swap_remove(0)
+    }
+
+    /// What several ranks over the same values compare with.
+    pub fn find_all(kinds: &[RankKind], mut keys: Vec<i64>, real: bool) -> Vec<Thresholds> {
         let n = keys.len();
+        let quotient = |kind: &RankKind| *kind == RankKind::Percentile;
         if n == 0 {
-            let bool = !matches!(kind, RankKind::Quintile | RankKind::Percentile);
-            return Thresholds::Empty { bool, quotient: kind == RankKind::Percentile };
+            let bool = |kind: &RankKind| !matches!(kind, RankKind::Quintile | RankKind::Percentile);
+            return kinds.iter().map(|k| Thresholds::Empty { bool: bool(k), quotient: quotient(k) }).collect();
         }
-        match kind {
-            RankKind::Top(p) => {
-                let k = share(p, n);
-                Thresholds::AtLeast(*keys.select_nth_unstable(n - k).1)
+        let average = |kind: &RankKind| matches!(kind, RankKind::AboveAverage | RankKind::BelowAverage);
+        if kinds.iter().any(|k| quotient(k) || (real && average(k))) {
+            keys.sort_unstable();
+        } else {
+            let mut places: Vec<usize> = kinds.iter().flat_map(|k| places(*k, n)).collect();
+            places.sort_unstable();
+            places.dedup();
+            let mut from = 0;
+            for at in places {
+                keys[from..].select_nth_unstable(at - from);
+                from = at + 1;
             }
-            RankKind::Bottom(p) => {
-                let k = share(p, n);
-                Thresholds::AtMost(*keys.select_nth_unstable(k - 1).1)
-            }
-            RankKind::AboveAverage | RankKind::BelowAverage if real => {
-                keys.sort_unstable();
-                let mean = real_key(keys.iter().map(|k| key_real(*k)).sum::<f64>() / n as f64);
-                if kind == RankKind::AboveAverage { Thresholds::Above(mean) } else { Thresholds::Below(mean) }
-            }
-            RankKind::AboveAverage | RankKind::BelowAverage => {
-                let sum = keys.iter().map(|k| i128::from(*k)).sum();
-                Thresholds::of_mean(kind, sum, n)
-            }
-            RankKind::Quintile => {
-                // 5 · less >= q · n just if less >= m = ceil(q · n / 5), just if x is above the m-th smallest.
-                let mut cut = [i64::MAX; 4];
-                let mut from = 0;
-                for (q, cut) in cut.iter_mut().enumerate() {
-                    let m = ((q + 1) * n).div_ceil(5);
-                    let at = (m - 1).max(from);
-                    *cut = *keys[from..].select_nth_unstable(at - from).1;
-                    from = at;
+        }
+        let found = |kind: &RankKind| {
+            let at: Vec<i64> = places(*kind, n).map(|i| keys[i]).collect();
+            match kind {
+                RankKind::Top(_) => Thresholds::AtLeast(at[0]),
+                RankKind::Bottom(_) => Thresholds::AtMost(at[0]),
+                RankKind::Quintile => Thresholds::Quintile([at[0], at[1], at[2], at[3]]),
+                RankKind::Percentile => Thresholds::Percentile(keys.clone()),
+                RankKind::AboveAverage | RankKind::BelowAverage if real => {
+                    let mean = real_key(keys.iter().map(|k| key_real(*k)).sum::<f64>() / n as f64);
+                    if *kind == RankKind::AboveAverage { Thresholds::Above(mean) } else { Thresholds::Below(mean) }
                 }
-                Thresholds::Quintile(cut)
+                RankKind::AboveAverage | RankKind::BelowAverage => {
+                    Thresholds::of_mean(*kind, keys.iter().map(|k| i128::from(*k)).sum(), n)
+                }
             }
-            RankKind::Percentile => {
-                keys.sort_unstable();
-                Thresholds::Percentile(keys)
-            }
-        }
+        };
+        kinds.iter().map(found).collect()
     }
 
     /// x > mean of integers just if x > floor(mean); x < mean just if x < ceil(mean).
@@ -83,16 +85,14 @@ impl Thresholds {
             Some(a) if a.bool_at(r) == 0 => UNKNOWN,
             _ => x.key_at(r),
         };
-        let test =
-            |f: &dyn Fn(i64) -> bool| Col::Bool((0..n).map(|r| u8::from(key(r) != UNKNOWN && f(key(r)))).collect());
         match self {
             Thresholds::Empty { bool: true, .. } => Col::OneBool(0),
             Thresholds::Empty { quotient: true, .. } => Col::OneReal(f64::NAN),
             Thresholds::Empty { .. } => Col::OneInt(UNKNOWN),
-            Thresholds::AtLeast(t) => test(&|k| k >= *t),
-            Thresholds::AtMost(t) => test(&|k| k <= *t),
-            Thresholds::Above(t) => test(&|k| k > *t),
-            Thresholds::Below(t) => test(&|k| k < *t),
+            Thresholds::AtLeast(t) => tested(n, x, among, |k| k >= *t),
+            Thresholds::AtMost(t) => tested(n, x, among, |k| k <= *t),
+            Thresholds::Above(t) => tested(n, x, among, |k| k > *t),
+            Thresholds::Below(t) => tested(n, x, among, |k| k < *t),
             Thresholds::Quintile(cut) => Col::Int(
                 (0..n)
                     .map(|r| match key(r) {
@@ -111,6 +111,42 @@ impl Thresholds {
             ),
         }
     }
+}
+
+/// Ranks that compare the same quantity among the same customers, together.
+pub fn orders(plan: &Plan, ranks: impl Iterator<Item = usize>) -> Vec<Vec<usize>> {
+    let mut out: Vec<Vec<usize>> = vec![];
+    for r in ranks {
+        let compares = |r: usize| (plan.ranks[r].x, plan.ranks[r].among, plan.ranks[r].layer);
+        match out.iter_mut().find(|o| compares(o[0]) == compares(r)) {
+            Some(o) => o.push(r),
+            None => out.push(vec![r]),
+        }
+    }
+    out
+}
+
+/// Which order statistics of n values a rank compares with.
+fn places(kind: RankKind, n: usize) -> impl Iterator<Item = usize> {
+    let (one, quintile) = match kind {
+        RankKind::Top(p) => (Some(n - share(p, n)), false),
+        RankKind::Bottom(p) => (Some(share(p, n) - 1), false),
+        kind => (None, kind == RankKind::Quintile),
+    };
+    // 5 · less >= q · n just if less >= m = ceil(q · n / 5), just if x is above the m-th smallest.
+    let cuts = (1..=if quintile { 4 } else { 0 }).map(move |q| (q * n).div_ceil(5) - 1);
+    one.into_iter().chain(cuts)
+}
+
+/// A test of the known keys within `among`; false outside.
+fn tested(n: usize, x: &Col, among: Option<&Col>, test: impl Fn(i64) -> bool) -> Col {
+    let test = |k: i64| u8::from(k != UNKNOWN) & u8::from(test(k));
+    let mut out = match x {
+        Col::Int(v) => column::tested(v, test),
+        x => Col::conditions(&(0..n).map(|r| test(x.key_at(r))).collect::<Vec<u8>>()),
+    };
+    among.into_iter().for_each(|a| fold_bool(&mut out, a, true));
+    out
 }
 
 /// max(1, ceil(p/100 · n)), at most n.

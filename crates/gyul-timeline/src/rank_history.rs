@@ -108,7 +108,7 @@ impl RankSteps {
             Col::Int((0..n).map(rank).collect())
         } else {
             let rank = |r| if outside(r) { 0 } else { self.rank_of(x.key_at(r), instant(r)) as u8 };
-            Col::Bool((0..n).map(rank).collect())
+            Col::conditions(&(0..n).map(rank).collect::<Vec<u8>>())
         }
     }
 

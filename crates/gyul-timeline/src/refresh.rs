@@ -55,7 +55,7 @@ impl Timelines {
             let base = (self.bases[b.bucket] + b.customers.start) / 64;
             b.population.iter_mut().zip(&self.moved.words[base..]).for_each(|(p, m)| *p &= !m);
             let population = &b.population;
-            b.roots.iter_mut().for_each(|r| r.iter_mut().zip(population).for_each(|(r, p)| *r &= p));
+            b.roots.iter_mut().zip(population.iter().cycle()).for_each(|(r, p)| *r &= p);
             b.saved.retain(|id, _| plan.nodes[*id as usize].layer == 0);
         }
         let known = blocks.iter().map(|b| b.bucket + 1).max().unwrap_or(0);

@@ -30,20 +30,9 @@ pub struct View {
     dirty: bool,
 }
 
-/// The ranks that compare the same quantity among the same customers, together.
+/// The ranks of a plan, those together that compare the same.
 pub fn orders(plan: &Plan) -> Vec<Vec<usize>> {
-    let mut out: Vec<Vec<usize>> = vec![];
-    for (r, rank) in plan.ranks.iter().enumerate() {
-        let same = |o: &&mut Vec<usize>| {
-            let first = &plan.ranks[o[0]];
-            (first.x, first.among, first.layer) == (rank.x, rank.among, rank.layer)
-        };
-        match out.iter_mut().find(same) {
-            Some(o) => o.push(r),
-            None => out.push(vec![r]),
-        }
-    }
-    out
+    crate::rank::orders(plan, 0..plan.ranks.len())
 }
 
 /// A place in the order: `below` members come before it.

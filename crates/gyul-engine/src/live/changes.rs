@@ -6,9 +6,10 @@
 use super::record::{Reader, Unreadable, Writer};
 use gyul_model::Instant;
 use gyul_store::StoreError;
-use gyul_store::log::{Entry, Log, Options};
+use gyul_store::log::{Disk, Entry, Log, Options};
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Changes that are kept in memory for readers.
 const AT_HAND: usize = 1_000_000;
@@ -33,15 +34,25 @@ pub struct ChangeLog {
     end: u64,
     /// The last step that was told: its instant and the position in the log behind it.
     pub published: Option<(Instant, u64)>,
+    /// What the disk did not take yet, with the steps. Nobody is told before it is on disk: after a crash it might be
+    /// told in another order.
+    waiting: Vec<((Instant, u64), Vec<Told>)>,
 }
 
 impl ChangeLog {
-    pub fn open(dir: &Path, segment_bytes: u64) -> Result<ChangeLog, StoreError> {
-        let folder = dir.join("changes");
-        std::fs::create_dir_all(&folder).map_err(|e| StoreError::new(&folder, gyul_store::StoreErrorKind::Io(e)))?;
+    /// In the folder `changes` of a data directory, or on another disk.
+    pub fn open(dir: &Path, segment_bytes: u64, disk: Option<Arc<dyn Disk>>) -> Result<ChangeLog, StoreError> {
         let options = Options { segment_bytes, check_all: false, ..Options::default() };
-        let (log, _) = Log::open(&folder, options)?;
-        let mut out = ChangeLog { end: log.next(), at_hand: VecDeque::new(), published: None, log };
+        let (log, _) = match disk {
+            Some(disk) => Log::open_on(disk, options)?,
+            None => {
+                let folder = dir.join("changes");
+                let failed = |e| StoreError::new(&folder, gyul_store::StoreErrorKind::Io(e));
+                std::fs::create_dir_all(&folder).map_err(failed)?;
+                Log::open(&folder, options)?
+            }
+        };
+        let mut out = ChangeLog { end: log.next(), at_hand: VecDeque::new(), published: None, waiting: vec![], log };
         let from = out.end.saturating_sub(AT_HAND as u64);
         let mut reader = out.log.read(from);
         while let Some(entry) = reader.next()? {
@@ -66,24 +77,41 @@ impl ChangeLog {
         self.at_hand.front().map_or(self.end, |t| t.offset)
     }
 
-    /// Keeps what a step brought. `told` needs no offsets yet.
-    pub fn publish(&mut self, step: (Instant, u64), mut told: Vec<Told>) -> Result<(), StoreError> {
-        let offset = self.end;
-        told.iter_mut().zip(offset..).for_each(|(t, o)| t.offset = o);
-        for some in told.chunks(4096) {
-            self.log.append(KIND, step.0, some.len() as u32, &write(step, some))?;
+    /// Keeps what a step brought and tells it. `told` needs no offsets yet. After an error it waits for [`ChangeLog::flush`].
+    pub fn publish(&mut self, step: (Instant, u64), told: Vec<Told>) -> Result<(), StoreError> {
+        self.waiting.push((step, told));
+        self.flush()
+    }
+
+    /// Whether something waits for the disk.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Tells what waits, if the disk takes it now.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        self.log.recover()?;
+        let mut offset = self.end;
+        for (step, told) in &mut self.waiting {
+            for t in told.iter_mut() {
+                t.offset = offset;
+                offset += 1;
+            }
+            for some in told.chunks(4096) {
+                self.log.append(KIND, step.0, some.len() as u32, &write(*step, some))?;
+            }
         }
         self.log.commit()?;
         self.end = self.log.next();
-        self.published = Some(step);
-        self.at_hand.extend(told);
+        for (step, told) in self.waiting.drain(..) {
+            self.published = Some(step);
+            self.at_hand.extend(told);
+        }
         self.trim();
         Ok(())
-    }
-
-    /// Makes the log usable after an error of the disk.
-    pub fn recover(&mut self) -> Result<(), StoreError> {
-        self.log.recover()
     }
 
     pub fn from(&self, from: u64, limit: usize) -> Option<Vec<Told>> {

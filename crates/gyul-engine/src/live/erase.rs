@@ -36,6 +36,8 @@ impl Hub {
     /// Forgets the customer that an identifier leads to. `None`: there is nobody.
     pub fn erase(&self, who: &Identifier, by: &str) -> Result<Option<Erased>, StoreError> {
         let _one = self.erasing();
+        // What was acknowledged already may name the person, or tell of another name.
+        self.settle().map_err(|_| StoreError::io(self.dir())(std::io::Error::other("the log takes nothing now")))?;
         let names: Vec<String> = {
             let world = self.world();
             let Some((_, head)) = world.find(who) else { return Ok(None) };

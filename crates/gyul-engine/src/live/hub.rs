@@ -8,7 +8,7 @@ use super::reload;
 use super::world::{Control, Outcome, World, cause_name, fingerprint};
 use gyul_model::{Instant, MICROS_SECOND, Message};
 use gyul_profile::Rules;
-use gyul_store::log::{Log, Reader};
+use gyul_store::log::{Disk, Log, Reader};
 use gyul_store::{Manifest, StoreError, StoreErrorKind, Summary};
 use gyul_timeline::live::{Change, Live};
 use rustc_hash::FxHashSet;
@@ -40,7 +40,12 @@ pub struct Options {
     pub remember: i64,
     /// Bytes of a file of the log; they are laid out in advance.
     pub segment_bytes: u64,
+    /// What the log (`log`) and the stream of changes (`changes`) are written on; the data directory if absent.
+    pub disks: Option<Disks>,
 }
+
+/// Gives a disk by its name: for simulations.
+pub type Disks = Arc<dyn Fn(&str) -> Arc<dyn Disk> + Send + Sync>;
 
 impl Default for Options {
     fn default() -> Options {
@@ -54,6 +59,7 @@ impl Default for Options {
             define_beside: 2_000_000,
             remember: 48 * gyul_model::MICROS_HOUR,
             segment_bytes: 64 << 20,
+            disks: None,
         }
     }
 }
@@ -622,7 +628,9 @@ fn apply(shared: &Arc<Shared>, steps: &Receiver<Vec<Step>>, commands: &SyncSende
             (world.live.next_wake(), world.live.has_slow_ranks())
         };
         let slow_wake = slow.then_some(Instant(settle_at + MICROS_SECOND));
-        let next = [wake, slow_wake].into_iter().flatten().min();
+        // What could not be told is tried again soon.
+        let untold = lock(&shared.changes).is_waiting().then_some(Instant(now.0 + MICROS_SECOND / 5));
+        let next = [wake, slow_wake, untold].into_iter().flatten().min();
         // Slow clocks of tests included, nobody sleeps longer than this.
         let wait = next.map_or(3_600 * MICROS_SECOND, |t| (t.0 - now.0).clamp(0, 3_600 * MICROS_SECOND));
         let mut group = match steps.recv_timeout(Duration::from_micros(wait as u64)) {
@@ -748,16 +756,13 @@ fn step(shared: &Arc<Shared>, group: Vec<Step>, now: Instant, settles: bool) {
 
 fn publish(shared: &Shared, position: (Instant, u64), told: Vec<Told>) {
     let n = told.len() as u64;
-    if n == 0 {
+    if n == 0 && !lock(&shared.changes).is_waiting() {
         return;
     }
     let end = {
         let mut changes = lock(&shared.changes);
-        if changes.publish(position, told.clone()).is_err() {
-            // Told in memory all the same; the disk is asked again with the next step.
-            let _ = changes.recover();
-            let _ = changes.publish(position, told);
-        }
+        // What the disk does not take waits for the next try.
+        let _ = changes.publish(position, told);
         changes.end()
     };
     shared.gauges.changes.fetch_add(n, Ordering::Relaxed);

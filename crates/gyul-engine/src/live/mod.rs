@@ -17,6 +17,6 @@ mod world;
 pub use changes::Told;
 pub use definitions::{DefKind, Definitions, Version, file as definition_file, split as split_definitions};
 pub use erase::{Erased, mentions};
-pub use hub::{Acked, Clock, Gauges, Hub, Incoming, Options, Refused};
+pub use hub::{Acked, Clock, Disks, Gauges, Hub, Incoming, Options, Refused};
 pub use record::{Action, Rejected};
 pub use world::{Outcome, Volume, World, cause_name};

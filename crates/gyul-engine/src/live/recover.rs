@@ -24,6 +24,9 @@ pub struct Opened {
     pub lock: fs::File,
 }
 
+/// Who a new directory's first definitions are by.
+const STARTER: &str = "starter";
+
 /// Messages that are applied at once.
 const STEP: usize = 50_000;
 
@@ -48,8 +51,12 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         _ => Some(checkpoint::get_state(dir, settled)?.ok_or_else(|| missing(dir))?),
     };
     let segment_bytes = options.segment_bytes;
-    let first = LogOptions { first: base_next, check_all: false, segment_bytes, ..LogOptions::default() };
-    let (mut log, _) = Log::open(dir, first)?;
+    let log_options = LogOptions { first: base_next, check_all: false, segment_bytes, ..LogOptions::default() };
+    let disk = |name: &str| options.disks.as_ref().map(|disks| disks(name));
+    let (mut log, _) = match disk("log") {
+        Some(disk) => Log::open_on(disk, log_options)?,
+        None => Log::open(dir, log_options)?,
+    };
     let now = clock();
     if log.next() < base_next {
         // A file was imported meanwhile: its rows have these numbers.
@@ -59,7 +66,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
             log.commit()?;
         }
     }
-    let changes = ChangeLog::open(dir, segment_bytes / 4)?;
+    let changes = ChangeLog::open(dir, segment_bytes / 4, disk("changes"))?;
 
     // What was decided before the checkpoint, and what came since.
     let rules = options.rules.clone();
@@ -75,10 +82,19 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let oldest = Instant(now.0.saturating_sub(options.remember));
     let published = changes.published;
     let mut tail: Vec<Tail> = vec![];
+    // The first record of people's own: a crash may have come before anything was told.
+    let mut first: Option<(Instant, u64)> = None;
     let mut reader = log.read(log.first());
     while let Some(entry) = reader.next()? {
         let Entry::Record(r) = entry else { continue };
         let fresh = r.seq >= settled;
+        let own = match r.kind {
+            record::ACTION => record::read_action(r.payload).is_ok_and(|(_, by)| by != STARTER),
+            kind => kind != record::SKIP,
+        };
+        if fresh && own {
+            first.get_or_insert((r.at, r.seq));
+        }
         match r.kind {
             record::MESSAGE if fresh || r.at >= oldest => {
                 let Ok(m) = record::read_message(r.payload) else { continue };
@@ -109,7 +125,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
             for (kind, id, text) in split(text) {
                 let id = if id.is_empty() { name.replace(['/', '.'], "-") } else { id };
                 let define = record::Action::Define { kind: kind.name().into(), id, text: Some(text) };
-                let payload = record::action(&define, "starter");
+                let payload = record::action(&define, STARTER);
                 let seq = log.append(record::ACTION, now, 1, &payload)?;
                 control.push(Control { seq, at: now, kind: record::ACTION, payload });
             }
@@ -117,7 +133,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         log.commit()?;
     }
     // As it was published last, so that what changed since is told, and nothing else.
-    let (then, told_next) = published.unwrap_or((now, u64::MAX));
+    let (then, told_next) = published.or(first).unwrap_or((now, u64::MAX));
     let mut definitions = Definitions::default();
     let before = tail.iter().filter_map(|t| if let Tail::Act(c) = t { Some(c) } else { None });
     for c in control.iter().chain(before.filter(|c| c.seq < told_next)) {
@@ -142,7 +158,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let missed = replay(&mut world, later, now, options, false);
     told.extend(missed.iter().map(|c| tell(&world, c)));
     let slow = world.live.settle();
-    if published.is_some() {
+    if published.or(first).is_some() {
         told.extend(slow.iter().map(|c| tell(&world, c)));
     }
     world.recall_quarantine();

@@ -119,6 +119,12 @@ impl SimDisk {
         self.state().refused = kind;
     }
 
+    /// Nothing goes wrong from now on.
+    pub fn calm(&self) {
+        let mut s = self.state();
+        (s.fault, s.refused) = (None, None);
+    }
+
     /// The content of a file as the process sees it.
     pub fn content(&self, name: &str) -> Option<Vec<u8>> {
         let s = self.state();

@@ -12,6 +12,7 @@ mod chart;
 mod errors;
 pub mod format;
 mod page;
+mod partitions;
 mod segments;
 mod settings;
 mod sign_in;
@@ -39,6 +40,7 @@ pub fn add(table: &mut Table) {
     sign_in::add(table);
     builder::add(table);
     segments::add(table);
+    partitions::add(table);
     settings::add(table);
     start::add(table);
 }

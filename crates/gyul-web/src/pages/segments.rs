@@ -1,8 +1,8 @@
 //! Which segments are there, how large, worth what, and are they well? One list of segments and classes.
 
-mod changes;
+pub mod changes;
 mod detail;
-mod part;
+pub mod part;
 mod quality;
 
 use super::page::encode;
@@ -18,6 +18,8 @@ use gyul_model::Instant;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub use detail::shares;
 
 pub fn add(table: &mut Table) {
     table.at(Endpoint::page("/segments", "pageSegments", NUMBERS), list);

@@ -9,6 +9,11 @@
   builder.vocabulary = () => (words ??= ask("/api/v1/vocabulary"));
 
   const snapshot = (form) => JSON.stringify(form);
+  /** What a form says, whatever its cards are called. Fields that say nothing may be absent. */
+  const meaning = (form) => JSON.stringify(form, (k, v) => (k === "key" || v === null || v === "" || v === false || (Array.isArray(v) && !v.length && k !== "parts") ? undefined : v));
+
+  const isGroup = (node) => node.is === "all" || node.is === "any" || (node.is === "not" && ["all", "any"].includes(node.part.is));
+  const rooted = (node) => (isGroup(node) ? node : { is: "all", parts: [node] });
 
   /**
    * Mounts an editor. `options`:
@@ -29,15 +34,17 @@
     let kept = "";
     let lastKind = "";
     let lastAt = 0;
+    // The view that was edited last is the one that counts: the other follows.
+    let leads = "text";
 
     const cards = options.cards && builder.cards(options.cards, { form: state.form, vocabulary, changed: (kind) => edited("form", kind) });
     const text = options.text && builder.text(options.text, { changed: () => edited("text", "typed") });
 
     /** Keeps the state before an edit; typing in one go is one step. */
     function remember(kind) {
-      const now = snapshot({ form: cards?.form, text: text?.text });
+      const now = snapshot({ form: cards?.form, text: text?.text, leads });
       if (now === kept) return;
-      const quick = kind === "typed" && lastKind === "typed" && performance.now() - lastAt < 1200;
+      const quick = kind === "typed" && lastKind === "typed" && performance.now() - lastAt < 600;
       if (kept && !quick) past.push(kept);
       if (past.length > 200) past.shift();
       future = [];
@@ -46,6 +53,7 @@
     }
 
     function edited(by, kind) {
+      leads = by;
       remember(kind);
       options.busy?.();
       clearTimeout(timer);
@@ -53,6 +61,7 @@
     }
 
     async function question(by) {
+      clearTimeout(timer);
       running?.abort();
       running = new AbortController();
       const own = running;
@@ -70,14 +79,15 @@
       if (own !== running) return;
       state = answer;
       if (by === "form") text?.set(answer.text);
-      else if (by === "text") { if (answer.form) cards?.set(answer.form); } else {
+      else if (by === "text") { if (answer.form && meaning(rooted(answer.form)) !== meaning(cards?.form)) cards?.set(answer.form); } else {
+        leads = "text";
         if (answer.form) cards?.set(answer.form);
         text?.set(answer.text);
-        kept = snapshot({ form: cards?.form, text: text?.text });
+        kept = snapshot({ form: cards?.form, text: text?.text, leads });
       }
       text?.tell(answer.problems.filter((p) => !options.own || options.own(p)));
       // What follows from an edit of one view belongs to the same step.
-      if (kept) kept = snapshot({ form: cards?.form, text: text?.text });
+      if (kept) kept = snapshot({ form: cards?.form, text: text?.text, leads });
       if (by !== "form" && !answer.form) state.form = null;
       else state.form = cards?.form ?? answer.form;
       options.changed(state, by);
@@ -88,11 +98,12 @@
       if (step === undefined) return false;
       to.push(kept);
       kept = step;
-      const { form, text: written } = JSON.parse(step);
+      const { form, text: written, leads: led } = JSON.parse(step);
       cards?.set(form);
       text?.set(written);
       lastKind = "";
-      question("form");
+      leads = led;
+      question(leads);
       return true;
     }
 
@@ -107,7 +118,7 @@
       set: (start) => { if (kept) past.push(kept); future = []; return question(start); },
       undo: () => back(past, future),
       redo: () => back(future, past),
-      refresh: () => question(state.form ? "form" : "text"),
+      refresh: () => question(cards && (leads === "form" || !text) ? "form" : "text"),
       tell: (map) => cards?.tell(map),
       focus: () => cards?.focus(),
     };

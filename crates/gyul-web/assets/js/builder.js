@@ -53,7 +53,7 @@
       start: {},
       more,
       own: (p) => !["id", "id_taken", "expected"].includes(p.code) || p.start !== null,
-      busy: () => { dirty = true; root.classList.add("counting"); },
+      busy: () => { dirty = true; say(""); root.classList.add("counting"); },
       failed: (e) => say(e.message, true),
       changed: answered,
     });
@@ -67,7 +67,6 @@
     if (typeof by !== "string") showAbout(next.about);
     aboutSent = true;
     $("yaml").textContent = next.yaml;
-    say("");
     buttons();
     later();
   }
@@ -216,6 +215,7 @@
   for (const name of [...FIELDS, "tags"]) {
     field(name).addEventListener("input", () => {
       dirty = true;
+      say("");
       if (name === "id") idByHand = field("id").value !== "";
       if (name.startsWith("name")) proposeId();
       clearTimeout(field(name).waiting);

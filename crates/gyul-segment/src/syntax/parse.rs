@@ -84,6 +84,14 @@ pub fn parse(text: &str) -> (Ast, Vec<Fault>) {
     (ast, faults)
 }
 
+/// Stand in messages for what has no text of its own.
+const END: &str = "\u{0}end";
+const WRONG: &str = "\u{0}wrong";
+
+fn in_words(message: &str, end: &str, wrong: &str) -> String {
+    message.replace(END, end).replace(WRONG, wrong)
+}
+
 struct Parser {
     tokens: Vec<(Token, Span)>,
     at: usize,
@@ -151,12 +159,14 @@ impl Parser {
             Token::Dur(d) => format!("{d}"),
             Token::Date(d) => format!("{d}"),
             Token::Instant(t) => format!("{t}"),
-            Token::Wrong => "unreadable text".into(),
-            Token::End => "식의 끝(end)".into(),
+            // Every message puts this in both languages: see `in_words`.
+            Token::Wrong => WRONG.into(),
+            Token::End => END.into(),
         }
     }
 
     fn fault(&mut self, code: &'static str, ko: String, en: String, hint: Option<(String, String)>) {
+        let (ko, en) = (in_words(&ko, "식의 끝", "읽을 수 없는 글"), in_words(&en, "the end", "unreadable text"));
         let span = self.span();
         // What follows from an earlier fault at the same place is noise.
         let wrong = matches!(self.peek(), Token::Wrong);

@@ -1,4 +1,4 @@
-// Who enters and leaves, as it happens: the newest few, and how many since the page was opened.
+// Who enters and leaves, as it happens: the newest few customers, and how many changes since the page was opened.
 (() => {
   "use strict";
   const { count, words } = window.gyul;
@@ -9,26 +9,44 @@
   const state = document.getElementById("live-state");
   const sums = { entered: document.getElementById("live-entered"), left: document.getElementById("live-left") };
   const seen = { entered: 0, left: 0 };
-  const SHOWN = 9;
+  const SHOWN = 6;
+  const MOST = 3;
   let waiting = [];
 
   const label = (c) => (c.kind === "partition" && c.class ? `${names[c.id] ?? c.id} · ${names[`${c.id}/${c.class}`] ?? c.class}` : names[c.id] ?? c.id);
 
-  function line(c) {
+  /** Where somebody went, as links; the first of many. */
+  function places(list, sign) {
+    const p = document.createElement("p");
+    p.className = sign === "+" ? "in" : "out";
+    const mark = document.createElement("span");
+    mark.textContent = sign === "+" ? entered : left;
+    p.append(mark);
+    for (const c of list.slice(0, MOST)) {
+      const where = document.createElement("a");
+      where.href = `/${c.kind === "partition" ? "partitions" : "segments"}/${encodeURIComponent(c.id)}`;
+      where.textContent = label(c);
+      p.append(" ", where);
+    }
+    if (list.length > MOST) p.append(` +${list.length - MOST}`);
+    return p;
+  }
+
+  /** All that happened to one customer at once. */
+  function line(customer, some) {
     const li = document.createElement("li");
-    li.className = c.moved;
     const who = document.createElement("a");
-    who.href = `/customers/${encodeURIComponent(c.customer)}`;
-    who.textContent = c.customer;
-    const where = document.createElement("a");
-    where.href = `/${c.kind === "partition" ? "partitions" : "segments"}/${encodeURIComponent(c.id)}`;
-    where.textContent = label(c);
-    const what = document.createElement("span");
-    what.className = "what";
-    what.textContent = c.moved === "entered" ? entered : left;
+    who.className = "who";
+    who.href = `/customers/${encodeURIComponent(customer)}`;
+    who.textContent = customer;
     const why = document.createElement("small");
-    why.textContent = causes[c.cause] ?? c.cause;
-    li.append(who, " ", where, " ", what, " ", why);
+    why.textContent = causes[some[0].cause] ?? some[0].cause;
+    li.append(who, why);
+    // Segments first: they were made for something.
+    const order = (list) => list.sort((a, b) => (a.kind === "segment" ? 0 : 1) - (b.kind === "segment" ? 0 : 1));
+    const [came, went] = [order(some.filter((c) => c.moved === "entered")), order(some.filter((c) => c.moved === "left"))];
+    if (came.length) li.append(places(came, "+"));
+    if (went.length) li.append(places(went, "-"));
     return li;
   }
 
@@ -38,7 +56,12 @@
     if (!some.length) return;
     sums.entered.textContent = count(seen.entered);
     sums.left.textContent = count(seen.left);
-    for (const c of some.slice(-SHOWN)) feed.prepend(line(c));
+    const by = new Map();
+    for (const c of some) {
+      if (!by.has(c.customer)) by.set(c.customer, []);
+      by.get(c.customer).push(c);
+    }
+    for (const [customer, changes] of [...by].slice(-SHOWN)) feed.prepend(line(customer, changes));
     while (feed.children.length > SHOWN) feed.lastElementChild.remove();
   }
   setInterval(draw, 250);
@@ -51,7 +74,7 @@
     if (!c.moved) return;
     seen[c.moved] += 1;
     waiting.push(c);
-    if (waiting.length > 500) waiting = waiting.slice(-SHOWN);
+    if (waiting.length > 5000) waiting = waiting.slice(-500);
   };
   source.onmessage = take;
   source.addEventListener("entered", take);

@@ -1,0 +1,32 @@
+// The guide's pictures, in both languages, of a made-up shop. Only with GYUL_GUIDE=1: pictures differ by a pixel on each machine.
+import { test } from "node:test";
+import { join } from "node:path";
+import { GUIDE, browse, gyul, owner, picture, serve, settled, tab } from "./lib.mjs";
+
+test("pictures for the guide", { skip: !GUIDE }, async () => {
+  const server = await serve({
+    prepare: (dir) => {
+      gyul("generate", "--customers", "600", "--months", "12", "--seed", "7", "-o", join(dir, "shop"));
+      for (const [file, kind] of [["profiles.csv", "profiles"], ["orders.csv", "orders"], ["events.jsonl", "events"]]) {
+        gyul("import", join(dir, "shop", file), "--as", kind, "--data", dir);
+      }
+    },
+  });
+  const me = await owner(server);
+  const browser = await browse();
+  const { items } = await me.ask("/api/v1/segments/top_10pct/members?limit=1").catch(() => ({ items: [] }));
+  const someone = items[0]?.customer ?? "C000001";
+  const pages = { start: "/", segment: "/segments/one_time", builder: "/segments/overdue/edit", partition: "/partitions/lifecycle", customer: `/customers/${encodeURIComponent(someone)}`, explore: "/explore/rfm", data: "/data/import" };
+  for (const lang of ["ko", "en"]) {
+    const { page, go, close } = await tab(browser, { base: server.base, cookie: me.cookie, lang, width: 1200 });
+    for (const [name, path] of Object.entries(pages)) {
+      await go(path);
+      await settled(page);
+      await new Promise((f) => setTimeout(f, 2500));
+      await picture(page, `${name}.${lang}`);
+    }
+    await close();
+  }
+  await browser.close();
+  await server.stop();
+});

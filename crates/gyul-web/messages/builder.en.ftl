@@ -92,6 +92,7 @@ builder-do-down = Move down
 builder-do-not = Turn into its opposite
 builder-do-wrap = Make it a group
 builder-do-out = Dissolve the group
+builder-do-formula = Compare with another value
 builder-do-copy = Copy
 builder-do-remove = Remove
 builder-kind-behaviour = Did or did not do

@@ -92,6 +92,7 @@ builder-do-down = 아래로
 builder-do-not = 반대로 뒤집기
 builder-do-wrap = 묶음으로 만들기
 builder-do-out = 묶음 풀기
+builder-do-formula = 다른 값과 견주기
 builder-do-copy = 하나 더 만들기
 builder-do-remove = 지우기
 builder-kind-behaviour = 한 일, 하지 않은 일

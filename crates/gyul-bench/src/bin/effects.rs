@@ -1,7 +1,7 @@
 //! What a keystroke in the segment builder costs: the effects of a draft over a data directory (see bench/README.md).
 //!
 //! ```text
-//! gyul-bench-effects --data DIR [--threads N]
+//! gyul-bench-effects --data DIR [--threads N] [--defs FILE] [--total amount]
 //! ```
 //! Each draft is asked about as somebody would build it: one condition more each time, then one number changed. A line of
 //! JSON each, with wall and CPU time.
@@ -51,7 +51,12 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let data = Engine::open(&PathBuf::from(flag("--data").ok_or("--data DIR")?)).map_err(says)?.load(None);
     let data = data.map_err(says)?;
     let schema = schema_of(&data);
-    let (library, _) = gyul_segment::load(&starter(), Some(&schema));
+    let mut base = starter();
+    if let Some(path) = flag("--defs") {
+        base.push((path.clone(), std::fs::read_to_string(path)?));
+    }
+    let total = flag("--total").map_or("total", String::as_str);
+    let (library, _) = gyul_segment::load(&base, Some(&schema));
     let view = Arc::new(View::new(data, library));
     let at = view.period().ok_or("no events")?.1;
     let (effector, cost) = meter::measured(|| Effector::new(view));
@@ -64,8 +69,8 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         steps.push(last.clone());
         steps.push(last);
         for (i, step) in steps.iter().enumerate() {
-            let when = step.join(" and ");
-            let mut files = starter();
+            let when = step.join(" and ").replace("order.total", &format!("order.{total}"));
+            let mut files = base.clone();
             files.push((
                 "segment/draft.yaml".into(),
                 format!("version: 1\nsegments:\n  - id: draft\n    when: {when}\n"),

@@ -93,7 +93,7 @@
       /** Draws anew and puts the focus on a field. */
       rebuilt: (focus) => { draw(focus); options.changed("rebuilt"); },
       fresh: (kind, context) => fresh(kind, context, vocabulary),
-      button: (what, id, onclick) => el("button", { type: "button", className: `tool tool-${what}`, title: t(`builder-do-${what}`), "aria-label": t(`builder-do-${what}`), "data-f": id, onclick }, { up: "↑", down: "↓", not: "≠", wrap: "( )", copy: "", remove: "×", out: "⤴" }[what]),
+      button: (what, id, onclick) => el("button", { type: "button", className: `tool tool-${what}`, title: t(`builder-do-${what}`), "aria-label": t(`builder-do-${what}`), "data-f": id, onclick }, { up: "↑", down: "↓", not: "≠", wrap: "( )", copy: "", remove: "×", out: "⤴", formula: "ƒ" }[what]),
       group: (node, more) => group(node, null, 0, more),
     };
 

@@ -65,8 +65,15 @@
   const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
   const CHANNELS = ["kakao", "email", "sms", "push"];
 
-  /** The right side of a comparison. `left` says what it is compared with. */
+  /** The right side of a comparison: a constant, or by its button something worked out. `left` says what it is compared with. */
   function constant(edit, id, value, left, context, set) {
+    const fields = plain(edit, id, value, left, context, set);
+    if (!["number", "duration", "percent"].includes(value.is) || left === value || context.event !== undefined) return fields;
+    const worked = { number: value.number, duration: value.duration, percent: `${value.percent}%` }[value.is];
+    return [...fields, edit.button("formula", `${id}-formula`, () => { set({ is: "expression", expression: worked }); edit.rebuilt(`${id}-what`); })];
+  }
+
+  function plain(edit, id, value, left, context, set) {
     const { vocabulary } = edit;
     const type = typeOf(left, context, vocabulary);
     const label = t("builder-value");

@@ -226,7 +226,7 @@ fn add_stream(
                 }
             });
         }
-        bucket.streams.push(stream);
+        bucket.streams.push(Arc::new(stream));
     });
 }
 

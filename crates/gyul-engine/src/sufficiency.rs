@@ -74,7 +74,8 @@ pub fn sufficiency(view: &View, at: Instant) -> Sufficiency {
             };
             let customers = data.buckets.iter().map(|b| {
                 let stream = &b.streams[s];
-                let knows = |c2: &usize| stream.rows(*c2).any(|i| stream.ts[i] <= at.0 && known(&stream.columns[c], i));
+                let Some(data) = stream.columns.get(c) else { return 0 };
+                let knows = |c2: &usize| stream.rows(*c2).any(|i| stream.ts[i] <= at.0 && known(data, i));
                 (0..b.customers.len()).filter(knows).count() as u64
             });
             out.traits.push((column.name.clone(), customers.sum()));

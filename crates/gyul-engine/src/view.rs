@@ -272,7 +272,8 @@ impl View {
                     let (b, customer) = self.timelines.place(*n);
                     let stream = &self.data().buckets[b].streams[s];
                     let seen = stream.rows(customer).rev().filter(|i| stream.ts[*i] <= at.0);
-                    seen.into_iter().find_map(|i| column.value(&stream.columns[c], i))
+                    let data = stream.columns.get(c)?;
+                    seen.into_iter().find_map(|i| column.value(data, i))
                 };
                 let name =
                     if taken.contains(&column.name) { format!("trait.{}", column.name) } else { column.name.clone() };

@@ -51,7 +51,8 @@ pub struct Bucket {
     pub customers: TextColumn,
     /// [`Timeline::exists_from`] of each customer.
     pub exists_from: Vec<i64>,
-    pub streams: Vec<Stream>,
+    /// Shared one by one: a new one beside them copies none.
+    pub streams: Vec<Arc<Stream>>,
 }
 
 /// The events of one name of a bucket's customers. Customer `c` owns the rows `offsets[c]..offsets[c + 1]`.
@@ -60,6 +61,7 @@ pub struct Stream {
     pub offsets: Vec<u32>,
     pub ts: Vec<i64>,
     pub seq: Vec<u32>,
+    /// Of columns that came up later the last ones may be missing: all unknown.
     pub columns: Vec<ColumnData>,
 }
 
@@ -193,12 +195,12 @@ impl Bucket {
                     ColumnData::Codes(Codes::pack(&rows.iter().map(|i| v.get(*i)).collect::<Vec<_>>()))
                 }
             };
-            out.streams.push(Stream {
+            out.streams.push(Arc::new(Stream {
                 offsets,
                 ts: rows.iter().map(|i| s.ts[*i]).collect(),
                 seq: rows.iter().map(|i| s.seq[*i]).collect(),
                 columns: s.columns.iter().map(column).collect(),
-            });
+            }));
         }
         out
     }
@@ -381,7 +383,7 @@ mod build {
                 bucket.exists_from.push(t.exists_from().map_or(i64::MAX, |t| t.0));
             }
             for info in &out.streams {
-                bucket.streams.push(stream(share, info, &schema[info.name.as_str()]));
+                bucket.streams.push(Arc::new(stream(share, info, &schema[info.name.as_str()])));
             }
             out.buckets.push(Arc::new(bucket));
         }

@@ -123,7 +123,7 @@ impl Store {
             }
             snapshot.buckets.par_iter_mut().zip(raws.par_iter_mut()).enumerate().for_each(|(b, (bucket, raw))| {
                 let own = std::mem::take(&mut raw.streams[s]);
-                Arc::make_mut(bucket).streams.push(packed(own, &dicts, b));
+                Arc::make_mut(bucket).streams.push(Arc::new(packed(own, &dicts, b)));
             });
             snapshot.streams.push(StreamInfo { name: meta.name.clone(), columns });
         }

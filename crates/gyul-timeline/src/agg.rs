@@ -138,7 +138,8 @@ impl Block<'_> {
         let (n, texts) = (self.len(), self.texts(column));
         let first = self.events(stream).start;
         let Op::Prop { column } = self.plan.nodes[column as usize].op else { return };
-        let ColumnData::Codes(codes) = &self.bucket.streams[stream as usize].columns[column as usize] else { return };
+        let columns = &self.bucket.streams[stream as usize].columns;
+        let Some(ColumnData::Codes(codes)) = columns.get(column as usize) else { return };
         for r in 0..n {
             let (lo, hi) = rows(r);
             let events = first + lo..first + hi;

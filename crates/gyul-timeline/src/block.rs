@@ -147,7 +147,7 @@ impl<'a> Block<'a> {
                 self.per_instant(move |t, z| z.end_of(Instant(t), period, back).0)
             }
             Op::Today => self.per_instant(|t, z| z.date(Instant(t)).0.into()),
-            Op::Trait { stream, column } => self.trait_values(*stream, *column),
+            Op::Trait { stream, column } => self.trait_values(*stream, *column, node.ty),
             Op::AgeOn { birth, today } => {
                 let (birth, today) = (self.col(*birth), self.col(*today));
                 let age = |b: i64, t: i64| {
@@ -250,11 +250,11 @@ impl<'a> Block<'a> {
     }
 
     /// The latest known value of a trait at each row's instant.
-    fn trait_values(&mut self, stream: u32, column: u32) -> Col {
+    fn trait_values(&mut self, stream: u32, column: u32, ty: Ty) -> Col {
         let upto = self.upto(stream, None);
         let s = &self.bucket.streams[stream as usize];
         let first = s.offsets[self.customers.start] as usize;
-        let data = &s.columns[column as usize];
+        let Some(data) = s.columns.get(column as usize) else { return Col::unknown(ty) };
         let rows = (0..self.len()).map(|r| (s.offsets[self.customer(r)] as usize..first + upto[r] as usize).rev());
         use gyul_model::ColumnData::*;
         match data {
@@ -272,7 +272,7 @@ impl<'a> Block<'a> {
         if let (Op::Prop { column }, Domain::Events(stream)) = (&node.op, node.domain) {
             let range = self.events(stream);
             let s = &self.bucket.streams[stream as usize];
-            if let gyul_model::ColumnData::Codes(codes) = &s.columns[*column as usize] {
+            if let Some(gyul_model::ColumnData::Codes(codes)) = s.columns.get(*column as usize) {
                 use gyul_model::Codes::*;
                 return match codes {
                     U8(v) if code <= 0xff => col::tested(&v[range], |c| u8::from(c == code as u8)),

@@ -356,7 +356,7 @@ impl Recipe {
             let Op::Trait { stream, column } = block.plan.nodes[*arg as usize].op else { continue };
             let table = block.plan.dates[*dates as usize].clone();
             let stream = &bucket.streams[stream as usize];
-            let gyul_model::ColumnData::Codes(codes) = &stream.columns[column as usize] else { continue };
+            let Some(gyul_model::ColumnData::Codes(codes)) = stream.columns.get(column as usize) else { continue };
             let years = zone.date(from).ymd().0..=zone.date(to).ymd().0;
             for c in customers.clone() {
                 for i in stream.rows(c) {

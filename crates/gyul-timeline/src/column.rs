@@ -1,6 +1,7 @@
 //! Columns of values and the operators on them, a whole column at a time.
 
 use crate::answers::ones;
+use crate::plan::Ty;
 use gyul_model::{Date, POW10};
 use gyul_segment::tree::{Arith, Cmp};
 
@@ -24,6 +25,15 @@ pub enum Col {
 }
 
 impl Col {
+    /// What a column is that the data lacks.
+    pub fn unknown(ty: Ty) -> Col {
+        match ty {
+            Ty::Bool | Ty::Flag => Col::OneBool(2),
+            Ty::Text(_) | Ty::List(_) => Col::OneCode(0),
+            _ => Col::OneInt(UNKNOWN),
+        }
+    }
+
     pub fn bool_at(&self, i: usize) -> u8 {
         match self {
             Col::Bits(v) => (v[i / 64] >> (i % 64) & 1) as u8,

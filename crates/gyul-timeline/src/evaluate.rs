@@ -48,7 +48,7 @@ pub(crate) struct Latest {
 }
 
 impl Latest {
-    pub fn of(s: &gyul_model::Stream) -> Latest {
+    pub fn of(s: &Arc<gyul_model::Stream>) -> Latest {
         let last = |w: &[u32]| if w[0] < w[1] { s.ts[w[1] as usize - 1] } else { i64::MIN };
         let each: Vec<i64> = s.offsets.windows(2).map(last).collect();
         Latest { of_all: each.iter().copied().max().unwrap_or(i64::MIN), each }

@@ -109,7 +109,10 @@ impl Block<'_> {
         let each_ts =
             |f: &dyn Fn(Instant) -> i64| Col::Int(s.ts[range.clone()].iter().map(|t| f(Instant(*t))).collect());
         match &node.op {
-            Op::Prop { column } => whole_column(&s.columns[*column as usize], node.ty, range),
+            Op::Prop { column } => match s.columns.get(*column as usize) {
+                Some(data) => whole_column(data, node.ty, range),
+                None => Col::unknown(node.ty),
+            },
             Op::Ts => Col::Int(s.ts[range].to_vec()),
             Op::Hour => each_ts(&|t| zone.hour(t).into()),
             Op::Weekday => each_ts(&|t| zone.date(t).weekday().into()),

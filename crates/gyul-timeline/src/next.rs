@@ -5,6 +5,7 @@ use crate::changes::Recipe;
 use crate::evaluate::{Latest, State, Timelines};
 use crate::plan::{NodeId, Plan};
 use gyul_model::{Bucket, Codes, ColumnData, Instant, Ints, Stream};
+use std::sync::Arc;
 
 impl Timelines {
     /// If nothing happens after `state`'s instant: when does the customer first enter or leave the plan's first segment,
@@ -74,12 +75,12 @@ fn cut(bucket: &Bucket, customer: usize, at: i64) -> Bucket {
             ColumnData::Num(v) => ColumnData::Num(Ints::I64(rows.clone().map(|i| v.get(i)).collect())),
             ColumnData::Codes(v) => ColumnData::Codes(Codes::U32(rows.clone().map(|i| v.get(i)).collect())),
         };
-        out.streams.push(Stream {
+        out.streams.push(Arc::new(Stream {
             offsets: vec![0, rows.len() as u32],
             ts: s.ts[rows.clone()].to_vec(),
             seq: s.seq[rows.clone()].to_vec(),
             columns: s.columns.iter().map(column).collect(),
-        });
+        }));
     }
     out
 }

@@ -77,7 +77,7 @@ impl Timelines {
             let info = StreamInfo { name: e.name.clone(), columns: vec![] };
             for (b, bucket) in self.data.buckets.iter_mut().enumerate() {
                 let bucket = Arc::make_mut(bucket);
-                bucket.streams.push(Stream::empty(bucket.customers.len(), &info));
+                bucket.streams.push(Arc::new(Stream::empty(bucket.customers.len(), &info)));
                 let each = vec![i64::MIN; bucket.customers.len()];
                 Arc::make_mut(&mut self.latest[b]).push(Latest { of_all: i64::MIN, each });
             }
@@ -101,15 +101,6 @@ impl Timelines {
             Value::Text(_) => ColumnKind::Text(Arc::default()),
             Value::List(_) => ColumnKind::List(Arc::default()),
         };
-        for bucket in &mut self.data.buckets {
-            let n = bucket.streams[s].ts.len();
-            Arc::make_mut(bucket).streams[s].columns.push(match kind {
-                ColumnKind::Bool => ColumnData::Bool(vec![2; n]),
-                ColumnKind::Num { .. } => ColumnData::Num(Ints::I8(vec![i8::MIN; n])),
-                ColumnKind::Instant => ColumnData::Instant(vec![i64::MIN; n]),
-                ColumnKind::Text(_) | ColumnKind::List(_) => ColumnData::Codes(Codes::U8(vec![0; n])),
-            });
-        }
         self.data.streams[s].columns.push(ColumnInfo { name: name.to_string(), kind });
         let c = self.data.streams[s].columns.len() - 1;
         self.widen(s, c, value);
@@ -130,13 +121,14 @@ impl Timelines {
                 let factor = POW10[(d.scale() - *scale) as usize];
                 *scale = d.scale();
                 for bucket in &mut self.data.buckets {
-                    let ColumnData::Num(ints) = &bucket.streams[s].columns[c] else { continue };
+                    let Some(ColumnData::Num(ints)) = bucket.streams[s].columns.get(c) else { continue };
                     let rescaled = |i| match ints.get(i) {
                         i64::MIN => i64::MIN,
                         m => m.checked_mul(factor).unwrap_or(i64::MIN),
                     };
                     let values: Vec<i64> = (0..bucket.streams[s].ts.len()).map(rescaled).collect();
-                    Arc::make_mut(bucket).streams[s].columns[c] = ColumnData::Num(Ints::pack(&values));
+                    let stream = Arc::make_mut(&mut Arc::make_mut(bucket).streams[s]);
+                    stream.columns[c] = ColumnData::Num(Ints::pack(&values));
                 }
             }
             _ => {}
@@ -157,7 +149,7 @@ impl Timelines {
         }
         let places: Vec<Touched> = places.iter().map(|(n, _, e)| (n.map(|n| self.place(n)), e.as_slice())).collect();
         bucket.streams =
-            (0..self.data.streams.len()).into_par_iter().map(|s| self.overlay_stream(s, &places)).collect();
+            (0..self.data.streams.len()).into_par_iter().map(|s| Arc::new(self.overlay_stream(s, &places))).collect();
         bucket
     }
 
@@ -222,11 +214,12 @@ impl Timelines {
         let mut out: Vec<i64> = vec![];
         for piece in pieces {
             match piece {
-                Piece::Old(stream, rows) => match &stream.columns[c] {
-                    ColumnData::Bool(v) => out.extend(v[rows.clone()].iter().map(|b| i64::from(*b))),
-                    ColumnData::Num(v) => out.extend(rows.clone().map(|i| v.get(i))),
-                    ColumnData::Instant(v) => out.extend_from_slice(&v[rows.clone()]),
-                    ColumnData::Codes(v) => out.extend(rows.clone().map(|i| i64::from(v.get(i)))),
+                Piece::Old(stream, rows) => match stream.columns.get(c) {
+                    Some(ColumnData::Bool(v)) => out.extend(v[rows.clone()].iter().map(|b| i64::from(*b))),
+                    Some(ColumnData::Num(v)) => out.extend(rows.clone().map(|i| v.get(i))),
+                    Some(ColumnData::Instant(v)) => out.extend_from_slice(&v[rows.clone()]),
+                    Some(ColumnData::Codes(v)) => out.extend(rows.clone().map(|i| i64::from(v.get(i)))),
+                    None => out.extend(rows.clone().map(|_| unknown)),
                 },
                 Piece::Fresh(e) => out.push(e.prop(&info.name).and_then(fresh).unwrap_or(unknown)),
             }

@@ -4,10 +4,11 @@
 //! A failure names its seed; `GYUL_SEED=n cargo test -p gyul-timeline --test live` runs that one alone,
 //! `GYUL_SEEDS=n` that many.
 
-use gyul_model::{Event, Instant, MICROS_DAY, MICROS_HOUR, Snapshot, Timeline, Zone};
+use gyul_model::{Decimal, Event, Instant, MICROS_DAY, MICROS_HOUR, Snapshot, Timeline, Value, Zone};
 use gyul_segment::reference::Reference;
 use gyul_segment::tree::Library;
 use gyul_sim::random::{Rng, instant, library, timelines};
+use gyul_timeline::Timelines;
 use gyul_timeline::live::{Change, Live};
 use std::collections::BTreeMap;
 
@@ -249,4 +250,32 @@ fn live_membership_is_the_reference_after_every_tick() {
 #[test]
 fn compacting_and_redefining_change_nothing_else() {
     for_seeds(200, |seed| shop(seed ^ 0x10_000, true, true));
+}
+
+#[test]
+fn a_new_name_copies_nothing_of_a_base_that_somebody_else_reads() {
+    let at = Instant(1_000_000);
+    let event = |name: &str, prop: &str| Event {
+        ts: at,
+        seq: 0,
+        name: name.into(),
+        props: vec![(prop.into(), Value::Num(Decimal::new(7, 0)))],
+    };
+    let base = vec![Timeline::new("a", vec![event("Order Completed", "total")])];
+    let text = "version: 1\nsegments:\n  - { id: s, when: 'count(order where points = 7) = 1' }\n";
+    let (library, problems) = gyul_segment::load(&[("a.yaml".into(), text.into())], None);
+    assert!(problems.is_empty(), "{problems:?}");
+    let mut live = Live::new(library, Snapshot::from_timelines(&base, 1), at);
+    let before = live.freeze();
+    let fresh = [(0, event("Order Completed", "points")), (0, event("Seen", "place"))];
+    let changes = live.tick(at, &fresh);
+    assert_eq!(changes.iter().map(|c| c.entered).collect::<Vec<bool>>(), [true], "the new property is asked for");
+    let after = live.freeze();
+    let streams = |t: &Timelines| t.data().buckets[0].streams.clone();
+    for (a, b) in streams(&before).iter().zip(&streams(&after)) {
+        assert!(std::sync::Arc::ptr_eq(a, b));
+    }
+    assert_eq!(live.timeline(0).events.len(), 3);
+    live.compact();
+    assert!(live.members(0).has(0) && live.tick(at, &[]).is_empty() && live.timeline(0).events.len() == 3);
 }

@@ -24,6 +24,10 @@ use gyul_timeline::{Plan, Timelines};
 use read::Fallible;
 use std::path::Path;
 
+/// The same as in the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     if let Err(e) = run() {
         eprintln!("gyul-bench-store: {e}");

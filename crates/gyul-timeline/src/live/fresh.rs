@@ -1,7 +1,7 @@
 //! What came since the base was made: rows of each stream in order of arrival, and for each customer which are its own.
 
 use gyul_model::{
-    Codes, ColumnData, ColumnInfo, ColumnKind, Event, Ints, POW10, Snapshot, Stream, StreamInfo, TextColumn, Value,
+    ColumnData, ColumnInfo, ColumnKind, Event, Ints, POW10, Snapshot, Stream, StreamInfo, TextColumn, Value,
 };
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -171,7 +171,7 @@ impl Fresh {
     fn add_stream(&mut self, data: &mut Snapshot, name: &str) -> usize {
         let info = StreamInfo { name: name.to_string(), columns: vec![] };
         for bucket in data.buckets.iter_mut().map(Arc::make_mut) {
-            bucket.streams.push(Stream::empty(bucket.customers.len(), &info));
+            bucket.streams.push(Arc::new(Stream::empty(bucket.customers.len(), &info)));
         }
         self.streams.push(FreshStream::new(&info));
         data.streams.push(info);
@@ -192,10 +192,7 @@ impl Fresh {
         stream.dicts.push(HashTable::new());
         stream.names.insert(name.to_string(), stream.columns.len() - 1);
         let info = ColumnInfo { name: name.to_string(), kind };
-        for bucket in data.buckets.iter_mut().map(Arc::make_mut) {
-            let own = &mut bucket.streams[s];
-            own.columns.push(blank(&info.kind, own.ts.len()));
-        }
+        // The base's rows do not know it, and need no room for it.
         data.streams[s].columns.push(info);
         data.streams[s].columns.len() - 1
     }
@@ -222,15 +219,6 @@ pub fn unknown(kind: &ColumnKind) -> i64 {
         ColumnKind::Bool => 2,
         ColumnKind::Num { .. } | ColumnKind::Instant => i64::MIN,
         ColumnKind::Text(_) | ColumnKind::List(_) => 0,
-    }
-}
-
-fn blank(kind: &ColumnKind, n: usize) -> ColumnData {
-    match kind {
-        ColumnKind::Bool => ColumnData::Bool(vec![2; n]),
-        ColumnKind::Num { .. } => ColumnData::Num(Ints::I8(vec![i8::MIN; n])),
-        ColumnKind::Instant => ColumnData::Instant(vec![i64::MIN; n]),
-        ColumnKind::Text(_) | ColumnKind::List(_) => ColumnData::Codes(Codes::U8(vec![0; n])),
     }
 }
 
@@ -265,10 +253,11 @@ fn widen(data: &mut Snapshot, s: usize, c: usize, to: u8, fresh: &mut [i64]) {
     *scale = to;
     let wider = |m: i64| if m == i64::MIN { m } else { m.checked_mul(factor).unwrap_or(i64::MIN) };
     fresh.iter_mut().for_each(|m| *m = wider(*m));
-    for bucket in data.buckets.iter_mut().map(Arc::make_mut) {
-        let stream = &mut bucket.streams[s];
-        let ColumnData::Num(ints) = &stream.columns[c] else { continue };
+    for bucket in &mut data.buckets {
+        let stream = &bucket.streams[s];
+        let Some(ColumnData::Num(ints)) = stream.columns.get(c) else { continue };
         let values: Vec<i64> = (0..stream.ts.len()).map(|i| wider(ints.get(i))).collect();
+        let stream = Arc::make_mut(&mut Arc::make_mut(bucket).streams[s]);
         stream.columns[c] = ColumnData::Num(Ints::pack(&values));
     }
 }

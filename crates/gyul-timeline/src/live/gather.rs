@@ -3,6 +3,7 @@
 use super::Live;
 use super::fresh::{Entry, unknown};
 use gyul_model::{Bucket, Codes, ColumnData, ColumnKind, Instant, Ints, Stream, StreamInfo};
+use std::sync::Arc;
 
 /// Which streams are wanted, and which of their columns.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,13 +56,13 @@ impl Live {
         }
         for (s, info) in self.base.data.streams.iter().enumerate() {
             let wanted = need.map(|n| n.streams.get(s).and_then(|c| c.as_ref()));
-            out.streams.push(match wanted {
+            out.streams.push(Arc::new(match wanted {
                 Some(None) => Stream { offsets: vec![0; heads.len() + 1], ..Stream::default() },
                 Some(Some(columns)) => {
                     self.gather_stream(s, &mut places, &ends, info, |c| columns.get(c) == Some(&true))
                 }
                 None => self.gather_stream(s, &mut places, &ends, info, |_| true),
-            });
+            }));
         }
         out
     }
@@ -173,11 +174,13 @@ impl Live {
             match *p {
                 Piece::Base { bucket, from, to } => {
                     let rows = from as usize..to as usize;
-                    match &self.base.data.buckets[bucket as usize].streams[s].columns[c] {
-                        ColumnData::Bool(v) => out.extend(v[rows].iter().map(|b| i64::from(*b))),
-                        ColumnData::Num(v) => out.extend(rows.map(|i| v.get(i))),
-                        ColumnData::Instant(v) => out.extend_from_slice(&v[rows]),
-                        ColumnData::Codes(v) => out.extend(rows.map(|i| i64::from(v.get(i)))),
+                    match self.base.data.buckets[bucket as usize].streams[s].columns.get(c) {
+                        Some(ColumnData::Bool(v)) => out.extend(v[rows].iter().map(|b| i64::from(*b))),
+                        Some(ColumnData::Num(v)) => out.extend(rows.map(|i| v.get(i))),
+                        Some(ColumnData::Instant(v)) => out.extend_from_slice(&v[rows]),
+                        Some(ColumnData::Codes(v)) => out.extend(rows.map(|i| i64::from(v.get(i)))),
+                        // It came up after the base was made.
+                        None => out.extend(rows.map(|_| unknown(kind))),
                     }
                 }
                 Piece::Fresh { row } => out.push(fresh.map_or(unknown(kind), |f| f[row as usize])),

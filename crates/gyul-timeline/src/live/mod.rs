@@ -479,7 +479,7 @@ impl Live {
     /// Each handle by itself, packed.
     fn gather_handles(&self, numbers: &[u32]) -> Bucket {
         let mut bucket = self.gather_of(numbers, None, |n| std::slice::from_ref(n));
-        bucket.streams.iter_mut().flat_map(|s| &mut s.columns).for_each(gather::pack);
+        bucket.streams.iter_mut().flat_map(|s| &mut Arc::make_mut(s).columns).for_each(gather::pack);
         bucket
     }
 

@@ -164,7 +164,7 @@ impl Live {
         for (s, info) in data.streams.iter().enumerate() {
             let volume = volumes.get(&info.name).copied().unwrap_or_default();
             let streams = || data.buckets.iter().map(|b| &b.streams[s]);
-            let known = |c: usize| streams().map(|s| known_in(&s.columns[c], s.ts.len())).sum::<u64>();
+            let known = |c: usize| streams().filter_map(|s| Some(known_in(s.columns.get(c)?, s.ts.len()))).sum::<u64>();
             let property = |(c, column): (usize, &gyul_model::ColumnInfo)| PropertySchema {
                 name: column.name.clone(),
                 types: vec![type_of(&column.kind).into()],

@@ -4,6 +4,7 @@ pub mod changes;
 mod detail;
 pub mod part;
 mod quality;
+mod who;
 
 use super::page::encode;
 use super::{Page, format, show};
@@ -26,6 +27,7 @@ pub fn add(table: &mut Table) {
     detail::add(table);
     part::add(table);
     quality::add(table);
+    who::add(table);
 }
 
 /// A segment, or a class of a partition.

@@ -72,9 +72,8 @@ fn bar(comparisons: usize) -> f64 {
 
 async fn who(State(app): Shared, page: Page, kind: DefKind, id: String, class: Option<String>) -> ApiResult {
     let what = what_of(&app, &page, kind, id, class).await?;
-    let (segments, partitions, metrics) = app
-        .ask(|b| Ok((b.definitions(DefKind::Segment)?, b.definitions(DefKind::Partition)?, b.metrics())))
-        .await?;
+    let (segments, partitions, metrics) =
+        app.ask(|b| Ok((b.definitions(DefKind::Segment)?, b.definitions(DefKind::Partition)?, b.metrics()))).await?;
     let metric = metrics.iter().find(|m| m.name == "customers" && m.labels.is_empty());
     let everybody = metric.map_or(0, |m| m.value as u64);
     let own = what.id();
@@ -111,9 +110,9 @@ async fn who(State(app): Shared, page: Page, kind: DefKind, id: String, class: O
 fn said(page: &Page, (name, of, address): (String, String, String), x: f64, y: f64, more: bool) -> Trait {
     let times = if y > 0.0 && x > 0.0 { if more { x / y } else { y / x } } else { f64::INFINITY };
     let message = match (more, times) {
-        (true, t) if t >= 1.95 && t < 1000.0 => "segments-who-times-more",
+        (true, t) if (1.95..1000.0).contains(&t) => "segments-who-times-more",
         (true, _) => "segments-who-more",
-        (false, t) if t >= 1.95 && t < 1000.0 => "segments-who-times-less",
+        (false, t) if (1.95..1000.0).contains(&t) => "segments-who-times-less",
         (false, _) => "segments-who-less",
     };
     let parts = [("name", name.clone().into()), ("n", format::decimal(times, if times < 10.0 { 1 } else { 0 }).into())];

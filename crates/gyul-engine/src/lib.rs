@@ -7,6 +7,7 @@
 
 pub mod effects;
 mod engine;
+pub mod explore;
 mod growth;
 mod import;
 mod kept;

@@ -25,6 +25,7 @@ mod plan;
 mod rank;
 mod rank_history;
 mod refresh;
+mod whole;
 
 pub use answers::{Answers, Bits};
 pub use beside::{Cut, Standing, Wanted};
@@ -33,3 +34,4 @@ pub use evaluate::{State, Timelines, ValueColumn, Values};
 pub use history::{Change, History, NoHistory};
 pub use plan::{NodeId, Plan, Ty};
 pub use refresh::Applied;
+pub use whole::Whole;

@@ -26,6 +26,36 @@ struct Progress {
 
 impl<'a> Block<'a> {
     pub(crate) fn pattern(&mut self, p: &PatternNode) -> Col {
+        let (steps, withouts) = self.inputs(p);
+        let mut marks = vec![];
+        let mut progress = vec![];
+        let reached = |r| {
+            marks.clear();
+            let last = reachable(&steps, r);
+            if last == 0 || last == 1 && !p.by {
+                return last as i64;
+            }
+            collect(&steps, &withouts, r, last, &mut marks);
+            run(p, &marks, &mut progress)
+        };
+        Col::Int((0..self.len()).map(reached).collect())
+    }
+
+    /// The instants of the steps that [`Block::pattern`] counts, of the first chain that gets so far.
+    pub(crate) fn chains(&mut self, p: &PatternNode) -> Vec<Vec<i64>> {
+        let (steps, withouts) = self.inputs(p);
+        let mut marks = vec![];
+        let chain = |r| {
+            marks.clear();
+            let last = reachable(&steps, r);
+            collect(&steps, &withouts, r, last, &mut marks);
+            trail(p, &marks)
+        };
+        (0..self.len()).map(chain).collect()
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn inputs(&mut self, p: &PatternNode) -> (Vec<Vec<Input<'a>>>, Vec<Vec<Input<'a>>>) {
         let open = Bounds { after: None, until: None };
         let mut steps: Vec<Vec<Input>> = vec![];
         let mut withouts: Vec<Vec<Input>> = vec![];
@@ -34,25 +64,7 @@ impl<'a> Block<'a> {
             // What must not come in between lies in between: it needs no window of its own but T.
             withouts.push(s.without.iter().map(|x| self.input(x, &open)).collect());
         }
-        let mut marks = vec![];
-        let mut progress = vec![];
-        let reached = |r| {
-            marks.clear();
-            // A step without events cannot be reached, nor what follows it.
-            let last = steps.iter().take_while(|inputs| inputs.iter().any(|x| x.any(r))).count();
-            if last == 0 || last == 1 && !p.by {
-                return last as i64;
-            }
-            for (i, inputs) in steps.iter().enumerate().take(last) {
-                inputs.iter().for_each(|x| x.collect(r, i as u32, false, &mut marks));
-            }
-            for (i, inputs) in withouts.iter().enumerate().take(last) {
-                inputs.iter().for_each(|x| x.collect(r, i as u32, true, &mut marks));
-            }
-            marks.sort_unstable_by_key(|m| m.ts);
-            run(p, &marks, &mut progress)
-        };
-        Col::Int((0..self.len()).map(reached).collect())
+        (steps, withouts)
     }
 
     fn input(&mut self, source: &Source, bounds: &Bounds) -> Input<'a> {
@@ -60,6 +72,22 @@ impl<'a> Block<'a> {
         let keys = source.value.map(|v| self.col(v));
         Input { slices, keys, ts: &self.bucket.streams[source.stream as usize].ts }
     }
+}
+
+/// A step without events cannot be reached, nor what follows it.
+fn reachable(steps: &[Vec<Input>], row: usize) -> usize {
+    steps.iter().take_while(|inputs| inputs.iter().any(|x| x.any(row))).count()
+}
+
+/// The events of a row that matter to the first `last` steps, by time.
+fn collect(steps: &[Vec<Input>], withouts: &[Vec<Input>], row: usize, last: usize, marks: &mut Vec<Mark>) {
+    for (i, inputs) in steps.iter().enumerate().take(last) {
+        inputs.iter().for_each(|x| x.collect(row, i as u32, false, marks));
+    }
+    for (i, inputs) in withouts.iter().enumerate().take(last) {
+        inputs.iter().for_each(|x| x.collect(row, i as u32, true, marks));
+    }
+    marks.sort_unstable_by_key(|m| m.ts);
 }
 
 struct Input<'a> {
@@ -124,6 +152,45 @@ fn run(p: &PatternNode, marks: &[Mark], progress: &mut Vec<Progress>) -> i64 {
         for m in group.iter().filter(|m| m.without) {
             forbidden[m.step as usize] = t;
         }
+    }
+    best
+}
+
+/// As [`run`], which need not remember how it got there: the first chain that gets so far.
+fn trail(p: &PatternNode, marks: &[Mark]) -> Vec<i64> {
+    let n = p.steps.len();
+    let mut forbidden = vec![i64::MIN; n];
+    // Per key and step: the instants of the chain whose start is the latest.
+    let mut reached: Vec<(i64, Vec<Option<Vec<i64>>>)> = vec![];
+    let mut best = vec![];
+    for group in marks.chunk_by(|a, b| a.ts == b.ts) {
+        let t = group[0].ts;
+        let mut done: Vec<(usize, usize, Vec<i64>)> = vec![];
+        for m in group.iter().filter(|m| !m.without) {
+            let i = m.step as usize;
+            let at = reached.iter().position(|x| x.0 == m.key).unwrap_or_else(|| {
+                reached.push((m.key, vec![None; n]));
+                reached.len() - 1
+            });
+            let chain = match i {
+                0 => Some(vec![t]),
+                _ => reached[at].1[i - 1].as_ref().and_then(|chain| {
+                    let (start, before) = (*chain.first()?, *chain.last()?);
+                    let near = p.steps[i].within.is_none_or(|w| t - before <= w);
+                    let whole = p.within.is_none_or(|w| t - start <= w);
+                    let fits = near && whole && before >= forbidden[i];
+                    fits.then(|| chain.iter().copied().chain([t]).collect())
+                }),
+            };
+            done.extend(chain.map(|chain| (at, i, chain)));
+        }
+        for (at, i, chain) in done {
+            if chain.len() > best.len() {
+                best.clone_from(&chain);
+            }
+            reached[at].1[i] = Some(chain);
+        }
+        group.iter().filter(|m| m.without).for_each(|m| forbidden[m.step as usize] = t);
     }
     best
 }

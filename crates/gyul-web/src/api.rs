@@ -6,6 +6,7 @@ mod changes;
 mod customers;
 mod definitions;
 mod events;
+pub mod explore;
 pub mod hooks;
 mod imports;
 mod ingest;
@@ -26,6 +27,7 @@ pub fn table() -> Table {
     builder::add(&mut table);
     changes::add(&mut table);
     events::add(&mut table);
+    explore::add(&mut table);
     hooks::add(&mut table);
     imports::add(&mut table);
     admin::add(&mut table);

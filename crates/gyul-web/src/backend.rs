@@ -1,5 +1,6 @@
 //! What the server asks of whatever stands behind it.
 
+use crate::data::explore::*;
 use crate::data::*;
 use gyul_model::{Identifier, Instant, Message};
 use std::future::Future;
@@ -17,7 +18,7 @@ pub type Later<T> = Pin<Box<dyn Future<Output = Reply<T>> + Send>>;
 /// All methods but [`Backend::ingest`] may block (the server calls them on threads made for that) and return when their
 /// effect, if they have one, is on disk and visible to later calls. No method may panic on any argument. Texts of people
 /// never go into errors.
-pub trait Backend: Send + Sync + 'static {
+pub trait Backend: Explore + Send + Sync + 'static {
     // Events
 
     /// Takes messages and what was rejected beside them (kept in the quarantine). Returns at once; the future resolves when
@@ -122,6 +123,30 @@ pub trait Backend: Send + Sync + 'static {
     fn metrics(&self) -> Vec<Metric>;
     /// No call comes after this one; returns when all that was taken is on disk.
     fn stop(&self);
+}
+
+/// Questions over everybody, of which each may take seconds; the same question soon after does not.
+/// As of now, with the definitions in force. [`Refusal::NotFound`] for segments, classes and measures that are not there.
+pub trait Explore {
+    /// A segment or class beside everybody else.
+    fn profile(&self, of: &str) -> Reply<Arc<Profile>>;
+    /// What the members bought.
+    fn worth(&self, of: Option<&str>, span: Span) -> Reply<Arc<Worth>>;
+    /// Whether customers come back, by the period of their first event.
+    fn cohorts(&self, ask: &CohortAsk) -> Reply<Arc<Cohorts>>;
+    fn funnel(&self, ask: &FunnelAsk) -> Reply<Arc<Funnel>>;
+    fn paths(&self, ask: &PathAsk) -> Reply<Arc<Paths>>;
+    /// Events by weekday and hour.
+    fn hours(&self, event: &str, of: Option<&str>, span: Span) -> Reply<Arc<Hours>>;
+    fn regions(&self, of: Option<&str>, span: Span) -> Reply<Arc<Regions>>;
+    fn rfm(&self, ask: &RfmAsk) -> Reply<Arc<RfmMap>>;
+    /// How a measure is spread over everybody, and over some segments.
+    fn spread(&self, measure: &str, of: &[String]) -> Reply<Arc<Spread>>;
+    fn compare(&self, of: &[String]) -> Reply<Arc<Comparison>>;
+    /// The values of a property; [`Refusal::NotFound`] also where they name people.
+    fn values(&self, ask: &ValuesAsk) -> Reply<Arc<Values>>;
+    /// Entries and exits by day and cause, of one segment or class or of all, as far back as changes are kept.
+    fn causes(&self, of: Option<&str>, span: Span) -> Reply<Arc<Causes>>;
 }
 
 /// What came in with one request.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 mod builder;
+pub mod explore;
 mod overview;
 pub use builder::*;
 pub use overview::*;

@@ -1,5 +1,7 @@
 //! A backend in memory, for the tests of this crate: just enough to answer.
 
+mod explore;
+
 use crate::backend::{Backend, Incoming, Later, Refusal, Reply};
 use crate::data::*;
 use gyul_model::{Identifier, Instant, Message};

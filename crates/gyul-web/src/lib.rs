@@ -30,7 +30,7 @@ mod tests;
 
 pub use access::{Role, SourceKind};
 pub use app::{App, Guest, Options, make_guest, make_key};
-pub use backend::{Backend, Incoming, Later, Refusal, Reply};
+pub use backend::{Backend, Explore, Incoming, Later, Refusal, Reply};
 pub use hooks::{Letter, Post, post_by_network};
 pub use limits::Rate;
 pub use server::{ServeError, Started, router, serve, serve_until};

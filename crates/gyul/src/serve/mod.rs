@@ -7,6 +7,7 @@ mod builder;
 mod customers;
 mod definitions;
 mod events;
+mod explore;
 mod imports;
 mod machine;
 mod movement;
@@ -43,6 +44,7 @@ pub struct Live {
     imports: Arc<Mutex<Vec<Import>>>,
     /// Answers to slow questions, for a moment.
     slow: movement::Slow,
+    asked: explore::Asked,
     /// One import at a time.
     turn: Arc<Mutex<()>>,
 }
@@ -73,6 +75,7 @@ impl Live {
             schema: Mutex::default(),
             imports: Arc::new(Mutex::new(imports::known(hub.dir()))),
             slow: movement::Slow::default(),
+            asked: explore::Asked::default(),
             turn: Arc::default(),
             hub: Arc::new(hub),
         }
@@ -205,6 +208,7 @@ impl Backend for Live {
         *lock(&self.frozen) = None;
         *lock(&self.drafts) = None;
         *lock(&self.schema) = None;
+        self.forget_asked();
         let erased = erased.map_err(storage)?.ok_or(Refusal::NotFound)?;
         let removed = erased.removed.into_iter().map(|(place, n)| (place.to_string(), n)).collect();
         Ok(ErasureReport { removed, verified: erased.verified, pending: erased.pending })

@@ -33,7 +33,7 @@ impl<Q, A> Given<Q, A> {
 
 impl Live {
     /// Changes with each definition that comes into force.
-    fn definitions_mark(&self) -> u64 {
+    pub(super) fn definitions_mark(&self) -> u64 {
         let world = self.hub.world();
         world.definitions.iter().map(|(.., v)| u64::from(v.version) * 2 + u64::from(v.in_force)).sum()
     }

@@ -60,6 +60,14 @@ struct Look<'a> {
 
 /// Proposes a mapping, or says what is missing with the lines that would settle it.
 pub fn infer(kind: Kind, header: &[String], sample: &Rows, ctx: &Context) -> Result<Inferred, Vec<Problem>> {
+    match propose(kind, header, sample, ctx) {
+        (found, problems) if problems.is_empty() => Ok(found),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// As much of a mapping as can be found, and what is missing: for people who then choose the rest.
+pub fn propose(kind: Kind, header: &[String], sample: &Rows, ctx: &Context) -> (Inferred, Vec<Problem>) {
     let mut look = Look {
         kind,
         header,
@@ -83,11 +91,7 @@ pub fn infer(kind: Kind, header: &[String], sample: &Rows, ctx: &Context) -> Res
             look.mapping.ignore.push(h.clone());
         }
     }
-    if look.problems.is_empty() {
-        Ok(Inferred { mapping: look.mapping, choices: look.choices, notes: look.notes })
-    } else {
-        Err(look.problems)
-    }
+    (Inferred { mapping: look.mapping, choices: look.choices, notes: look.notes }, look.problems)
 }
 
 impl<'a> Look<'a> {

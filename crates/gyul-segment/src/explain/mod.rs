@@ -2,7 +2,7 @@
 
 mod words;
 
-pub use words::{render, value};
+pub use words::{in_words, render, value};
 
 use crate::reference::{Reference, Threshold, Val};
 use crate::tree::{Expr, Kind, Measure, Names, Span, Words};

@@ -24,19 +24,7 @@ pub fn render(why: &Why, zone: &Zone, lang: Lang) -> String {
 
 fn lines(c: &Condition, zone: &Zone, lang: Lang, depth: usize, out: &mut String) {
     let mark = if c.verdict { "✓" } else { "✗" };
-    let said = match (lang, c.shape) {
-        (Lang::Ko, Shape::All) => Some("모두 만족"),
-        (Lang::Ko, Shape::Any) => Some("하나 이상 만족"),
-        (Lang::Ko, Shape::Not) => Some("다음이 아님"),
-        (Lang::En, Shape::All) => Some("all of"),
-        (Lang::En, Shape::Any) => Some("at least one of"),
-        (Lang::En, Shape::Not) => Some("not"),
-        (_, Shape::Single) => match lang {
-            Lang::Ko => c.says.ko.as_deref(),
-            Lang::En => c.says.en.as_deref(),
-        },
-    };
-    let text = said.map_or_else(|| plain(c, zone, lang), str::to_string);
+    let text = in_words(c, zone, lang);
     let indent = "  ".repeat(depth);
     out.push_str(&format!("{indent}{mark} {text}\n"));
     for e in &c.events {
@@ -53,6 +41,23 @@ fn lines(c: &Condition, zone: &Zone, lang: Lang, depth: usize, out: &mut String)
         });
     }
     c.parts.iter().for_each(|p| lines(p, zone, lang, depth + 1, out));
+}
+
+/// One condition in words, without what is below it.
+pub fn in_words(c: &Condition, zone: &Zone, lang: Lang) -> String {
+    let said = match (lang, c.shape) {
+        (Lang::Ko, Shape::All) => Some("모두 만족"),
+        (Lang::Ko, Shape::Any) => Some("하나 이상 만족"),
+        (Lang::Ko, Shape::Not) => Some("다음이 아님"),
+        (Lang::En, Shape::All) => Some("all of"),
+        (Lang::En, Shape::Any) => Some("at least one of"),
+        (Lang::En, Shape::Not) => Some("not"),
+        (_, Shape::Single) => match lang {
+            Lang::Ko => c.says.ko.as_deref(),
+            Lang::En => c.says.en.as_deref(),
+        },
+    };
+    said.map_or_else(|| plain(c, zone, lang), str::to_string)
 }
 
 /// The source text with its values, for forms without words of their own.

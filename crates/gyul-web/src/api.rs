@@ -3,12 +3,12 @@
 pub mod admin;
 mod builder;
 mod changes;
-mod customers;
+pub mod customers;
 mod definitions;
-mod events;
+pub mod events;
 pub mod explore;
 pub mod hooks;
-mod imports;
+pub mod imports;
 mod ingest;
 mod pages;
 pub mod session;

@@ -42,6 +42,8 @@ pub trait Backend: Explore + Send + Sync + 'static {
     fn customer(&self, who: &Identifier) -> Reply<Customer>;
     /// By the beginning of an id, an address, a phone number or a name; best first.
     fn search(&self, text: &str, limit: usize) -> Reply<Vec<CustomerHead>>;
+    /// Who was seen last, the latest first.
+    fn recent(&self, limit: usize) -> Reply<Vec<CustomerHead>>;
     /// Newest first, strictly before `before` in `(ts, seq)`.
     fn timeline(&self, who: &Identifier, before: Option<(Instant, u64)>, limit: usize) -> Reply<Vec<TimelineEvent>>;
     /// Membership, classes and traits only: what a shop asks while somebody waits.
@@ -102,6 +104,23 @@ pub trait Backend: Explore + Send + Sync + 'static {
     /// Starts on a file that the server has put there and deletes after [`Import::done`]. `name` is the uploader's.
     fn import(&self, file: std::path::PathBuf, name: &str) -> Reply<Import>;
     fn imports(&self) -> Reply<Vec<Import>>;
+    /// Keeps a file that the server has put there until it is imported, dropped, or forgotten after some hours.
+    fn draft(&self, file: std::path::PathBuf, name: &str) -> Reply<Draft>;
+    /// What its columns mean, and what would become of its first rows. Imports nothing.
+    fn try_draft(&self, id: u64, meaning: &Meaning) -> Reply<Draft>;
+    /// Imports it with this mapping, which holds for later files of its name too.
+    fn import_draft(&self, id: u64, mapping: &str) -> Reply<Import>;
+    fn drop_draft(&self, id: u64) -> Reply<()>;
+    /// Rows of imported files that became no events.
+    fn import_rejects(&self) -> Reply<Vec<ImportRejects>>;
+    /// Those of one import as a file to mend.
+    fn rejected_file(&self, import: u64) -> Reply<String>;
+    /// They have been seen to, or need not be.
+    fn settle_rejects(&self, import: u64) -> Reply<()>;
+    /// What can be trusted with the data as it is.
+    fn enough(&self) -> Reply<Enough>;
+    /// Events by day, the last so many days, oldest first.
+    fn daily(&self, days: u32) -> Reply<Vec<DayVolume>>;
 
     // The workspace
 

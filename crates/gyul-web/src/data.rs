@@ -8,8 +8,10 @@ use utoipa::ToSchema;
 mod builder;
 pub mod explore;
 mod overview;
+mod people;
 pub use builder::*;
 pub use overview::*;
+pub use people::*;
 
 /// What is on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
@@ -70,17 +72,19 @@ pub struct MembersOf {
 // Customers
 
 /// A customer as a line in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct CustomerHead {
     pub id: String,
     pub name: Option<String>,
+    /// An address or phone number.
+    pub contact: Option<String>,
     pub events: u64,
     #[serde(serialize_with = "time_opt")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_seen: Option<Instant>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Customer {
     pub id: String,
     pub events: u64,
@@ -98,6 +102,8 @@ pub struct Customer {
     pub classes: Vec<ClassOf>,
     /// Decisions that joined this customer, each can be taken back.
     pub merges: Vec<Merged>,
+    pub worth: Worth,
+    pub traits_since: Vec<TraitSince>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -117,6 +123,8 @@ pub struct Membership {
     #[serde(serialize_with = "time_opt")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Instant>,
+    /// It depends on how others do, so that neither is known.
+    pub ranked: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -129,6 +137,7 @@ pub struct ClassOf {
     #[serde(serialize_with = "time_opt")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Instant>,
+    pub ranked: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -169,6 +178,8 @@ pub struct Why {
     #[serde(serialize_with = "time_opt")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Instant>,
+    /// It depends on how others do, so that nobody knows until when.
+    pub ranked: bool,
     /// The conditions from the top, children after their parent.
     pub conditions: Vec<ConditionHolds>,
 }
@@ -181,6 +192,13 @@ pub struct ConditionHolds {
     pub holds: bool,
     /// What was found.
     pub found: Option<String>,
+    /// In plain words, with what was found.
+    pub says_ko: String,
+    pub says_en: String,
+    /// The latest events behind it.
+    pub events: Vec<EvidenceOf>,
+    /// How many more there are.
+    pub more: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]

@@ -27,12 +27,16 @@ pub struct State {
     pub settings: Settings,
     pub plan: Option<String>,
     pub imports: Vec<(Import, PathBuf)>,
+    pub drafts: Vec<(String, PathBuf)>,
     pub erased: Vec<Identifier>,
     pub merges: u64,
     /// What every call is answered with, if anything.
     pub refusal: Option<Refusal>,
     pub stopped: bool,
 }
+
+/// What somebody may call themselves.
+pub const HOSTILE: &str = "<script>alert(1)</script>\u{202e}\"'&";
 
 pub const T: Instant = Instant(1_767_225_600_000_000);
 
@@ -189,16 +193,51 @@ impl Backend for Fake {
                 first_seen: Some(T),
                 last_seen: Some(T),
                 identifiers: vec![IdentifierOf { kind: who.kind.name().into(), value: who.value.clone() }],
-                traits: vec![("age".into(), 31.into())],
-                segments: vec![],
+                traits: vec![
+                    ("age".into(), 31.into()),
+                    ("consent.email".into(), gyul_model::Value::Bool(true)),
+                    ("email".into(), gyul_model::Value::Text("kim@example.kr".into())),
+                    (
+                        "name".into(),
+                        gyul_model::Value::Text(if who.value == "hostile" { HOSTILE } else { "김철수" }.into()),
+                    ),
+                    ("phone".into(), gyul_model::Value::Text("+821012345678".into())),
+                ],
+                segments: vec![Membership { segment: "vip".into(), since: Some(T), until: None, ranked: true }],
                 classes: vec![],
-                merges: vec![],
+                merges: vec![Merged {
+                    decision: 7,
+                    customer: known(who)?,
+                    from: "anonymous:a1".into(),
+                    reason: "seen together".into(),
+                    at: T,
+                }],
+                worth: Worth { orders: 2, refunds: 0, revenue: Some(50_000.0), last_order: Some(T) },
+                traits_since: vec![],
             })
         })
     }
 
     fn search(&self, text: &str, _: usize) -> Reply<Vec<CustomerHead>> {
-        self.ask(|_| Ok(vec![CustomerHead { id: text.into(), name: None, events: 1, last_seen: None }]))
+        self.ask(|_| {
+            Ok(vec![CustomerHead {
+                id: text.into(),
+                name: Some("김철수".into()),
+                contact: Some("kim@example.kr".into()),
+                events: 1,
+                last_seen: None,
+            }])
+        })
+    }
+
+    fn recent(&self, limit: usize) -> Reply<Vec<CustomerHead>> {
+        let head = |i| CustomerHead {
+            id: format!("C{i}"),
+            name: Some("이영희".into()),
+            last_seen: Some(T),
+            ..CustomerHead::default()
+        };
+        self.ask(|_| Ok((0..3).take(limit).map(head).collect()))
     }
 
     fn timeline(&self, who: &Identifier, before: Option<(Instant, u64)>, limit: usize) -> Reply<Vec<TimelineEvent>> {
@@ -299,7 +338,7 @@ impl Backend for Fake {
     }
 
     fn effects(&self, ask: &EffectsAsk) -> Reply<EffectsShown> {
-        let head = |i| CustomerHead { id: format!("C{i}"), name: None, events: 1, last_seen: None };
+        let head = |i| CustomerHead { id: format!("C{i}"), events: 1, ..CustomerHead::default() };
         self.ask(|_| {
             Ok(EffectsShown {
                 at: T,
@@ -433,6 +472,82 @@ impl Backend for Fake {
 
     fn imports(&self) -> Reply<Vec<Import>> {
         self.ask(|s| Ok(s.imports.iter().map(|(i, _)| i.clone()).collect()))
+    }
+
+    fn draft(&self, file: PathBuf, name: &str) -> Reply<Draft> {
+        self.ask(|s| {
+            let id = s.drafts.len() as u64 + 1;
+            s.drafts.push((name.to_string(), file));
+            Ok(Draft { id, name: name.into(), ..Draft::default() })
+        })
+    }
+
+    fn try_draft(&self, id: u64, meaning: &Meaning) -> Reply<Draft> {
+        self.ask(|s| {
+            let at = (id as usize).checked_sub(1).ok_or(Refusal::NotFound)?;
+            let (name, file) = s.drafts.get(at).ok_or(Refusal::NotFound)?;
+            let text = std::fs::read_to_string(file).map_err(|_| Refusal::NotFound)?;
+            let mut lines = text.lines().map(|l| l.split(',').map(str::to_string).collect::<Vec<_>>());
+            let header = lines.next().unwrap_or_default();
+            let chosen = match meaning {
+                Meaning::Chosen(c) => Some(c.clone()),
+                Meaning::Inferred(_) => None,
+                Meaning::Yaml(_) => return Err(Refusal::Invalid(vec![problem("bad_mapping")])),
+            };
+            let column = |(i, column): (usize, String)| DraftColumn {
+                column,
+                meaning: chosen.as_ref().and_then(|c| c.columns.get(i).cloned()).unwrap_or_default(),
+                ..DraftColumn::default()
+            };
+            Ok(Draft {
+                id,
+                name: name.clone(),
+                found: "CSV ,".into(),
+                kind: chosen.as_ref().map_or("orders".into(), |c| c.kind.clone()),
+                mapping: "kind: orders\n".into(),
+                columns: header.into_iter().enumerate().map(column).collect(),
+                sample: lines.take(3).collect(),
+                tried: Some(Tried { rows: 2, events: 1, ..Tried::default() }),
+                ..Draft::default()
+            })
+        })
+    }
+
+    fn import_draft(&self, id: u64, _: &str) -> Reply<Import> {
+        let found = self.with(|s| s.drafts.get((id as usize).wrapping_sub(1)).cloned());
+        let (name, file) = found.ok_or(Refusal::NotFound)?;
+        self.import(file, &name)
+    }
+
+    fn drop_draft(&self, id: u64) -> Reply<()> {
+        self.ask(|s| s.drafts.get((id as usize).wrapping_sub(1)).map(|_| ()).ok_or(Refusal::NotFound))
+    }
+
+    fn import_rejects(&self) -> Reply<Vec<ImportRejects>> {
+        let row = RejectedRow { line: 3, column: Some("금액".into()), content: HOSTILE.into() };
+        let (ko, en) = ("금액을 읽을 수 없습니다".into(), "the amount cannot be read".into());
+        let reason = RejectedRows { code: "value_unreadable".into(), ko, en, rows: 2, examples: vec![row] };
+        self.ask(|_| Ok(vec![ImportRejects { import: 1, source: "orders.csv".into(), reasons: vec![reason] }]))
+    }
+
+    fn rejected_file(&self, import: u64) -> Reply<String> {
+        self.ask(|_| if import == 1 { Ok("a,b\n1,x\n".into()) } else { Err(Refusal::NotFound) })
+    }
+
+    fn settle_rejects(&self, import: u64) -> Reply<()> {
+        self.ask(|_| if import == 1 { Ok(()) } else { Err(Refusal::NotFound) })
+    }
+
+    fn enough(&self) -> Reply<Enough> {
+        let missing = MissingWord { name: "birth_date".into(), is_trait: true, definitions: vec!["vip".into()] };
+        self.ask(|_| {
+            Ok(Enough { customers: 3, buyers: 2, orders: 5, events: 9, missing: vec![missing], ..Enough::default() })
+        })
+    }
+
+    fn daily(&self, days: u32) -> Reply<Vec<DayVolume>> {
+        let day = |i| DayVolume { day: format!("2026-01-{:02}", i % 28 + 1), events: u64::from(i) };
+        self.ask(|_| Ok((0..days).map(day).collect()))
     }
 
     fn settings(&self) -> Reply<Settings> {

@@ -27,6 +27,7 @@ mod server;
 mod table;
 #[cfg(test)]
 mod tests;
+mod veil;
 
 pub use access::{Role, SourceKind};
 pub use app::{App, Guest, Options, make_guest, make_key};

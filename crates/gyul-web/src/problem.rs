@@ -99,6 +99,11 @@ impl ApiError {
         e
     }
 
+    /// Each with its place, where an input is wrong.
+    pub fn problems(&self) -> &[Problem] {
+        &self.errors
+    }
+
     pub fn message(&self, lang: Lang) -> &str {
         lang.pick(&self.ko, &self.en)
     }

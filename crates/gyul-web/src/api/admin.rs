@@ -388,7 +388,7 @@ async fn sources(State(app): Shared) -> ApiResult {
     args::json(&args::Page { items, next: None })
 }
 
-async fn put_source(State(app): Shared, Path(name): Path<String>, body: Bytes) -> ApiResult {
+pub async fn put_source(State(app): Shared, Path(name): Path<String>, body: Bytes) -> ApiResult {
     let new: NewSource = args::body(&body)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
@@ -412,7 +412,7 @@ async fn put_source(State(app): Shared, Path(name): Path<String>, body: Bytes) -
     Ok(super::done())
 }
 
-async fn delete_source(State(app): Shared, Path(name): Path<String>) -> ApiResult {
+pub async fn delete_source(State(app): Shared, Path(name): Path<String>) -> ApiResult {
     let decide = move |access: &Access| match access.sources.contains_key(&name) {
         true => Ok((Some(Record::SourceGone { name }), ())),
         false => Err(ApiError::not_found()),

@@ -29,6 +29,7 @@ pub fn add(table: &mut Table) {
         e.query("from", Kind::Whole(0), "The first offset wanted; from now on if absent.")
             .query("segment", NAME, "Only this segment.")
             .query("partition", NAME, "Only this partition.")
+            .query("customer", NAME, "Only this customer, by the id that they go by.")
     };
     table.at(
         filters(Endpoint::get("/v1/changes", "streamChanges", "changes", PEOPLE))
@@ -53,6 +54,7 @@ pub fn add(table: &mut Table) {
 struct Filter {
     segment: Option<String>,
     partition: Option<String>,
+    customer: Option<String>,
 }
 
 impl Filter {
@@ -60,10 +62,14 @@ impl Filter {
         Filter {
             segment: args.get("segment").map(str::to_string),
             partition: args.get("partition").map(str::to_string),
+            customer: args.get("customer").map(str::to_string),
         }
     }
 
     fn takes(&self, change: &Change) -> bool {
+        if self.customer.as_ref().is_some_and(|c| *c != change.customer) {
+            return false;
+        }
         let wanted = match change.what.kind {
             DefKind::Segment => &self.segment,
             DefKind::Partition => &self.partition,

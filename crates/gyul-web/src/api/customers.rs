@@ -3,8 +3,11 @@
 use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::*;
+use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{EDIT, Endpoint, Kind, OWNER, PEOPLE, Table};
+use crate::veil;
+use axum::Extension;
 use axum::extract::{Path, State};
 use bytes::Bytes;
 use gyul_model::Instant;
@@ -77,7 +80,7 @@ pub fn add(table: &mut Table) {
     );
 }
 
-async fn search(State(app): Shared, args: Args) -> ApiResult {
+async fn search(State(app): Shared, Extension(caller): Extension<Caller>, args: Args) -> ApiResult {
     let limit = args.limit()?;
     let text = args.need("search")?.trim().to_string();
     if text.chars().count() < 2 || text.len() > 200 {
@@ -87,38 +90,65 @@ async fn search(State(app): Shared, args: Args) -> ApiResult {
         );
         return Err(ApiError::bad("bad_parameter", ko, en));
     }
-    let items = app.ask(move |b| b.search(&text, limit)).await?;
+    let mut items = app.ask(move |b| b.search(&text, limit)).await?;
+    if veil::veils(caller.role) {
+        items.iter_mut().for_each(veil::head);
+    }
     args::json(&args::Page { items, next: None })
 }
 
-async fn one(State(app): Shared, Path(id): Path<String>) -> ApiResult {
+async fn one(State(app): Shared, Extension(caller): Extension<Caller>, Path(id): Path<String>) -> ApiResult {
     let who = args::identifier(&id)?;
-    args::json(&app.ask(move |b| b.customer(&who)).await?)
+    let mut customer = app.ask(move |b| b.customer(&who)).await?;
+    if veil::veils(caller.role) {
+        veil::customer(&mut customer);
+    }
+    args::json(&customer)
 }
 
-async fn timeline(State(app): Shared, Path(id): Path<String>, args: Args) -> ApiResult {
+async fn timeline(
+    State(app): Shared,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    args: Args,
+) -> ApiResult {
     let (who, limit) = (args::identifier(&id)?, args.limit()?);
     let before = args.cursor(|text| {
         let (ts, seq) = text.split_once(' ')?;
         Some((Instant(ts.parse().ok()?), seq.parse().ok()?))
     })?;
-    let events = app.ask(move |b| b.timeline(&who, before, limit + 1)).await?;
+    let mut events = app.ask(move |b| b.timeline(&who, before, limit + 1)).await?;
+    if veil::veils(caller.role) {
+        events.iter_mut().for_each(veil::event);
+    }
     args::page(events, limit, |e| format!("{} {}", e.ts.0, e.seq))
 }
 
-async fn decision(State(app): Shared, Path(id): Path<String>) -> ApiResult {
+async fn decision(State(app): Shared, Extension(caller): Extension<Caller>, Path(id): Path<String>) -> ApiResult {
     let who = args::identifier(&id)?;
-    args::json(&app.ask(move |b| b.decision(&who)).await?)
+    let mut decision = app.ask(move |b| b.decision(&who)).await?;
+    if veil::veils(caller.role) {
+        veil::decision(&mut decision);
+    }
+    args::json(&decision)
 }
 
-async fn why(State(app): Shared, Path((id, kind, definition)): Path<(String, String, String)>) -> ApiResult {
+async fn why(
+    State(app): Shared,
+    Extension(caller): Extension<Caller>,
+    Path((id, kind, definition)): Path<(String, String, String)>,
+) -> ApiResult {
     let who = args::identifier(&id)?;
     let kind = match kind.as_str() {
         "segments" => DefKind::Segment,
         "partitions" => DefKind::Partition,
         _ => return Err(ApiError::not_found()),
     };
-    args::json(&app.ask(move |b| b.why(&who, kind, &definition)).await?)
+    let mut why = app.ask(move |b| b.why(&who, kind, &definition)).await?;
+    if veil::veils(caller.role) {
+        veil::why(&mut why);
+    }
+    args::json(&why)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -129,13 +159,13 @@ struct Merge {
     from: String,
 }
 
-async fn merge(State(app): Shared, Path(id): Path<String>, body: Bytes) -> ApiResult {
+pub async fn merge(State(app): Shared, Path(id): Path<String>, body: Bytes) -> ApiResult {
     let merge: Merge = args::body(&body)?;
     let (into, from) = (args::identifier(&id)?, args::identifier(&merge.from)?);
     args::json(&app.ask(move |b| b.merge(&into, &from)).await?)
 }
 
-async fn unmerge(State(app): Shared, Path(decision): Path<String>) -> ApiResult {
+pub async fn unmerge(State(app): Shared, Path(decision): Path<String>) -> ApiResult {
     let decision = decision.parse().map_err(|_| ApiError::not_found())?;
     app.ask(move |b| b.unmerge(decision)).await?;
     Ok(super::done())

@@ -162,6 +162,11 @@ pub fn moment(at: Instant, now: Instant, zone: &str, lang: Lang, seconds: bool) 
     format!("{day} {clock}")
 }
 
+/// `15:04` on the clock of the workspace.
+pub fn clock(at: Instant, zone: &str) -> String {
+    local(at, zone).map_or_else(|| "–".into(), |t| format!("{:02}:{:02}", t.hour(), t.minute()))
+}
+
 /// `2026-11-23` on the clock of the workspace: for charts, tables and forms.
 pub fn iso_date(at: Instant, zone: &str) -> String {
     local(at, zone).map_or_else(|| "–".into(), |t| t.date().to_string())
@@ -254,6 +259,7 @@ mod tests {
         assert_eq!(date(at, "Europe/London", Lang::En), "22 Nov 2026");
         assert_eq!(moment(at, now, "Asia/Seoul", Lang::Ko, false), "11월 23일 01:04");
         assert_eq!(moment(at, now, "Asia/Seoul", Lang::En, true), "23 Nov 01:04:05");
+        assert_eq!(clock(at, "Asia/Seoul"), "01:04");
         assert_eq!(iso_date(at, "Asia/Seoul"), "2026-11-23");
         assert_eq!(relative(at, now, Lang::Ko), "8시간 전");
         assert_eq!(relative(now, at, Lang::En), "in 8 hours");

@@ -9,6 +9,8 @@
 mod assets;
 mod builder;
 mod chart;
+mod customers;
+mod data;
 mod errors;
 pub mod format;
 mod page;
@@ -41,6 +43,8 @@ pub fn add(table: &mut Table) {
     builder::add(table);
     segments::add(table);
     partitions::add(table);
+    customers::add(table);
+    data::add(table);
     settings::add(table);
     start::add(table);
 }

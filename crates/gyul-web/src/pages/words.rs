@@ -92,6 +92,12 @@ impl From<&&str> for Part {
     }
 }
 
+impl From<&&String> for Part {
+    fn from(text: &&String) -> Part {
+        Part::Text((*text).clone())
+    }
+}
+
 impl From<&usize> for Part {
     fn from(n: &usize) -> Part {
         Part::Count(*n as u64)

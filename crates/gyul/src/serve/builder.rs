@@ -152,11 +152,7 @@ impl Live {
     fn head(&self, id: &str) -> Option<CustomerHead> {
         let world = self.hub.world();
         let (number, _) = world.find(&Identifier::of_handle(id))?;
-        let timeline = world.timeline(number);
-        let last_seen = timeline.events.iter().map(|e| e.ts).filter(|t| *t != Instant::ALWAYS).max();
-        let traits = gyul_engine::live::World::traits(&timeline, self.hub.now());
-        let name = NAMES.iter().find_map(|n| traits.get(*n).map(|v| v.to_string()));
-        Some(CustomerHead { id: id.to_string(), name, events: timeline.events.len() as u64, last_seen })
+        Some(super::customers::head_of(&world, number, self.hub.now()))
     }
 
     /// An instant, or the end of a local day.

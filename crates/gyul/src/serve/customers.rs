@@ -1,18 +1,25 @@
 //! Customers, one at a time.
 
-use super::span::{roots, since_in, spans};
+use super::span::{is_ranked, roots, since_in, spans};
 use super::{Live, as_own_event, conflict, find, lock};
+use gyul_engine::View;
 use gyul_engine::live::{Action, Outcome, World};
-use gyul_model::{ColumnData, ColumnKind, Event, IdKind, Identifier, Instant, Lang, Message, Value, names};
-use gyul_segment::explain::{Condition, value};
+use gyul_model::{
+    ColumnData, ColumnKind, Event, IdKind, Identifier, Instant, Lang, Message, Timeline, Value, Zone, names,
+};
+use gyul_segment::explain::{Condition, in_words, value};
 use gyul_segment::tree::Library;
 use gyul_timeline::Named;
 use gyul_web::data::*;
 use gyul_web::{Refusal, Reply};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Traits that a customer may be found by.
 pub(super) const NAMES: [&str; 4] = ["name", "first_name", "last_name", "nickname"];
+
+/// Names looked through while nothing else happens: about two thousandths of a second.
+const SEARCH_GROUP: u32 = 50_000;
 
 impl Live {
     pub(super) fn about(&self, who: &Identifier) -> Reply<Customer> {
@@ -33,6 +40,8 @@ impl Live {
                 segments: vec![],
                 classes: vec![],
                 merges: merges(&world, head),
+                worth: worth(&timeline, now),
+                traits_since: traits_since(&timeline, now),
             };
             let inside: Vec<usize> = world.memberships(number).collect();
             (out, world.live.some(&[number]), world.live.library().clone(), inside)
@@ -41,13 +50,19 @@ impl Live {
         for root in inside {
             let Some(&named) = roots.get(root) else { continue };
             let span = spans(&timelines, 1, &library, named, now).first().copied().unwrap_or_default();
-            let (since, until) = (span.since, span.until);
+            let (since, until, ranked) = (span.since, span.until, span.ranked);
             match (named, class_of(&library, named)) {
                 (Named::Segment(i), _) => {
-                    out.segments.push(Membership { segment: library.segments[i].id.clone(), since, until });
+                    out.segments.push(Membership { segment: library.segments[i].id.clone(), since, until, ranked });
                 }
                 (_, Some((partition, class))) => {
-                    out.classes.push(ClassOf { partition: partition.into(), class: class.into(), since, until });
+                    out.classes.push(ClassOf {
+                        partition: partition.into(),
+                        class: class.into(),
+                        since,
+                        until,
+                        ranked,
+                    });
                 }
                 _ => {}
             }
@@ -103,15 +118,22 @@ impl Live {
 
     pub(super) fn explained(&self, who: &Identifier, kind: DefKind, id: &str) -> Reply<Why> {
         let now = self.hub.now();
-        let (customer, class) = {
+        let (customer, class, alone, library) = {
             let world = self.hub.world();
             let (number, _) = find(&world, who)?;
             let prefix = format!("{id}/");
             let class = world.memberships(number).map(|r| world.live.names()[r].clone());
             let class = class.filter_map(|n| n.strip_prefix(&prefix).map(str::to_string)).next();
-            (world.customer_id(number).to_string(), class)
+            let alone = world.live.some(&[number]);
+            (world.customer_id(number).to_string(), class, alone, world.live.library().clone())
         };
-        let view = self.view();
+        let asked_for = roots(&library).into_iter().find(|n| match class_of(&library, *n) {
+            Some((p, k)) => kind == DefKind::Partition && p == id && class.as_deref().is_none_or(|c| c == k),
+            None => kind == DefKind::Segment && name_of(&library, *n) == id,
+        });
+        let ranked = asked_for.is_none_or(|n| is_ranked(&alone, &library, n));
+        // Where nobody else has a say, nobody else is looked at.
+        let view = if ranked { self.view() } else { Arc::new(View::of(alone, (*library).clone())) };
         let library = view.library();
         let asked = match kind {
             DefKind::Segment if library.segments.iter().any(|s| s.id == id) => id.to_string(),
@@ -124,7 +146,8 @@ impl Live {
         };
         let found = view.why(&asked, &customer, now).map_err(|_| Refusal::NotFound)?;
         let named = roots(library).into_iter().find(|n| name_of(library, *n) == asked);
-        let mut out = Why { member: found.why.verdict, class: None, since: None, until: None, conditions: vec![] };
+        let mut out =
+            Why { member: found.why.verdict, class: None, since: None, until: None, ranked, conditions: vec![] };
         if kind == DefKind::Partition {
             out.class = class.filter(|_| found.why.verdict);
         }
@@ -138,7 +161,7 @@ impl Live {
             let parts: Vec<String> = c.operands.iter().map(part).collect();
             (!parts.is_empty()).then(|| parts.join(", "))
         };
-        found.why.conditions.iter().for_each(|c| flatten(c, 0, &show, &mut out.conditions));
+        found.why.conditions.iter().for_each(|c| flatten(c, 0, zone, &show, &mut out.conditions));
         Ok(out)
     }
 
@@ -152,10 +175,13 @@ impl Live {
         // Exact names first, then beginnings, then names of people; each by id.
         let mut found: BTreeSet<(u8, String)> = BTreeSet::new();
         let room = limit.saturating_mul(4);
-        {
+        let mut from = 0;
+        // A piece at a time: events go in between.
+        loop {
             let world = self.hub.world();
             let ids = &world.identities;
-            for handle in 0..ids.len() as u32 {
+            let until = (ids.len() as u32).min(from + SEARCH_GROUP);
+            for handle in from..until {
                 let (Some(kind), id) = (ids.kind_of(handle), ids.handle_id(handle)) else { continue };
                 let value = if kind == IdKind::User { id } else { id.split_once(':').map_or(id, |(_, v)| v) };
                 let begins = match kind {
@@ -172,6 +198,10 @@ impl Live {
                     found.pop_last();
                 }
             }
+            if until == ids.len() as u32 {
+                break;
+            }
+            from = until;
         }
         if found.len() < limit {
             found.extend(self.named_like(&wanted, limit).into_iter().map(|id| (2, id)));
@@ -179,15 +209,43 @@ impl Live {
         let mut seen = BTreeSet::new();
         let world = self.hub.world();
         let heads = found.into_iter().filter(|(_, id)| seen.insert(id.clone()));
+        let now = self.hub.now();
         let describe = |(_, id): (u8, String)| {
             let (number, _) = world.find(&Identifier::of_handle(&id))?;
-            let timeline = world.timeline(number);
-            let last_seen = timeline.events.iter().map(|e| e.ts).filter(|t| *t != Instant::ALWAYS).max();
-            let traits = World::traits(&timeline, self.hub.now());
-            let name = NAMES.iter().find_map(|n| traits.get(*n).map(Value::to_string));
-            Some(CustomerHead { id, name, events: timeline.events.len() as u64, last_seen })
+            Some(head_of(&world, number, now))
         };
         heads.filter_map(describe).take(limit).collect()
+    }
+
+    pub(super) fn recently(&self, limit: usize) -> Vec<CustomerHead> {
+        let now = self.hub.now();
+        let mut out = vec![];
+        let mut seen = BTreeSet::new();
+        {
+            let world = self.hub.world();
+            // The latest messages; a customer sends several.
+            for (_, handle) in world.owners.iter().rev().take(limit.saturating_mul(200)) {
+                let number = world.number_of(*handle).map(|n| world.live.head(n));
+                if let Some(number) = number.filter(|n| seen.insert(*n)) {
+                    out.push(head_of(&world, number, now));
+                    if out.len() >= limit {
+                        break;
+                    }
+                }
+            }
+        }
+        if out.len() < limit {
+            let latest = self.looked().latest.clone();
+            let world = self.hub.world();
+            for id in latest {
+                let Some((number, _)) = world.find(&Identifier::of_handle(&id)) else { continue };
+                if out.len() < limit && seen.insert(number) {
+                    out.push(head_of(&world, number, now));
+                }
+            }
+        }
+        out.sort_by_key(|h| std::cmp::Reverse(h.last_seen));
+        out
     }
 
     /// Customers whose name begins like this.
@@ -307,6 +365,21 @@ impl Live {
     }
 }
 
+/// A customer as a line in a list.
+pub(super) fn head_of(world: &World, number: u32, now: Instant) -> CustomerHead {
+    let timeline = world.timeline(number);
+    let last_seen = timeline.events.iter().map(|e| e.ts).filter(|t| *t != Instant::ALWAYS).max();
+    let traits = World::traits(&timeline, now);
+    let first = |wanted: &[&str]| wanted.iter().find_map(|n| traits.get(*n).map(Value::to_string));
+    CustomerHead {
+        id: world.customer_id(number).to_string(),
+        name: first(&NAMES),
+        contact: first(&["email", "phone"]),
+        events: timeline.events.len() as u64,
+        last_seen,
+    }
+}
+
 /// Events with the handles they came under, if there are several.
 fn handled(world: &World, number: u32) -> Vec<(Event, Option<String>)> {
     let handles = world.live.handles(&number);
@@ -361,9 +434,65 @@ pub(super) fn name_of(library: &Library, named: Named) -> String {
     }
 }
 
-fn flatten(c: &Condition, depth: u32, show: &dyn Fn(&Condition) -> Option<String>, out: &mut Vec<ConditionHolds>) {
-    out.push(ConditionHolds { depth, text: c.source.clone(), holds: c.verdict, found: show(c) });
-    c.parts.iter().for_each(|p| flatten(p, depth + 1, show, out));
+fn flatten(
+    c: &Condition,
+    depth: u32,
+    zone: &Zone,
+    show: &dyn Fn(&Condition) -> Option<String>,
+    out: &mut Vec<ConditionHolds>,
+) {
+    let event = |e: &gyul_segment::explain::Evidence| EvidenceOf {
+        ts: e.ts,
+        name: e.name.clone(),
+        properties: e.props.iter().map(|(n, v)| (n.clone(), v.to_string())).collect(),
+    };
+    out.push(ConditionHolds {
+        depth,
+        text: c.source.clone(),
+        holds: c.verdict,
+        found: show(c),
+        says_ko: in_words(c, zone, Lang::Ko),
+        says_en: in_words(c, zone, Lang::En),
+        events: c.events.iter().rev().map(event).collect(),
+        more: c.events_total.saturating_sub(c.events.len()) as u64,
+    });
+    c.parts.iter().for_each(|p| flatten(p, depth + 1, zone, show, out));
+}
+
+/// What was bought up to now.
+fn worth(timeline: &Timeline, now: Instant) -> Worth {
+    let of = |name: &'static str| timeline.events.iter().filter(move |e| e.name == name && e.ts <= now);
+    // Amounts have at most a few decimals, and are many only for machines: floats are exact enough to be shown.
+    let sum = |name| {
+        let amounts = of(name).filter_map(|e| match e.prop("total") {
+            Some(Value::Num(n)) => Some(n.to_f64()),
+            _ => None,
+        });
+        amounts.fold(None, |sum: Option<f64>, x| Some(sum.unwrap_or(0.0) + x))
+    };
+    Worth {
+        orders: of(names::ORDER).count() as u64,
+        refunds: of(names::REFUND).count() as u64,
+        revenue: sum(names::ORDER).map(|paid| paid - sum(names::REFUND).unwrap_or(0.0)),
+        last_order: of(names::ORDER).map(|e| e.ts).max(),
+    }
+}
+
+/// Since when each trait has had its value.
+fn traits_since(timeline: &Timeline, now: Instant) -> Vec<TraitSince> {
+    let mut out: BTreeMap<&str, (&Value, Instant)> = BTreeMap::new();
+    for e in timeline.events.iter().filter(|e| e.name == names::IDENTIFY && e.ts <= now) {
+        for (name, value) in &e.props {
+            if out.get(name.as_str()).is_none_or(|(old, _)| *old != value) {
+                out.insert(name, (value, e.ts));
+            }
+        }
+    }
+    let since = |(name, (_, t)): (&str, (&Value, Instant))| TraitSince {
+        name: name.to_string(),
+        since: Some(t).filter(|t| *t != Instant::ALWAYS),
+    };
+    out.into_iter().map(since).collect()
 }
 
 /// A message's own words, for the quarantine.

@@ -36,6 +36,11 @@ pub(super) fn known(dir: &Path) -> Vec<Import> {
 
 impl Live {
     pub(super) fn started(&self, file: PathBuf, name: &str) -> Reply<Import> {
+        self.begin(file, name, None)
+    }
+
+    /// With a mapping that somebody chose, which is kept for later files of this name.
+    pub(super) fn begin(&self, file: PathBuf, name: &str, mapping: Option<Mapping>) -> Reply<Import> {
         let bytes = std::fs::metadata(&file).map_err(|_| Refusal::Storage(10))?.len();
         let import = {
             let mut imports = lock(&self.imports);
@@ -57,6 +62,7 @@ impl Live {
             id: import.id,
             file,
             name: name.to_string(),
+            mapping,
             zone: Zone::new(&settings.zone).unwrap_or_else(Zone::seoul),
             currency: settings.currency,
         };
@@ -73,6 +79,7 @@ struct Job {
     id: u64,
     file: PathBuf,
     name: String,
+    mapping: Option<Mapping>,
     zone: Zone,
     currency: String,
 }
@@ -105,7 +112,10 @@ impl Job {
     }
 
     fn import(&self) -> Result<Imported, Box<Problem>> {
-        let (kind, mapping) = self.meaning()?;
+        let (kind, mapping) = match &self.mapping {
+            Some(m) => (m.kind, Some(m.clone())),
+            None => self.meaning()?,
+        };
         let numbers = |n: u64| self.hub.reserve(n);
         let request = Request {
             input: FileInput::Named(&self.name, &self.file),
@@ -123,6 +133,11 @@ impl Job {
         self.hub.alone(|| {
             let before = Manifest::read(dir).ok();
             let done = gyul_engine::import(dir, request, &mut progress).map_err(failed)?;
+            if let Some(m) = &self.mapping {
+                let path = map_path(dir, &self.name, m.kind.as_str());
+                // Without it the next file is looked at anew, so a failure is none.
+                let _ = std::fs::create_dir_all(dir.join("maps")).and_then(|()| std::fs::write(path, m.to_yaml()));
+            }
             if !done.unchanged {
                 self.hub.reload(before.as_ref()).map_err(|e| failed(ImportFailure::Store(e)))?;
             }
@@ -165,7 +180,7 @@ impl Job {
 }
 
 /// Whether a column says what the rows are: a name of an event; an order or an amount; neither.
-fn tells(kind: Kind, mapping: &Mapping) -> bool {
+pub(super) fn tells(kind: Kind, mapping: &Mapping) -> bool {
     let has = |roles: &[Role]| roles.iter().any(|r| mapping.column(*r).is_some());
     match kind {
         Kind::Events => has(&[Role::Event]),
@@ -174,7 +189,7 @@ fn tells(kind: Kind, mapping: &Mapping) -> bool {
     }
 }
 
-fn failed(e: ImportFailure) -> Box<Problem> {
+pub(super) fn failed(e: ImportFailure) -> Box<Problem> {
     let say = |l: Lang| match &e {
         ImportFailure::Input(e) => e.message(l),
         ImportFailure::Store(e) => e.message(l),

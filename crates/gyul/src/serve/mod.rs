@@ -6,9 +6,11 @@
 mod builder;
 mod customers;
 mod definitions;
+mod drafts;
 mod events;
 mod explore;
 mod imports;
+mod looked;
 mod machine;
 mod movement;
 mod overview;
@@ -41,6 +43,8 @@ pub struct Live {
     plan: RwLock<Option<Arc<Plan>>>,
     moved: Mutex<Moved>,
     schema: Mutex<Option<(std::time::Instant, Vec<EventSchema>)>>,
+    looked: Mutex<Option<Arc<looked::Looked>>>,
+    uploads: Mutex<drafts::Uploads>,
     imports: Arc<Mutex<Vec<Import>>>,
     /// Answers to slow questions, for a moment.
     slow: movement::Slow,
@@ -73,6 +77,8 @@ impl Live {
             plan: RwLock::new(plan),
             moved: Mutex::default(),
             schema: Mutex::default(),
+            looked: Mutex::default(),
+            uploads: Mutex::default(),
             imports: Arc::new(Mutex::new(imports::known(hub.dir()))),
             slow: movement::Slow::default(),
             asked: explore::Asked::default(),
@@ -182,6 +188,10 @@ impl Backend for Live {
         Ok(self.searched(text, limit))
     }
 
+    fn recent(&self, limit: usize) -> Reply<Vec<CustomerHead>> {
+        Ok(self.recently(limit))
+    }
+
     fn timeline(&self, who: &Identifier, before: Option<(Instant, u64)>, limit: usize) -> Reply<Vec<TimelineEvent>> {
         self.events_of(who, before, limit)
     }
@@ -209,6 +219,7 @@ impl Backend for Live {
         *lock(&self.drafts) = None;
         *lock(&self.schema) = None;
         self.forget_asked();
+        *lock(&self.looked) = None;
         let erased = erased.map_err(storage)?.ok_or(Refusal::NotFound)?;
         let removed = erased.removed.into_iter().map(|(place, n)| (place.to_string(), n)).collect();
         Ok(ErasureReport { removed, verified: erased.verified, pending: erased.pending })
@@ -296,6 +307,42 @@ impl Backend for Live {
 
     fn imports(&self) -> Reply<Vec<Import>> {
         Ok(lock(&self.imports).iter().rev().cloned().collect())
+    }
+
+    fn draft(&self, file: PathBuf, name: &str) -> Reply<Draft> {
+        self.drafted(file, name)
+    }
+
+    fn try_draft(&self, id: u64, meaning: &Meaning) -> Reply<Draft> {
+        self.tried(id, meaning)
+    }
+
+    fn import_draft(&self, id: u64, mapping: &str) -> Reply<Import> {
+        self.draft_imported(id, mapping)
+    }
+
+    fn drop_draft(&self, id: u64) -> Reply<()> {
+        self.dropped(id)
+    }
+
+    fn import_rejects(&self) -> Reply<Vec<ImportRejects>> {
+        self.rejects()
+    }
+
+    fn rejected_file(&self, import: u64) -> Reply<String> {
+        self.rejects_as_file(import)
+    }
+
+    fn settle_rejects(&self, import: u64) -> Reply<()> {
+        self.rejects_settled(import)
+    }
+
+    fn enough(&self) -> Reply<Enough> {
+        Ok(self.looked().enough.clone())
+    }
+
+    fn daily(&self, days: u32) -> Reply<Vec<DayVolume>> {
+        Ok(self.by_day(days))
     }
 
     fn settings(&self) -> Reply<Settings> {

@@ -12,6 +12,8 @@ const HORIZON: i64 = 2 * 366 * gyul_model::MICROS_DAY;
 pub struct Span {
     pub since: Option<Instant>,
     pub until: Option<Instant>,
+    /// Others decide with it.
+    pub ranked: bool,
 }
 
 /// Every segment, then every class: the order of the live evaluator's roots.
@@ -26,7 +28,7 @@ pub fn roots(library: &Library) -> Vec<Named> {
 pub fn spans(timelines: &Timelines, customers: usize, library: &Library, named: Named, now: Instant) -> Vec<Span> {
     let plan = Plan::compile_one(library, &timelines.data().streams, named);
     if !plan.ranks.is_empty() {
-        return vec![Span::default(); customers];
+        return vec![Span { ranked: true, ..Span::default() }; customers];
     }
     let exists = timelines.data().buckets.iter().flat_map(|b| &b.exists_from).copied();
     let dated = exists.filter(|t| *t > Instant::ALWAYS.0).min().unwrap_or(now.0);
@@ -42,6 +44,11 @@ pub fn spans(timelines: &Timelines, customers: usize, library: &Library, named: 
         span.until = timelines.next_change(&plan, &state, n, Instant(now.0 + HORIZON)).map(|(t, _)| t);
     }
     out
+}
+
+/// Whether others decide with a customer whether they are in something.
+pub fn is_ranked(timelines: &Timelines, library: &Library, named: Named) -> bool {
+    !Plan::compile_one(library, &timelines.data().streams, named).ranks.is_empty()
 }
 
 /// The instant at which somebody entered or left last, by everybody's history; for definitions with ranks.

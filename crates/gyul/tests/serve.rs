@@ -91,6 +91,12 @@ fn a_segment_is_built_counted_saved_and_guarded() {
     let key = key(&data);
     let server = Server::start(&data, &key);
     assert_eq!(server.ask("POST", "/api/v1/events", &events(0, 60)).0, 200);
+    // Acknowledged is on disk; seen is a moment later.
+    let seen = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        server.ask("GET", "/api/v1/customers/customer-19", "").1.contains("\"events\":3")
+    });
+    assert!(seen);
     let post = |path: &str, body: serde_json::Value| {
         let (status, answer) = server.ask("POST", path, &body.to_string());
         assert_eq!(status, 200, "{path}: {answer}");

@@ -27,6 +27,13 @@ pub(super) struct Drafts {
     effector: Arc<Effector>,
 }
 
+impl Drafts {
+    /// No question will be answered from it any more.
+    pub(super) fn is_old(&self) -> bool {
+        self.made.elapsed() > AGE_QUIET
+    }
+}
+
 const AGE: Duration = Duration::from_secs(10);
 /// While nothing happens only the clock moves.
 const AGE_QUIET: Duration = Duration::from_secs(60);

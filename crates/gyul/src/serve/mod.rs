@@ -98,6 +98,12 @@ impl Live {
         }
         // The old copy goes first: two of them are never needed.
         *frozen = None;
+        // Nobody waits for the lock: who holds it is about to ask for this copy.
+        if let Ok(mut drafts) = self.drafts.try_lock()
+            && drafts.as_ref().is_some_and(builder::Drafts::is_old)
+        {
+            *drafts = None;
+        }
         let (next, timelines, library) = (world.next, world.live.freeze(), world.live.library().clone());
         drop(world);
         let view = Arc::new(View::of(timelines, (*library).clone()));

@@ -14,6 +14,10 @@ use std::sync::Arc;
 /// Changes that are kept in memory for readers.
 const AT_HAND: usize = 1_000_000;
 const KIND: u8 = 1;
+/// Changes of one record.
+const CHUNK: usize = 4096;
+/// Bytes of one commit, about.
+const COMMIT: usize = 32 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -32,39 +36,60 @@ pub struct ChangeLog {
     log: Log,
     at_hand: VecDeque<Told>,
     end: u64,
-    /// The last step that was told: its instant and the position in the log behind it.
+    /// What the disk has not taken yet, oldest first.
+    waiting: VecDeque<Chunk>,
+    /// The last step that was told wholly: its instant and the position in the log behind it.
     pub published: Option<(Instant, u64)>,
-    /// What the disk did not take yet, with the steps. Nobody is told before it is on disk: after a crash it might be
-    /// told in another order.
-    waiting: Vec<((Instant, u64), Vec<Told>)>,
+    /// What was told of the step after it when the machine died.
+    pub torn: Vec<Told>,
+}
+
+/// A part of what one step brought.
+struct Chunk {
+    step: (Instant, u64),
+    told: Vec<Told>,
+    /// Changes of the step that come behind.
+    rest: usize,
 }
 
 impl ChangeLog {
-    /// In the folder `changes` of a data directory, or on another disk.
     pub fn open(dir: &Path, segment_bytes: u64, disk: Option<Arc<dyn Disk>>) -> Result<ChangeLog, StoreError> {
+        let folder = dir.join("changes");
         let options = Options { segment_bytes, check_all: false, ..Options::default() };
         let (log, _) = match disk {
-            Some(disk) => Log::open_on(disk, options)?,
+            Some(disk) => Log::open_on(disk, Options { ahead: false, salt: Some(1), ..options })?,
             None => {
-                let folder = dir.join("changes");
-                let failed = |e| StoreError::new(&folder, gyul_store::StoreErrorKind::Io(e));
-                std::fs::create_dir_all(&folder).map_err(failed)?;
+                std::fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
                 Log::open(&folder, options)?
             }
         };
-        let mut out = ChangeLog { end: log.next(), at_hand: VecDeque::new(), published: None, waiting: vec![], log };
-        let from = out.end.saturating_sub(AT_HAND as u64);
-        let mut reader = out.log.read(from);
+        let (at_hand, waiting, torn) = (VecDeque::new(), VecDeque::new(), vec![]);
+        let mut out = ChangeLog { end: log.next(), at_hand, waiting, published: None, torn, log };
+        out.read(out.end.saturating_sub(AT_HAND as u64))?;
+        if out.published.is_none() && !out.torn.is_empty() {
+            // A step of very many changes.
+            out.read(out.log.first())?;
+        }
+        Ok(out)
+    }
+
+    fn read(&mut self, from: u64) -> Result<(), StoreError> {
+        self.at_hand.clear();
+        self.torn.clear();
+        let mut reader = self.log.read(from);
         while let Some(entry) = reader.next()? {
             let Entry::Record(r) = entry else { continue };
-            // A step is known by its last record.
-            if let Ok((step, told)) = read(r.payload, r.seq) {
-                out.published = Some(step);
-                out.at_hand.extend(told);
+            let Ok(Chunk { step, told, rest }) = read(r.payload, r.seq) else { continue };
+            if rest > 0 {
+                self.torn.extend(told.iter().cloned());
+            } else {
+                self.torn.clear();
+                self.published = Some(step);
             }
+            self.at_hand.extend(told);
+            trim(&mut self.at_hand);
         }
-        out.trim();
-        Ok(out)
+        Ok(())
     }
 
     /// The offset that the next change will have.
@@ -77,40 +102,51 @@ impl ChangeLog {
         self.at_hand.front().map_or(self.end, |t| t.offset)
     }
 
-    /// Keeps what a step brought and tells it. `told` needs no offsets yet. After an error it waits for [`ChangeLog::flush`].
+    /// Keeps what a step brought, or as much of it as the disk takes now. `told` needs no offsets yet.
     pub fn publish(&mut self, step: (Instant, u64), told: Vec<Told>) -> Result<(), StoreError> {
-        self.waiting.push((step, told));
+        let mut rest = told.len();
+        for some in told.chunks(CHUNK) {
+            rest -= some.len();
+            self.waiting.push_back(Chunk { step, told: some.to_vec(), rest });
+        }
         self.flush()
     }
 
-    /// Whether something waits for the disk.
-    pub fn is_waiting(&self) -> bool {
+    /// Whether the disk has still to take something.
+    pub fn is_behind(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Tells what waits, if the disk takes it now.
+    /// Keeps what the disk has not taken yet.
     pub fn flush(&mut self) -> Result<(), StoreError> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        self.log.recover()?;
-        let mut offset = self.end;
-        for (step, told) in &mut self.waiting {
-            for t in told.iter_mut() {
-                t.offset = offset;
-                offset += 1;
+        while !self.waiting.is_empty() {
+            if self.log.is_unsure() {
+                self.log.recover()?;
             }
-            for some in told.chunks(4096) {
-                self.log.append(KIND, step.0, some.len() as u32, &write(*step, some))?;
+            let mut offset = self.end;
+            let mut taken = 0;
+            for chunk in &mut self.waiting {
+                for t in &mut chunk.told {
+                    t.offset = offset;
+                    offset += 1;
+                }
+                let appended = self.log.append(KIND, chunk.step.0, chunk.told.len() as u32, &write(chunk));
+                if let Err(e) = appended {
+                    self.log.drop_pending();
+                    return Err(e);
+                }
+                taken += 1;
+                if self.log.pending_bytes() > COMMIT {
+                    break;
+                }
             }
+            self.log.commit()?;
+            self.end = self.log.next();
+            for chunk in self.waiting.drain(..taken) {
+                self.at_hand.extend(chunk.told);
+            }
+            trim(&mut self.at_hand);
         }
-        self.log.commit()?;
-        self.end = self.log.next();
-        for (step, told) in self.waiting.drain(..) {
-            self.published = Some(step);
-            self.at_hand.extend(told);
-        }
-        self.trim();
         Ok(())
     }
 
@@ -126,42 +162,68 @@ impl ChangeLog {
     pub fn erase(&mut self, customers: &[String]) -> Result<u64, StoreError> {
         let mut count = 0;
         let gone = |t: &Told| customers.contains(&t.customer);
-        self.at_hand.iter_mut().filter(|t| gone(t)).for_each(|t| t.customer = String::new());
+        let waiting = self.waiting.iter_mut().flat_map(|c| &mut c.told);
+        self.at_hand.iter_mut().chain(waiting).filter(|t| gone(t)).for_each(|t| t.customer = String::new());
+        if self.log.is_unsure() {
+            self.log.recover()?;
+        }
         self.log.rewrite(&mut |r| match read(r.payload, r.seq) {
-            Ok((step, mut told)) if told.iter().any(gone) => {
-                for t in told.iter_mut().filter(|t| gone(t)) {
+            Ok(mut chunk) if chunk.told.iter().any(gone) => {
+                for t in chunk.told.iter_mut().filter(|t| gone(t)) {
                     t.customer = String::new();
                     count += 1;
                 }
-                gyul_store::log::Rewrite::Replace(write(step, &told))
+                gyul_store::log::Rewrite::Replace(write(&chunk))
             }
             _ => gyul_store::log::Rewrite::Keep,
         })?;
         self.log.forget_damaged()?;
         Ok(count)
     }
-
-    fn trim(&mut self) {
-        let much = self.at_hand.len().saturating_sub(AT_HAND);
-        self.at_hand.drain(..much);
-    }
 }
 
-fn write((at, next): (Instant, u64), told: &[Told]) -> Vec<u8> {
+fn trim(at_hand: &mut VecDeque<Told>) {
+    let much = at_hand.len().saturating_sub(AT_HAND);
+    at_hand.drain(..much);
+}
+
+/// What is left to tell of the changes since the last whole step, when some of them were told in a torn one.
+pub fn without(missed: Vec<Told>, torn: &[Told]) -> Vec<Told> {
+    let mut known: Vec<&Told> = vec![];
+    for t in torn.iter().filter(|t| !t.customer.is_empty()) {
+        // In and out again is nothing.
+        match known.iter().position(|k| (&k.what, &k.customer) == (&t.what, &t.customer)) {
+            Some(at) => drop(known.remove(at)),
+            None => known.push(t),
+        }
+    }
+    let mut left: Vec<Told> = vec![];
+    for t in missed {
+        match known.iter().position(|k| (&k.what, &k.customer) == (&t.what, &t.customer)) {
+            Some(at) => drop(known.remove(at)),
+            None => left.push(t),
+        }
+    }
+    // Told, and not so any more.
+    left.splice(0..0, known.into_iter().map(|k| Told { entered: !k.entered, ..k.clone() }));
+    left
+}
+
+fn write(chunk: &Chunk) -> Vec<u8> {
     let mut w = Writer::default();
-    w.int(at.0);
-    w.uint(next);
-    w.uint(told.len() as u64);
-    for t in told {
+    w.int(chunk.step.0.0);
+    w.uint(chunk.step.1);
+    w.uint(chunk.told.len() as u64);
+    for t in &chunk.told {
         w.int(t.at.0);
         [&t.customer, &t.what, &t.cause].into_iter().for_each(|s| w.text(s));
         w.bytes.push(t.entered.into());
     }
+    w.uint(chunk.rest as u64);
     w.bytes
 }
 
-#[allow(clippy::type_complexity)]
-fn read(payload: &[u8], offset: u64) -> Result<((Instant, u64), Vec<Told>), Unreadable> {
+fn read(payload: &[u8], offset: u64) -> Result<Chunk, Unreadable> {
     let mut r = Reader::bare(payload);
     let step = (Instant(r.int()?), r.uint()?);
     let n = r.uint()?;
@@ -171,5 +233,7 @@ fn read(payload: &[u8], offset: u64) -> Result<((Instant, u64), Vec<Told>), Unre
         let (customer, what, cause) = (r.text()?, r.text()?, r.text()?);
         told.push(Told { offset, at, customer, what, cause, entered: r.byte()? == 1 });
     }
-    Ok((step, told))
+    // Records of the first version of the format do not say it.
+    let rest = if r.is_empty() { 0 } else { r.uint()? as usize };
+    Ok(Chunk { step, told, rest })
 }

@@ -3,7 +3,7 @@
 //! `state/<seq>.bin` holds what is not in the base: identities and the records that are no messages. It is written
 //! before the base takes the events in, and the base's manifest says which one belongs to it.
 
-use super::record::{self, Reader, Unreadable, Writer};
+use super::record::{self, Reader, Rejected, Unreadable, Writer};
 use super::world::{Control, fingerprint};
 use gyul_model::{Column, ColumnKind, Instant, Message, StreamBatch, StreamInfo, TextColumn, Value, hash64};
 use gyul_store::log::{Entry, Reader as LogReader};
@@ -24,6 +24,10 @@ const BATCH: usize = 100_000;
 pub struct State {
     pub identities: Vec<u8>,
     pub control: Vec<Control>,
+    /// The instant of the world that it was taken from. `None`: written before this was kept, as the next.
+    pub at: Option<Instant>,
+    /// What was rejected and waits: as it is mended, without what was released.
+    pub quarantine: Option<BTreeMap<u64, (Instant, Rejected)>>,
 }
 
 /// Everything that a checkpoint is made of.
@@ -102,6 +106,15 @@ fn put_state(dir: &Path, seq: u64, state: &State) -> Result<(), StoreError> {
         w.bytes.push(c.kind);
         w.blob(&c.payload);
     }
+    if let (Some(at), Some(quarantine)) = (state.at, &state.quarantine) {
+        w.int(at.0);
+        w.uint(quarantine.len() as u64);
+        for (seq, (at, r)) in quarantine {
+            w.uint(*seq);
+            w.int(at.0);
+            w.blob(&record::rejected(r));
+        }
+    }
     let whole = file(dir, seq);
     let beside = whole.with_extension("tmp");
     let io = |path: &Path| {
@@ -141,7 +154,16 @@ fn read(bytes: &[u8]) -> Result<State, Unreadable> {
         let (seq, at, kind) = (r.uint()?, Instant(r.int()?), r.byte()?);
         control.push(Control { seq, at, kind, payload: r.blob()?.to_vec() });
     }
-    Ok(State { identities, control })
+    if r.is_empty() {
+        return Ok(State { identities, control, at: None, quarantine: None });
+    }
+    let at = Some(Instant(r.int()?));
+    let mut quarantine = BTreeMap::new();
+    for _ in 0..r.uint()? {
+        let (seq, at) = (r.uint()?, Instant(r.int()?));
+        quarantine.insert(seq, (at, record::read_rejected(r.blob()?)?));
+    }
+    Ok(State { identities, control, at, quarantine: Some(quarantine) })
 }
 
 /// Removes the states that no base needs any more.

@@ -36,12 +36,15 @@ impl Hub {
     /// Forgets the customer that an identifier leads to. `None`: there is nobody.
     pub fn erase(&self, who: &Identifier, by: &str) -> Result<Option<Erased>, StoreError> {
         let _one = self.erasing();
+        // One that the disk interrupted comes first: the list of what is under way is one person's.
+        self.finish_erasures()?;
         // What was acknowledged already may name the person, or tell of another name.
         self.settle().map_err(|_| StoreError::io(self.dir())(std::io::Error::other("the log takes nothing now")))?;
         let names: Vec<String> = {
             let world = self.world();
-            let Some((_, head)) = world.find(who) else { return Ok(None) };
-            let handles = world.identities.handles_of(head);
+            // Known is also who has done nothing.
+            let Some(handle) = world.identities.find(who) else { return Ok(None) };
+            let handles = world.identities.handles_of(world.identities.head_of(handle));
             handles.iter().map(|h| world.identities.handle_id(*h).to_string()).collect()
         };
         put(self.dir(), &names)?;

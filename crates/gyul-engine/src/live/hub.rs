@@ -1,22 +1,23 @@
 //! Two threads around the world: one writes the log, one applies it.
 
+use super::by_hand::{self, Hand};
 use super::changes::{ChangeLog, Told};
 use super::checkpoint::{self, Cut, State};
 use super::record::{self, Action, Rejected};
 use super::recover;
 use super::reload;
-use super::world::{Control, Outcome, World, cause_name, fingerprint};
+use super::world::{Control, Outcome, World, fingerprint};
 use gyul_model::{Instant, MICROS_SECOND, Message};
 use gyul_profile::Rules;
 use gyul_store::log::{Disk, Log, Reader};
 use gyul_store::{Manifest, StoreError, StoreErrorKind, Summary};
-use gyul_timeline::live::{Change, Live};
+use gyul_timeline::live::Live;
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -94,10 +95,10 @@ pub enum Refused {
 type Listener = Box<dyn Fn(u64) + Send>;
 /// What becomes of a record of the log.
 pub(super) type Ask = Box<dyn FnMut(&gyul_store::log::Record) -> gyul_store::log::Rewrite + Send>;
-type Done = Box<dyn FnOnce(Result<Acked, Refused>) + Send>;
-type Decided = Box<dyn FnOnce(Result<(Outcome, u64), Refused>) + Send>;
+pub(super) type Done = Box<dyn FnOnce(Result<Acked, Refused>) + Send>;
+pub(super) type Decided = Box<dyn FnOnce(Result<(Outcome, u64), Refused>) + Send>;
 
-enum Command {
+pub(super) enum Command {
     Ingest(Incoming, Done),
     Act(Action, String, Decided),
     Read(u64, Sender<Reader>),
@@ -109,7 +110,7 @@ enum Command {
 }
 
 /// What is on disk and waits to be applied.
-enum Step {
+pub(super) enum Step {
     Messages(Vec<(u64, Message)>),
     Rejected(u64, Instant, Rejected),
     /// Numbers up to here went to something else.
@@ -136,10 +137,13 @@ pub struct Gauges {
     pub log_bytes: AtomicU64,
 }
 
-struct Shared {
+pub(super) struct Shared {
     dir: PathBuf,
     options: Options,
-    clock: Clock,
+    pub(super) clock: Clock,
+    commands: SyncSender<Command>,
+    /// Without threads of its own: whoever waits turns the wheels.
+    pub(super) hand: Option<Hand>,
     world: RwLock<World>,
     changes: Mutex<ChangeLog>,
     /// Called with the end of the stream of changes whenever it moves.
@@ -157,8 +161,7 @@ struct Shared {
 }
 
 pub struct Hub {
-    shared: Arc<Shared>,
-    commands: SyncSender<Command>,
+    pub(super) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     _lock: std::fs::File,
 }
@@ -166,18 +169,36 @@ pub struct Hub {
 impl Hub {
     /// Opens a data directory, or makes one, and brings everything up to now.
     pub fn open(dir: &Path, options: Options, clock: Clock) -> Result<Hub, StoreError> {
+        Hub::start(dir, options, clock, None)
+    }
+
+    /// `sleep`: no threads; called where one would sleep.
+    pub(super) fn start(
+        dir: &Path,
+        options: Options,
+        clock: Clock,
+        sleep: Option<by_hand::Sleep>,
+    ) -> Result<Hub, StoreError> {
         let opened = recover::open(dir, &options, &clock)?;
         let large = opened.world.live.events() > options.define_beside;
         let (commands, inbox) = sync_channel(65_536);
-        let (steps, applied) = sync_channel(64);
+        let (steps, applied) = sync_channel(if sleep.is_some() { 65_536 } else { 64 });
+        let (log_bytes, logged) = (opened.log.bytes(), opened.log.next());
+        let writing = Writing { log: opened.log, seen: opened.seen, steps };
+        let (hand, wheels) = match sleep {
+            Some(sleep) => (Some(Hand::new(sleep, inbox, writing, applied)), None),
+            None => (None, Some((inbox, writing, applied))),
+        };
         let shared = Arc::new(Shared {
             dir: dir.to_path_buf(),
+            commands,
+            hand,
             world: RwLock::new(opened.world),
             changes: Mutex::new(opened.changes),
             listeners: Mutex::default(),
             gauges: Gauges {
-                log_bytes: AtomicU64::new(opened.log.bytes()),
-                logged: AtomicU64::new(opened.log.next()),
+                log_bytes: AtomicU64::new(log_bytes),
+                logged: AtomicU64::new(logged),
                 ..Gauges::default()
             },
             stopping: AtomicBool::new(false),
@@ -190,17 +211,16 @@ impl Hub {
             options,
             clock,
         });
-        let writer = Writing { shared: shared.clone(), log: opened.log, seen: opened.seen, steps };
-        let applier = shared.clone();
-        let back = commands.clone();
-        let spawn = |name: &str, f: Box<dyn FnOnce() + Send>| {
-            std::thread::Builder::new().name(name.into()).spawn(f).map_err(StoreError::io(dir))
-        };
-        let threads = vec![
-            spawn("gyul-log", Box::new(move || writer.run(&inbox)))?,
-            spawn("gyul-apply", Box::new(move || apply(&applier, &applied, &back)))?,
-        ];
-        let hub = Hub { shared, commands, threads: Mutex::new(threads), _lock: opened.lock };
+        let mut threads = vec![];
+        if let Some((inbox, writing, applied)) = wheels {
+            let spawn = |name: &str, f: Box<dyn FnOnce() + Send>| {
+                std::thread::Builder::new().name(name.into()).spawn(f).map_err(StoreError::io(dir))
+            };
+            let (writer, applier) = (shared.clone(), shared.clone());
+            threads.push(spawn("gyul-log", Box::new(move || writing.run(&writer, &inbox)))?);
+            threads.push(spawn("gyul-apply", Box::new(move || apply(&applier, &applied)))?);
+        }
+        let hub = Hub { shared, threads: Mutex::new(threads), _lock: opened.lock };
         hub.finish_erasures()?;
         Ok(hub)
     }
@@ -216,7 +236,7 @@ impl Hub {
             g.waiting.fetch_sub(n, Ordering::AcqRel);
             return done(Err(Refused::Busy));
         }
-        match self.commands.try_send(Command::Ingest(incoming, done)) {
+        match self.shared.commands.try_send(Command::Ingest(incoming, done)) {
             Ok(()) => {}
             Err(TrySendError::Full(Command::Ingest(_, done))) => {
                 g.waiting.fetch_sub(n, Ordering::AcqRel);
@@ -236,7 +256,7 @@ impl Hub {
                 let _ = tell.send(r);
             }),
         );
-        told.recv().unwrap_or(Err(Refused::Stopping))
+        self.shared.wait(&told).unwrap_or(Err(Refused::Stopping))
     }
 
     /// Decides something; returns when it is on disk and applied, with the number of its record.
@@ -244,12 +264,7 @@ impl Hub {
         if self.shared.stopping.load(Ordering::Acquire) {
             return Err(Refused::Stopping);
         }
-        let (tell, told) = channel();
-        let decided = Box::new(move |r| {
-            let _ = tell.send(r);
-        });
-        self.commands.send(Command::Act(action, by.to_string(), decided)).map_err(|_| Refused::Stopping)?;
-        told.recv().unwrap_or(Err(Refused::Stopping))
+        self.shared.act(action, by)
     }
 
     /// Returns when all that was acknowledged before is applied.
@@ -310,7 +325,7 @@ impl Hub {
     /// Does something with the base while no checkpoint does.
     pub fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
         while self.shared.checkpointing.swap(true, Ordering::AcqRel) {
-            std::thread::sleep(Duration::from_millis(20));
+            self.shared.pause(Duration::from_millis(20));
         }
         let done = work();
         self.shared.checkpointing.store(false, Ordering::Release);
@@ -319,8 +334,8 @@ impl Hub {
 
     /// A checkpoint, within [`Hub::alone`]. The base leaves the rows of customers `gone` behind.
     pub(super) fn settle_base(&self, gone: Vec<String>) -> Result<Summary, StoreError> {
-        let cut = Cut { gone, ..cut(&self.shared, &self.world()) };
-        run_checkpoint(&self.shared, cut, &self.commands)
+        let cut = cut(&self.shared, &self.world())?;
+        run_checkpoint(&self.shared, Cut { gone, ..cut })
     }
 
     /// Behind the last record that the base has taken in.
@@ -331,18 +346,16 @@ impl Hub {
     /// Takes so many numbers out of the log for something else. Gives the first.
     pub fn reserve(&self, numbers: u64) -> Result<u64, StoreError> {
         let (tell, told) = channel();
-        let stopped = || StoreError::io(&self.shared.dir)(std::io::Error::other("stopping"));
         let span = u32::try_from(numbers.max(1)).map_err(|_| StoreError::new(self.dir(), StoreErrorKind::Full))?;
-        self.commands.send(Command::Reserve(span, tell)).map_err(|_| stopped())?;
-        told.recv().map_err(|_| stopped())?
+        self.shared.commands.send(Command::Reserve(span, tell)).map_err(|_| self.shared.stopped())?;
+        self.shared.wait(&told).ok_or_else(|| self.shared.stopped())?
     }
 
     /// Asks of each record in the log what becomes of it. Gives how many changed.
     pub(super) fn rewrite(&self, ask: Ask) -> Result<u64, StoreError> {
         let (tell, told) = channel();
-        let stopped = || StoreError::io(&self.shared.dir)(std::io::Error::other("stopping"));
-        self.commands.send(Command::Rewrite(ask, tell)).map_err(|_| stopped())?;
-        told.recv().map_err(|_| stopped())?
+        self.shared.commands.send(Command::Rewrite(ask, tell)).map_err(|_| self.shared.stopped())?;
+        self.shared.wait(&told).ok_or_else(|| self.shared.stopped())?
     }
 
     /// Forgets customers in the stream of changes. Gives how many changes were theirs.
@@ -357,17 +370,17 @@ impl Hub {
         let data = gyul_store::Store::open(&self.shared.dir)?.load(&gyul_store::Needs::All)?;
         // The reader comes after, so that it has all that the copy rests on.
         let start = reload::Start::of(&self.world());
-        let log = self.read_log(self.settled()).ok_or_else(|| self.stopped())?;
+        let log = self.read_log(self.settled()).ok_or_else(|| self.shared.stopped())?;
         let mut fresh = reload::beside(start, data, log)?;
         loop {
             // The reader comes first: whoever writes the log may wait for the world.
             let covered = self.shared.gauges.logged.load(Ordering::Acquire);
-            let log = self.read_log(fresh.next).ok_or_else(|| self.stopped())?;
+            let log = self.read_log(fresh.next).ok_or_else(|| self.shared.stopped())?;
             let mut world = self.shared.world.write().unwrap_or_else(PoisonError::into_inner);
             // Definitions that are being computed on the old base are put in force first.
             if world.journal.is_some() || world.next > covered {
                 drop(world);
-                std::thread::sleep(Duration::from_millis(2));
+                self.shared.pause(Duration::from_millis(2));
                 continue;
             }
             reload::catch_up(&mut fresh, &mut world, log, &self.shared.options.rules)?;
@@ -380,17 +393,12 @@ impl Hub {
                 v.last = v.last.max(s.last);
             }
             *world = fresh;
-            let position = (world.live.now(), world.next);
-            let told: Vec<Told> = changes.iter().map(|c| Told { cause: "import".into(), ..tell(&world, c) }).collect();
-            drop(world);
-            publish(&self.shared, position, told);
+            let told: Vec<Told> =
+                world.tell(&changes).into_iter().map(|t| Told { cause: "import".into(), ..t }).collect();
+            publish(&self.shared, world, told);
             // Who is new has a number now: the next start must find the same.
             return self.settle_base(vec![]).map(|_| ());
         }
-    }
-
-    fn stopped(&self) -> StoreError {
-        StoreError::io(&self.shared.dir)(std::io::Error::other("stopping"))
     }
 
     /// One erasure at a time, and none while the base is taken up anew: its decision names handles by numbers, which newcomers
@@ -401,15 +409,16 @@ impl Hub {
 
     /// Reads the log from a number on.
     pub fn read_log(&self, from: u64) -> Option<Reader> {
-        let (tell, told) = channel();
-        self.commands.send(Command::Read(from, tell)).ok()?;
-        told.recv().ok()
+        self.shared.read_log(from)
     }
 
     /// Takes nothing more, finishes what was taken, and ends. Nothing is lost without it either.
     pub fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Release);
-        let _ = self.commands.send(Command::Stop);
+        if let Some(hand) = &self.shared.hand {
+            return hand.let_go();
+        }
+        let _ = self.shared.commands.send(Command::Stop);
         std::mem::take(&mut *lock(&self.threads)).into_iter().for_each(|t| drop(t.join()));
     }
 }
@@ -420,7 +429,55 @@ impl Drop for Hub {
     }
 }
 
-fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+impl Shared {
+    pub(super) fn put(&self, command: Command) -> Result<(), Refused> {
+        self.commands.send(command).map_err(|_| Refused::Stopping)
+    }
+
+    fn act(self: &Arc<Shared>, action: Action, by: &str) -> Result<(Outcome, u64), Refused> {
+        let (tell, told) = channel();
+        let decided = Box::new(move |r| {
+            let _ = tell.send(r);
+        });
+        self.put(Command::Act(action, by.to_string(), decided))?;
+        self.wait(&told).unwrap_or(Err(Refused::Stopping))
+    }
+
+    fn read_log(self: &Arc<Shared>, from: u64) -> Option<Reader> {
+        let (tell, told) = channel();
+        self.commands.send(Command::Read(from, tell)).ok()?;
+        self.wait(&told)
+    }
+
+    fn stopped(&self) -> StoreError {
+        StoreError::io(&self.dir)(std::io::Error::other("stopping"))
+    }
+
+    fn wait<T>(self: &Arc<Shared>, told: &Receiver<T>) -> Option<T> {
+        match &self.hand {
+            Some(hand) => hand.wait(self, told),
+            None => told.recv().ok(),
+        }
+    }
+
+    fn pause(&self, time: Duration) {
+        match &self.hand {
+            Some(hand) => hand.pause(time),
+            None => std::thread::sleep(time),
+        }
+    }
+
+    /// Does something beside everything else.
+    fn spawn(self: &Arc<Shared>, name: &str, job: impl FnOnce(&Arc<Shared>) + Send + 'static) {
+        let shared = self.clone();
+        match &self.hand {
+            Some(hand) => hand.later(Box::new(move || job(&shared))),
+            None => drop(std::thread::Builder::new().name(name.into()).spawn(move || job(&shared))),
+        }
+    }
+}
+
+pub(super) fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -452,8 +509,7 @@ impl Seen {
     }
 }
 
-struct Writing {
-    shared: Arc<Shared>,
+pub(super) struct Writing {
     log: Log,
     seen: Seen,
     steps: SyncSender<Vec<Step>>,
@@ -463,7 +519,7 @@ struct Writing {
 const GROUP: usize = 20_000;
 
 impl Writing {
-    fn run(mut self, inbox: &Receiver<Command>) {
+    fn run(mut self, shared: &Shared, inbox: &Receiver<Command>) {
         let mut stop = false;
         while !stop {
             let Ok(first) = inbox.recv() else { break };
@@ -477,13 +533,13 @@ impl Writing {
                 group.push(next);
             }
             stop = group.iter().any(|c| matches!(c, Command::Stop));
-            self.group(group);
+            self.group(shared, group);
         }
     }
 
-    fn group(&mut self, group: Vec<Command>) {
-        let at = (self.shared.clock)();
-        let g = &self.shared.gauges;
+    pub(super) fn group(&mut self, shared: &Shared, group: Vec<Command>) {
+        let at = (shared.clock)();
+        let g = &shared.gauges;
         let mut steps: Vec<Step> = vec![];
         let mut acks: Vec<(Acked, Done)> = vec![];
         let mut reserved: Vec<(u64, Sender<Result<u64, StoreError>>)> = vec![];
@@ -523,7 +579,7 @@ impl Writing {
                 }
                 Command::Act(action, by, decided) => {
                     let action = match action {
-                        Action::Define { kind, id, text } if self.shared.large.load(Ordering::Acquire) => {
+                        Action::Define { kind, id, text } if shared.large.load(Ordering::Acquire) => {
                             Action::Propose { kind, id, text }
                         }
                         other => other,
@@ -539,7 +595,7 @@ impl Writing {
                 Command::Read(from, reply) => drop(reply.send(self.log.read(from))),
                 Command::Settled(to) => {
                     // Ids of messages are looked up in the log at the next start.
-                    let oldest = Instant(at.0.saturating_sub(self.shared.options.remember));
+                    let oldest = Instant(at.0.saturating_sub(shared.options.remember));
                     if self.seen.order.front().is_none_or(|(t, _)| *t >= oldest) {
                         let _ = self.log.prune(to.min(self.keep_from(oldest)));
                     }
@@ -562,12 +618,12 @@ impl Writing {
         let committed = sound && self.log.commit().is_ok();
         g.commits.fetch_add(1, Ordering::Relaxed);
         g.commit_micros.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
-        self.shared.healthy.store(committed, Ordering::Release);
+        shared.healthy.store(committed, Ordering::Release);
         if !committed {
             g.storage_errors.fetch_add(1, Ordering::Relaxed);
             self.log.drop_pending();
             acks.into_iter().for_each(|(_, done)| done(Err(Refused::Storage)));
-            let refused = || StoreError::io(&self.shared.dir)(std::io::Error::other("the disk takes nothing now"));
+            let refused = || StoreError::io(&shared.dir)(std::io::Error::other("the disk takes nothing now"));
             let waiting = reserved.into_iter().map(|(_, r)| r).chain(rewrites.into_iter().map(|(_, r)| r));
             waiting.for_each(|reply| drop(reply.send(Err(refused()))));
             for step in steps {
@@ -578,7 +634,7 @@ impl Writing {
             return;
         }
         fresh.into_iter().for_each(|id| self.seen.insert(at, id));
-        self.seen.forget(Instant(at.0.saturating_sub(self.shared.options.remember)));
+        self.seen.forget(Instant(at.0.saturating_sub(shared.options.remember)));
         let next = self.log.next();
         g.logged.store(next, Ordering::Release);
         g.log_bytes.store(self.log.bytes(), Ordering::Relaxed);
@@ -618,22 +674,11 @@ impl Writing {
 /// Messages of one step of the world, about: the lock is given back in between.
 const STEP: usize = 20_000;
 
-fn apply(shared: &Arc<Shared>, steps: &Receiver<Vec<Step>>, commands: &SyncSender<Command>) {
-    let mut settle_at = 0;
+fn apply(shared: &Arc<Shared>, steps: &Receiver<Vec<Step>>) {
+    let mut applying = Applying::default();
     loop {
-        perhaps_build(shared, commands);
-        let now = (shared.clock)();
-        let (wake, slow) = {
-            let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
-            (world.live.next_wake(), world.live.has_slow_ranks())
-        };
-        let slow_wake = slow.then_some(Instant(settle_at + MICROS_SECOND));
-        // What could not be told is tried again soon.
-        let untold = lock(&shared.changes).is_waiting().then_some(Instant(now.0 + MICROS_SECOND / 5));
-        let next = [wake, slow_wake, untold].into_iter().flatten().min();
-        // Slow clocks of tests included, nobody sleeps longer than this.
-        let wait = next.map_or(3_600 * MICROS_SECOND, |t| (t.0 - now.0).clamp(0, 3_600 * MICROS_SECOND));
-        let mut group = match steps.recv_timeout(Duration::from_micros(wait as u64)) {
+        perhaps_build(shared);
+        let mut group = match steps.recv_timeout(applying.rest(shared)) {
             Ok(group) => group,
             Err(RecvTimeoutError::Timeout) => vec![],
             Err(RecvTimeoutError::Disconnected) => break,
@@ -645,22 +690,57 @@ fn apply(shared: &Arc<Shared>, steps: &Receiver<Vec<Step>>, commands: &SyncSende
             n += more.iter().map(|s| if let Step::Messages(m) = s { m.len() } else { 1 }).sum::<usize>();
             group.extend(more);
         }
+        applying.turn(shared, group);
+        perhaps_checkpoint(shared);
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Applying {
+    /// When slow ranks were sorted out last.
+    settle_at: i64,
+}
+
+impl Applying {
+    /// How long nothing changes by itself.
+    fn rest(&self, shared: &Shared) -> Duration {
+        let now = (shared.clock)();
+        let (wake, slow) = {
+            let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
+            (world.live.next_wake(), world.live.has_slow_ranks())
+        };
+        let slow_wake = slow.then_some(Instant(self.settle_at + MICROS_SECOND));
+        let untold = lock(&shared.changes).is_behind().then_some(Instant(now.0 + MICROS_SECOND));
+        let next = [wake, slow_wake, untold].into_iter().flatten().min();
+        // Slow clocks of tests included, nobody sleeps longer than this.
+        let wait = next.map_or(3_600 * MICROS_SECOND, |t| (t.0 - now.0).clamp(0, 3_600 * MICROS_SECOND));
+        Duration::from_micros(wait as u64)
+    }
+
+    fn turn(&mut self, shared: &Shared, group: Vec<Step>) {
         let begun = std::time::Instant::now();
         let now = (shared.clock)();
-        let settles = slow && now.0 >= settle_at + MICROS_SECOND;
+        let slow = shared.world.read().unwrap_or_else(PoisonError::into_inner).live.has_slow_ranks();
+        let settles = slow && now.0 >= self.settle_at + MICROS_SECOND;
         if settles {
-            settle_at = now.0;
+            self.settle_at = now.0;
         }
         step(shared, group, now, settles);
         let g = &shared.gauges;
         g.ticks.fetch_add(1, Ordering::Relaxed);
         g.tick_micros.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
-        perhaps_checkpoint(shared, commands);
+    }
+
+    /// The same as the thread does, once.
+    pub(super) fn by_hand(&mut self, shared: &Arc<Shared>, group: Vec<Step>) {
+        perhaps_build(shared);
+        self.turn(shared, group);
+        perhaps_checkpoint(shared);
     }
 }
 
 /// Computes what is proposed beside what is in force, and asks for its place in the log when it is done.
-fn perhaps_build(shared: &Arc<Shared>, commands: &SyncSender<Command>) {
+fn perhaps_build(shared: &Arc<Shared>) {
     let proposed = {
         let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
         world.definitions.proposed().filter(|_| world.journal.is_none())
@@ -672,9 +752,7 @@ fn perhaps_build(shared: &Arc<Shared>, commands: &SyncSender<Command>) {
         world.journal = Some(vec![]);
         world.live.beside(library)
     };
-    let (shared, commands) = (shared.clone(), commands.clone());
-    let thread = std::thread::Builder::new().name("gyul-define".into());
-    let _ = thread.spawn(move || {
+    shared.spawn("gyul-define", move |shared| {
         built.start();
         // What was told meanwhile, until little is left for the step that puts it in place.
         loop {
@@ -689,27 +767,17 @@ fn perhaps_build(shared: &Arc<Shared>, commands: &SyncSender<Command>) {
             }
         }
         *lock(&shared.built) = Some(Box::new(built));
-        loop {
-            let (tell, told) = channel();
-            let decided = Box::new(move |r: Result<(Outcome, u64), Refused>| {
-                let _ = tell.send(r.is_ok());
-            });
-            if commands.send(Command::Act(Action::InForce { upto }, "gyul".into(), decided)).is_err() {
-                return;
-            }
-            match told.recv() {
-                // The disk does not take it now.
-                Ok(false) => std::thread::sleep(Duration::from_secs(1)),
-                _ => return,
-            }
+        // The disk does not take it now: later.
+        while shared.act(Action::InForce { upto }, "gyul") == Err(Refused::Storage) {
+            shared.pause(Duration::from_secs(1));
         }
     });
 }
 
-fn step(shared: &Arc<Shared>, group: Vec<Step>, now: Instant, settles: bool) {
+fn step(shared: &Shared, group: Vec<Step>, now: Instant, settles: bool) {
     let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
     let rules = &shared.options.rules;
-    let mut changes: Vec<Change> = vec![];
+    let mut told: Vec<Told> = vec![];
     let mut decided: Vec<(Decided, Outcome, u64)> = vec![];
     let mut messages: Vec<(u64, Message)> = vec![];
     for s in group {
@@ -718,7 +786,7 @@ fn step(shared: &Arc<Shared>, group: Vec<Step>, now: Instant, settles: bool) {
             Step::Rejected(seq, at, r) => world.reject(seq, at, r),
             Step::Skipped(next) => world.next = world.next.max(next),
             Step::Act(seq, at, action, by, reply) => {
-                changes.extend(world.apply(&std::mem::take(&mut messages), now, rules));
+                told.extend(world.apply(&std::mem::take(&mut messages), now, rules));
                 let built = match &action {
                     Action::InForce { upto } => {
                         lock(&shared.built).take().filter(|_| world.journal.is_some()).zip(Some(*upto))
@@ -732,99 +800,89 @@ fn step(shared: &Arc<Shared>, group: Vec<Step>, now: Instant, settles: bool) {
                     }
                     None => world.act(seq, at, &action, &by, now),
                 };
-                changes.extend(more);
+                told.extend(more);
                 world.control.push(Control { seq, at, kind: record::ACTION, payload: record::action(&action, &by) });
                 decided.push((reply, outcome, seq));
             }
         }
     }
-    changes.extend(world.apply(&messages, now, rules));
+    told.extend(world.apply(&messages, now, rules));
     if settles {
-        changes.extend(world.live.settle());
+        told.extend(world.settle());
     }
     let fresh = world.live.fresh_events();
     shared.large.store(world.live.events() > shared.options.define_beside, Ordering::Release);
     if fresh > 1_000_000.max(world.live.events() / 4) && world.journal.is_none() {
         world.live.compact();
     }
-    let told: Vec<Told> = changes.iter().map(|c| tell(&world, c)).collect();
-    let position = (world.live.now(), world.next);
-    drop(world);
-    publish(shared, position, told);
+    publish(shared, world, told);
     decided.into_iter().for_each(|(reply, outcome, seq)| reply(Ok((outcome, seq))));
 }
 
-fn publish(shared: &Shared, position: (Instant, u64), told: Vec<Told>) {
+/// Tells what a step changed. What the disk does not take now is told later: see [`Applying::rest`].
+fn publish(shared: &Shared, world: RwLockWriteGuard<'_, World>, told: Vec<Told>) {
+    let position = (world.live.now(), world.next);
     let n = told.len() as u64;
-    if n == 0 && !lock(&shared.changes).is_waiting() {
-        return;
-    }
-    let end = {
+    let (before, end) = {
         let mut changes = lock(&shared.changes);
-        // What the disk does not take waits for the next try.
+        // Only now: a checkpoint sees a step and what it told, or neither.
+        drop(world);
+        let before = changes.end();
         let _ = changes.publish(position, told);
-        changes.end()
+        (before, changes.end())
     };
     shared.gauges.changes.fetch_add(n, Ordering::Relaxed);
-    lock(&shared.listeners).iter().for_each(|f| f(end));
-}
-
-/// A change with names instead of numbers.
-pub fn tell(world: &World, c: &Change) -> Told {
-    Told {
-        offset: 0,
-        at: c.at,
-        customer: world.customer_id(c.customer).to_string(),
-        what: world.live.names().get(c.root as usize).cloned().unwrap_or_default(),
-        entered: c.entered,
-        cause: cause_name(c.cause).to_string(),
+    if before != end {
+        lock(&shared.listeners).iter().for_each(|f| f(end));
     }
 }
 
 // ---- checkpoints
 
-fn perhaps_checkpoint(shared: &Arc<Shared>, commands: &SyncSender<Command>) {
+fn perhaps_checkpoint(shared: &Arc<Shared>) {
     let every = shared.options.checkpoint_every;
     let waiting = shared.world.read().unwrap_or_else(PoisonError::into_inner).owners.len() as u64;
     if every == 0 || waiting < every || shared.checkpointing.swap(true, Ordering::AcqRel) {
         return;
     }
     let cut = cut(shared, &shared.world.read().unwrap_or_else(PoisonError::into_inner));
-    let (shared, commands) = (shared.clone(), commands.clone());
-    let thread = std::thread::Builder::new().name("gyul-checkpoint".into());
-    let _ = thread.spawn(move || {
-        let _ = run_checkpoint(&shared, cut, &commands);
+    shared.spawn("gyul-checkpoint", move |shared| {
+        let _ = cut.and_then(|cut| run_checkpoint(shared, cut));
         shared.checkpointing.store(false, Ordering::Release);
     });
 }
 
-fn cut(shared: &Shared, world: &World) -> Cut {
+/// What the next base is made of. Everything up to here was told: nobody could tell it any more.
+fn cut(shared: &Shared, world: &World) -> Result<Cut, StoreError> {
+    lock(&shared.changes).flush()?;
     let owner = |(seq, h): &(u64, u32)| (*seq, world.identities.handle_id(*h).to_string());
-    Cut {
+    Ok(Cut {
         from: shared.settled.load(Ordering::Acquire),
         to: world.next,
-        state: State { identities: world.identities.save(), control: world.control.clone() },
+        state: State {
+            identities: world.identities.save(),
+            control: world.control.clone(),
+            at: Some(world.live.now()),
+            quarantine: Some(world.quarantine.clone()),
+        },
         owners: world.owners.iter().map(owner).collect(),
         schema: world.live.schema().to_vec(),
         zone: shared.options.zone.clone(),
         currency: shared.options.currency.clone(),
         gone: vec![],
-    }
+    })
 }
 
-fn run_checkpoint(shared: &Shared, cut: Cut, commands: &SyncSender<Command>) -> Result<Summary, StoreError> {
+fn run_checkpoint(shared: &Arc<Shared>, cut: Cut) -> Result<Summary, StoreError> {
     let to = cut.to;
-    let (tell, told) = channel();
-    let stopped = || StoreError::io(&shared.dir)(std::io::Error::other("stopping"));
-    commands.send(Command::Read(cut.from, tell)).map_err(|_| stopped())?;
-    let log = told.recv().map_err(|_| stopped())?;
+    let log = shared.read_log(cut.from).ok_or_else(|| shared.stopped())?;
     let summary = checkpoint::write(&shared.dir, cut, log, (shared.clock)())?;
     shared.settled.store(to, Ordering::Release);
     let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
     world.owners.retain(|(seq, _)| *seq >= to);
     drop(world);
     shared.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
-    let _ = commands.send(Command::Settled(to));
+    let _ = shared.commands.send(Command::Settled(to));
     Ok(summary)
 }
 

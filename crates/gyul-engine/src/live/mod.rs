@@ -4,6 +4,7 @@
 //! disk, and is handed on. Another applies: identities, timelines, membership, changes. Questions read the [`World`] between
 //! two steps.
 
+mod by_hand;
 mod changes;
 mod checkpoint;
 mod definitions;
@@ -18,5 +19,5 @@ pub use changes::Told;
 pub use definitions::{DefKind, Definitions, Version, file as definition_file, split as split_definitions};
 pub use erase::{Erased, mentions};
 pub use hub::{Acked, Clock, Disks, Gauges, Hub, Incoming, Options, Refused};
-pub use record::{Action, Rejected};
+pub use record::{ACTION, Action, MESSAGE, REJECTED, Rejected, read_action, read_message, read_rejected};
 pub use world::{Outcome, Volume, World, cause_name};

@@ -254,6 +254,10 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     pub fn byte(&mut self) -> Read<u8> {
         let (first, rest) = self.rest.split_first().ok_or(Unreadable)?;
         self.rest = rest;

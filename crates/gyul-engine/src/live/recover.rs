@@ -1,16 +1,15 @@
 //! Opening: base, state and log become the world as it was published last, and then as it is now.
 
-use super::changes::{ChangeLog, Told};
+use super::changes::{self, ChangeLog, Told};
 use super::checkpoint;
 use super::definitions::{DefKind, Definitions, split};
-use super::hub::{Clock, Options, Seen, manifest, tell};
+use super::hub::{Clock, Options, Seen, manifest};
 use super::record;
 use super::world::{Control, World, fingerprint};
 use gyul_model::{Instant, Message, Snapshot};
 use gyul_profile::Identities;
 use gyul_store::log::{Entry, Log, Options as LogOptions};
 use gyul_store::{Needs, Store, StoreError, StoreErrorKind};
-use gyul_timeline::live::Change;
 use std::fs;
 use std::path::Path;
 
@@ -24,11 +23,10 @@ pub struct Opened {
     pub lock: fs::File,
 }
 
-/// Who a new directory's first definitions are by.
-const STARTER: &str = "starter";
-
 /// Messages that are applied at once.
 const STEP: usize = 50_000;
+/// Who made the definitions that a new directory begins with.
+const STARTER: &str = "starter";
 
 pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, StoreError> {
     fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
@@ -54,7 +52,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let log_options = LogOptions { first: base_next, check_all: false, segment_bytes, ..LogOptions::default() };
     let disk = |name: &str| options.disks.as_ref().map(|disks| disks(name));
     let (mut log, _) = match disk("log") {
-        Some(disk) => Log::open_on(disk, log_options)?,
+        Some(disk) => Log::open_on(disk, LogOptions { ahead: false, salt: Some(1), ..log_options })?,
         None => Log::open(dir, log_options)?,
     };
     let now = clock();
@@ -66,35 +64,28 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
             log.commit()?;
         }
     }
-    let changes = ChangeLog::open(dir, segment_bytes / 4, disk("changes"))?;
+    let mut changes = ChangeLog::open(dir, segment_bytes / 4, disk("changes"))?;
 
     // What was decided before the checkpoint, and what came since.
     let rules = options.rules.clone();
-    let (identities, mut control) = match state {
+    let cut_at = state.as_ref().and_then(|s| s.at);
+    let (identities, mut control, quarantine) = match state {
         Some(s) => {
             let read = Identities::load(&s.identities, rules.clone());
             let bad = |e| StoreError::new(&dir.join("state"), StoreErrorKind::Damaged(format!("{e:?}")));
-            (read.map_err(bad)?, s.control)
+            (read.map_err(bad)?, s.control, s.quarantine)
         }
-        None => (Identities::new(rules.clone()), vec![]),
+        None => (Identities::new(rules.clone()), vec![], None),
     };
     let mut seen = Seen::default();
     let oldest = Instant(now.0.saturating_sub(options.remember));
-    let published = changes.published;
     let mut tail: Vec<Tail> = vec![];
-    // The first record of people's own: a crash may have come before anything was told.
-    let mut first: Option<(Instant, u64)> = None;
+    let mut first_at = None;
     let mut reader = log.read(log.first());
     while let Some(entry) = reader.next()? {
         let Entry::Record(r) = entry else { continue };
         let fresh = r.seq >= settled;
-        let own = match r.kind {
-            record::ACTION => record::read_action(r.payload).is_ok_and(|(_, by)| by != STARTER),
-            kind => kind != record::SKIP,
-        };
-        if fresh && own {
-            first.get_or_insert((r.at, r.seq));
-        }
+        first_at = first_at.or(Some(r.at));
         match r.kind {
             record::MESSAGE if fresh || r.at >= oldest => {
                 let Ok(m) = record::read_message(r.payload) else { continue };
@@ -105,7 +96,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
                     tail.push(Tail::Message(r.seq, m));
                 }
             }
-            record::REJECTED => {
+            record::REJECTED if fresh || quarantine.is_none() => {
                 if let Ok(rejected) = record::read_rejected(r.payload) {
                     tail.push(Tail::Rejected(r.seq, r.at, rejected));
                 }
@@ -119,11 +110,17 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     drop(reader);
 
     let defines = |c: &Control| matches!(record::read_action(&c.payload), Ok((record::Action::Define { .. }, _)));
-    if !control.iter().any(defines) && !tail.iter().any(|t| matches!(t, Tail::Act(c) if defines(c))) {
+    let none = !control.iter().any(defines) && !tail.iter().any(|t| matches!(t, Tail::Act(c) if defines(c)));
+    // Power may have gone while the first of them were written.
+    if none || (control.is_empty() && tail.iter().all(Tail::is_starter)) {
+        let known: Vec<(DefKind, String)> = tail.iter().filter_map(Tail::defined).collect();
         // A new directory begins with the starter library, as its own.
         for (name, text) in &options.starter {
             for (kind, id, text) in split(text) {
                 let id = if id.is_empty() { name.replace(['/', '.'], "-") } else { id };
+                if known.contains(&(kind, id.clone())) {
+                    continue;
+                }
                 let define = record::Action::Define { kind: kind.name().into(), id, text: Some(text) };
                 let payload = record::action(&define, STARTER);
                 let seq = log.append(record::ACTION, now, 1, &payload)?;
@@ -133,7 +130,19 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         log.commit()?;
     }
     // As it was published last, so that what changed since is told, and nothing else.
-    let (then, told_next) = published.or(first).unwrap_or((now, u64::MAX));
+    let (then, told_next) = match (changes.published, cut_at) {
+        // The checkpoint came after it, and between the two nothing changed. What the base has taken in meanwhile must not
+        // be seen from the earlier instant.
+        (Some((at, next)), Some(cut)) if next <= settled => (at.max(cut), settled),
+        (Some(published), _) => published,
+        (None, Some(cut)) => (cut, settled),
+        // Nothing was ever told: nothing changed since the beginning, which is what the directory began with.
+        (None, None) if settled == 0 => {
+            let begun = tail.iter().find(|t| !t.is_starter()).map_or(log.next(), Tail::seq);
+            (first_at.unwrap_or(now), begun)
+        }
+        (None, None) => (now, u64::MAX),
+    };
     let mut definitions = Definitions::default();
     let before = tail.iter().filter_map(|t| if let Tail::Act(c) = t { Some(c) } else { None });
     for c in control.iter().chain(before.filter(|c| c.seq < told_next)) {
@@ -149,24 +158,25 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         world.remember(c.seq, &action);
     }
     world.control.append(&mut control);
+    let mends = quarantine.is_none();
+    world.quarantined = quarantine.as_ref().map_or(0, |q| q.len() as u64);
+    world.quarantine = quarantine.unwrap_or_default();
     let cut = tail.partition_point(|t| t.seq() < told_next);
     let later = tail.split_off(cut);
     // The timelines first, then who is in what: nobody asks what it was on the way.
     replay(&mut world, tail, then.min(now), options, true);
     world.redefine(then.min(now));
-    let mut told: Vec<Told> = vec![];
-    let missed = replay(&mut world, later, now, options, false);
-    told.extend(missed.iter().map(|c| tell(&world, c)));
-    let slow = world.live.settle();
-    if published.or(first).is_some() {
-        told.extend(slow.iter().map(|c| tell(&world, c)));
+    let mut told = replay(&mut world, later, now, options, false);
+    let slow = world.settle();
+    if told_next != u64::MAX {
+        told.extend(slow);
     }
-    world.recall_quarantine();
-    let mut changes = changes;
-    if !told.is_empty() {
-        changes.publish((world.live.now(), world.next), told)?;
+    if mends {
+        world.recall_quarantine();
     }
     world.next = world.next.max(log.next());
+    let torn = std::mem::take(&mut changes.torn);
+    changes.publish((world.live.now(), world.next), changes::without(told, &torn))?;
     if let Some(m) = &manifest {
         for s in &m.streams {
             let v = world.volumes.entry(s.name.clone()).or_default();
@@ -185,6 +195,16 @@ enum Tail {
 }
 
 impl Tail {
+    fn defined(&self) -> Option<(DefKind, String)> {
+        let Tail::Act(c) = self else { return None };
+        definition(c).map(|(kind, id, ..)| (kind, id))
+    }
+
+    /// What a new directory begins with.
+    fn is_starter(&self) -> bool {
+        matches!(self, Tail::Act(c) if record::read_action(&c.payload).is_ok_and(|(_, by)| by == STARTER))
+    }
+
     fn seq(&self) -> u64 {
         match self {
             Tail::Message(seq, _) | Tail::Rejected(seq, ..) => *seq,
@@ -213,7 +233,7 @@ fn definition(c: &Control) -> Option<(DefKind, String, Option<String>, String)> 
 }
 
 /// `defined`: what the records define is known already.
-fn replay(world: &mut World, tail: Vec<Tail>, now: Instant, options: &Options, defined: bool) -> Vec<Change> {
+fn replay(world: &mut World, tail: Vec<Tail>, now: Instant, options: &Options, defined: bool) -> Vec<Told> {
     let mut changes = vec![];
     let mut messages: Vec<(u64, Message)> = vec![];
     let mut stale = false;

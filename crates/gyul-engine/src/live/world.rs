@@ -1,5 +1,6 @@
 //! All that follows from the log: who is who, who is in what, what is defined. Changes only by applying records.
 
+use super::changes;
 use super::definitions::{DefKind, Definitions};
 use super::erase::{names_somebody, speaks_of};
 use super::record::{self, Action, Rejected};
@@ -144,7 +145,7 @@ impl World {
     }
 
     /// Takes in messages that are in the log, with the numbers of their first events, and what the clock did until `now`.
-    pub fn apply(&mut self, messages: &[(u64, Message)], now: Instant, rules: &Rules) -> Vec<Change> {
+    pub fn apply(&mut self, messages: &[(u64, Message)], now: Instant, rules: &Rules) -> Vec<changes::Told> {
         let mut fresh: Vec<(u32, Event)> = vec![];
         let mut regroup: BTreeSet<u32> = BTreeSet::new();
         for (seq, m) in messages {
@@ -188,10 +189,29 @@ impl World {
         self.tick(now, fresh)
     }
 
-    fn tick(&mut self, now: Instant, fresh: Vec<(u32, Event)>) -> Vec<Change> {
+    fn tick(&mut self, now: Instant, fresh: Vec<(u32, Event)>) -> Vec<changes::Told> {
         let changes = self.live.tick(now, &fresh);
         self.note(|| Told::Tick(now, fresh));
-        changes
+        self.tell(&changes)
+    }
+
+    /// Changes with names instead of numbers, by the definitions that they come from: others give a root another number.
+    pub fn tell(&self, changes: &[Change]) -> Vec<changes::Told> {
+        let tell = |c: &Change| changes::Told {
+            offset: 0,
+            at: c.at,
+            customer: self.customer_id(c.customer).to_string(),
+            what: self.live.names().get(c.root as usize).cloned().unwrap_or_default(),
+            entered: c.entered,
+            cause: cause_name(c.cause).to_string(),
+        };
+        changes.iter().map(tell).collect()
+    }
+
+    /// Sorts out what only a look at everybody tells.
+    pub fn settle(&mut self) -> Vec<changes::Told> {
+        let changes = self.live.settle();
+        self.tell(&changes)
     }
 
     fn note(&mut self, told: impl FnOnce() -> Told) {
@@ -201,7 +221,14 @@ impl World {
     }
 
     /// Takes in a decision that is in the log. Changes of membership come with it.
-    pub fn act(&mut self, seq: u64, at: Instant, action: &Action, by: &str, now: Instant) -> (Outcome, Vec<Change>) {
+    pub fn act(
+        &mut self,
+        seq: u64,
+        at: Instant,
+        action: &Action,
+        by: &str,
+        now: Instant,
+    ) -> (Outcome, Vec<changes::Told>) {
         self.next = self.next.max(seq + 1);
         let mut changes = vec![];
         let outcome = match action {
@@ -302,21 +329,24 @@ impl World {
     }
 
     /// Puts the definitions in force as they are now.
-    pub fn redefine(&mut self, now: Instant) -> Vec<Change> {
+    pub fn redefine(&mut self, now: Instant) -> Vec<changes::Told> {
         let (library, _) = self.definitions.library(&self.schema());
-        let mut changes = self.live.tick(now, &[]);
-        changes.extend(self.live.define(library, now));
+        let ticked = self.live.tick(now, &[]);
+        let mut changes = self.tell(&ticked);
+        let defined = self.live.define(library, now);
+        changes.extend(self.tell(&defined));
         // Whatever is worked out beside it is out of date.
         self.journal = None;
         changes
     }
 
     /// Puts in place what was worked out beside, told all that was told meanwhile.
-    pub fn swap(&mut self, upto: u64, mut built: Live) -> Vec<Change> {
+    pub fn swap(&mut self, upto: u64, mut built: Live) -> Vec<changes::Told> {
         self.definitions.enforce(upto);
         self.journal.take().into_iter().flatten().for_each(|t| t.tell(&mut built));
         built.settle();
-        self.live.give_way(built)
+        let changes = self.live.give_way(built);
+        self.tell(&changes)
     }
 
     /// Takes in a decision from before the checkpoint: identities and definitions have it already.

@@ -1,0 +1,159 @@
+//! What ought to be: identities, timelines, definitions and quarantine as the log says, without a disk, a checkpoint or a
+//! crash between.
+
+use gyul_engine::live::{
+    ACTION, Action, DefKind, Definitions, MESSAGE, REJECTED, Rejected, World, read_action, read_message, read_rejected,
+};
+use gyul_model::{Event, Identifier, Instant, Message, Timeline};
+use gyul_profile::{Identities, Rules, Said};
+use gyul_segment::reference::Reference;
+use gyul_segment::tree::Library;
+use gyul_store::log::Record;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Membership by name: ids of customers in order.
+pub type Members = BTreeMap<String, Vec<String>>;
+
+/// A record's content.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    Message(Message),
+    Rejected(Rejected),
+    Action(Action),
+}
+
+pub fn read(r: &Record) -> Content {
+    match r.kind {
+        MESSAGE => Content::Message(read_message(r.payload).unwrap()),
+        REJECTED => Content::Rejected(read_rejected(r.payload).unwrap()),
+        ACTION => Content::Action(read_action(r.payload).unwrap().0),
+        kind => panic!("a record of kind {kind} that nobody wrote"),
+    }
+}
+
+pub struct Model {
+    identities: Identities,
+    definitions: Definitions,
+    events: Vec<(u32, Event)>,
+    pub quarantine: BTreeMap<u64, Rejected>,
+    /// Ids of all messages.
+    pub seen: BTreeSet<String>,
+    /// Merges that may be undone.
+    pub merges: Vec<u32>,
+    /// Behind the last record.
+    pub next: u64,
+}
+
+impl Model {
+    pub fn new() -> Model {
+        Model {
+            identities: Identities::with_seed(Rules::default(), 1),
+            definitions: Definitions::default(),
+            events: vec![],
+            quarantine: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            merges: vec![],
+            next: 0,
+        }
+    }
+
+    /// Takes in the next record of the log.
+    pub fn take(&mut self, seq: u64, span: u32, at: Instant, said: Content) {
+        assert_eq!(seq, self.next, "numbers without a gap");
+        self.next = seq + u64::from(span);
+        match said {
+            Content::Message(m) => {
+                assert!(self.seen.insert(m.id.clone()), "{} is in the log twice", m.id);
+                let verified = Rules::default().believes(m.source);
+                let Ok(seen) = self.identities.see(&m.who, Said { seq, at: m.ts, verified }) else { return };
+                self.events.extend(m.events_at(seq).map(|e| (seen.handle, e)));
+            }
+            Content::Rejected(r) => drop(self.quarantine.insert(seq, r)),
+            Content::Action(action) => self.act(seq, at, action),
+        }
+    }
+
+    fn act(&mut self, seq: u64, at: Instant, action: Action) {
+        match action {
+            Action::Define { kind, id, text } => {
+                self.definitions.put(DefKind::parse(&kind).unwrap(), &id, text, "", (seq, at));
+                self.definitions.enforce(seq);
+            }
+            Action::Propose { kind, id, text } => {
+                self.definitions.propose(DefKind::parse(&kind).unwrap(), &id, text, "", (seq, at));
+            }
+            Action::InForce { upto } => self.definitions.enforce(upto),
+            Action::Merge { into, from } => {
+                let find = |id: &str| self.identities.find(&Identifier::of_handle(id));
+                if let (Some(a), Some(b)) = (find(&into), find(&from))
+                    && let Ok(gyul_profile::Change::Joined { merge, .. }) = self.identities.merge(a, b, seq, at, "min")
+                {
+                    self.merges.push(merge);
+                }
+            }
+            Action::Unmerge { merge } => drop(self.identities.unmerge(merge, seq, at, "min")),
+            Action::Erase { handles } => {
+                for h in &handles {
+                    let head = self.identities.head_of(*h);
+                    self.identities.erase(head);
+                }
+                self.events.retain(|(h, _)| !handles.contains(h));
+            }
+            Action::Released(numbers) => self.quarantine.retain(|n, _| !numbers.contains(n)),
+            Action::Mend { number, content } => {
+                if let Some(r) = self.quarantine.get_mut(&number) {
+                    r.content = content;
+                }
+            }
+            Action::Access(_) | Action::Audit(_) | Action::Settings(_) | Action::Plan(_) => {}
+        }
+    }
+
+    fn timelines(&self) -> Vec<Timeline> {
+        let mut by_head: BTreeMap<u32, Vec<Event>> = BTreeMap::new();
+        for (h, e) in &self.events {
+            by_head.entry(self.identities.head_of(*h)).or_default().push(e.clone());
+        }
+        by_head.into_iter().map(|(h, e)| Timeline::new(self.identities.handle_id(h).to_string(), e)).collect()
+    }
+
+    /// Who is in what by the reference evaluator, and what everybody did.
+    pub fn members(&self, world: &World) -> (Members, Vec<(String, usize)>) {
+        let (library, _) = self.definitions.library(&world.schema());
+        let in_force: Vec<&String> = library.segments.iter().map(|s| &s.id).collect();
+        let live: Vec<&String> = world.live.library().segments.iter().map(|s| &s.id).collect();
+        assert_eq!(in_force, live, "the definitions in force");
+        let timelines = self.timelines();
+        let members = by_reference(&library, &timelines, world.live.now());
+        // Whoever has done nothing yet is not there yet.
+        let now = world.live.now();
+        let there = timelines.iter().filter(|t| t.events.iter().any(|e| e.ts <= now));
+        (members, there.map(|t| (t.customer.clone(), t.events.len())).collect())
+    }
+
+    /// Ids of handles that are one customer with this one, and whether it is known at all.
+    pub fn names_of(&self, who: &Identifier) -> Vec<String> {
+        let Some(handle) = self.identities.find(who) else { return vec![] };
+        let handles = self.identities.handles_of(self.identities.head_of(handle));
+        handles.iter().map(|h| self.identities.handle_id(*h).to_string()).collect()
+    }
+}
+
+fn by_reference(library: &Library, timelines: &[Timeline], now: Instant) -> Members {
+    let reference = Reference::new(library, timelines, now, None);
+    let ids = |is: &dyn Fn(usize) -> bool| {
+        let own = (0..timelines.len()).filter(|c| is(*c)).map(|c| timelines[c].customer.clone());
+        own.collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>()
+    };
+    let mut out = Members::new();
+    for (s, segment) in library.segments.iter().enumerate() {
+        out.insert(segment.id.clone(), ids(&|c| reference.member(s, c)));
+    }
+    for (p, partition) in library.partitions.iter().enumerate() {
+        let classes = partition.classes.iter().map(|c| &c.id).chain([&partition.otherwise.id]);
+        for (k, class) in classes.enumerate() {
+            out.insert(format!("{}/{class}", partition.id), ids(&|c| reference.class(p, c) == Some(k)));
+        }
+    }
+    out
+}

@@ -7,7 +7,7 @@ use super::record::{Reader, Unreadable, Writer};
 use gyul_model::Instant;
 use gyul_store::StoreError;
 use gyul_store::log::{Disk, Entry, Log, Options};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -189,23 +189,21 @@ fn trim(at_hand: &mut VecDeque<Told>) {
 
 /// What is left to tell of the changes since the last whole step, when some of them were told in a torn one.
 pub fn without(missed: Vec<Told>, torn: &[Told]) -> Vec<Told> {
-    let mut known: Vec<&Told> = vec![];
+    let key = |t: &Told| (t.what.clone(), t.customer.clone());
+    let mut known: BTreeMap<(String, String), &Told> = BTreeMap::new();
     for t in torn.iter().filter(|t| !t.customer.is_empty()) {
         // In and out again is nothing.
-        match known.iter().position(|k| (&k.what, &k.customer) == (&t.what, &t.customer)) {
-            Some(at) => drop(known.remove(at)),
-            None => known.push(t),
+        let key = key(t);
+        if known.remove(&key).is_none() {
+            known.insert(key, t);
         }
     }
-    let mut left: Vec<Told> = vec![];
-    for t in missed {
-        match known.iter().position(|k| (&k.what, &k.customer) == (&t.what, &t.customer)) {
-            Some(at) => drop(known.remove(at)),
-            None => left.push(t),
-        }
+    let mut left: Vec<Told> = missed;
+    if !known.is_empty() {
+        left.retain(|t| known.remove(&key(t)).is_none());
     }
     // Told, and not so any more.
-    left.splice(0..0, known.into_iter().map(|k| Told { entered: !k.entered, ..k.clone() }));
+    left.splice(0..0, known.into_values().map(|k| Told { entered: !k.entered, ..k.clone() }));
     left
 }
 
@@ -236,4 +234,49 @@ fn read(payload: &[u8], offset: u64) -> Result<Chunk, Unreadable> {
     // Records of the first version of the format do not say it.
     let rest = if r.is_empty() { 0 } else { r.uint()? as usize };
     Ok(Chunk { step, told, rest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gyul_store::log::{Fault, SimDisk};
+
+    fn told(n: usize, what: &str, entered: bool) -> Told {
+        let (customer, cause) = (format!("C{n}"), "event".into());
+        Told { offset: 0, at: Instant(1), customer, what: what.into(), entered, cause }
+    }
+
+    #[test]
+    fn a_large_step_that_power_cut_in_two_is_known_as_such_and_the_rest_is_told_once() {
+        let step: Vec<Told> = (0..3 * CHUNK).map(|n| told(n, "buyers", true)).collect();
+        let mut cut = 0;
+        for seed in 0..12 {
+            let disk = SimDisk::new(seed);
+            let open = || ChangeLog::open(Path::new("."), 1 << 21, Some(Arc::new(disk.clone()))).unwrap();
+            let mut log = open();
+            log.publish((Instant(1), 7), vec![told(0, "often", true)]).unwrap();
+            // A beginning of it is written, and perhaps lasts.
+            disk.fail_after(0, Fault::Write(std::io::ErrorKind::StorageFull));
+            assert!(log.publish((Instant(2), 9), step.clone()).is_err());
+            assert!(log.is_behind() && log.end() == 1, "nobody is told of what is not on disk");
+            disk.crash();
+            let mut log = open();
+            let torn = std::mem::take(&mut log.torn);
+            if log.published == Some((Instant(2), 9)) {
+                assert_eq!((torn.len(), log.end()), (0, 1 + step.len() as u64));
+                continue;
+            }
+            assert_eq!(log.published, Some((Instant(1), 7)));
+            cut += u32::from(!torn.is_empty());
+            // C0 has left meanwhile: whoever was told has to be told that too.
+            let left = without(step[1..].to_vec(), &torn);
+            log.publish((Instant(3), 9), left).unwrap();
+            let mut is = BTreeMap::new();
+            for t in log.from(1, usize::MAX).unwrap() {
+                assert_ne!(is.insert(t.customer.clone(), t.entered).unwrap_or(false), t.entered, "{t:?} twice");
+            }
+            assert_eq!(is.values().filter(|e| **e).count(), step.len() - 1);
+        }
+        assert!(cut > 0, "no step was cut in two");
+    }
 }

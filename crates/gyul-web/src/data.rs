@@ -102,7 +102,7 @@ pub struct Customer {
     pub classes: Vec<ClassOf>,
     /// Decisions that joined this customer, each can be taken back.
     pub merges: Vec<Merged>,
-    pub worth: Worth,
+    pub worth: Purchases,
     pub traits_since: Vec<TraitSince>,
 }
 

@@ -212,7 +212,7 @@ impl Backend for Fake {
                     reason: "seen together".into(),
                     at: T,
                 }],
-                worth: Worth { orders: 2, refunds: 0, revenue: Some(50_000.0), last_order: Some(T) },
+                worth: Purchases { orders: 2, refunds: 0, revenue: Some(50_000.0), last_order: Some(T) },
                 traits_since: vec![],
             })
         })

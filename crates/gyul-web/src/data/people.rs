@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 /// What somebody bought.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub struct Worth {
+pub struct Purchases {
     pub orders: u64,
     pub refunds: u64,
     /// What was paid less what was given back; absent if no order says its amount.

@@ -460,7 +460,7 @@ fn flatten(
 }
 
 /// What was bought up to now.
-fn worth(timeline: &Timeline, now: Instant) -> Worth {
+fn worth(timeline: &Timeline, now: Instant) -> Purchases {
     let of = |name: &'static str| timeline.events.iter().filter(move |e| e.name == name && e.ts <= now);
     // Amounts have at most a few decimals, and are many only for machines: floats are exact enough to be shown.
     let sum = |name| {
@@ -470,7 +470,7 @@ fn worth(timeline: &Timeline, now: Instant) -> Worth {
         });
         amounts.fold(None, |sum: Option<f64>, x| Some(sum.unwrap_or(0.0) + x))
     };
-    Worth {
+    Purchases {
         orders: of(names::ORDER).count() as u64,
         refunds: of(names::REFUND).count() as u64,
         revenue: sum(names::ORDER).map(|paid| paid - sum(names::REFUND).unwrap_or(0.0)),

@@ -44,7 +44,11 @@ partitions-preview = What changes
 partitions-preview-mend = Mend the condition to see the counts.
 partitions-preview-new = { $n } customers fall into these classes.
 partitions-preview-same = Saving moves nobody.
-partitions-preview-moves = Saving moves { $n } customers ({ $share }) to another class.
+partitions-preview-moves =
+    { $n-count ->
+        [one] Saving moves { $n } customer ({ $share }) to another class.
+       *[other] Saving moves { $n } customers ({ $share }) to another class.
+    }
 partitions-way = { $n } from { $from } to { $to }
 partitions-ways = Who goes where
 partitions-before = Saved

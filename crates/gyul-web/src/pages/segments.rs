@@ -2,6 +2,9 @@
 
 pub mod changes;
 mod detail;
+#[cfg(test)]
+#[path = "segments/tests.rs"]
+mod page_tests;
 pub mod part;
 mod quality;
 mod who;

@@ -65,6 +65,8 @@ struct Preview {
     new: bool,
     /// For the sentence that is read out.
     says: String,
+    /// What is wrong with each class, put beside it.
+    whys: Vec<(usize, Vec<String>)>,
 }
 
 #[derive(Template)]
@@ -241,8 +243,13 @@ async fn preview(State(app): Shared, page: Page, Path(id): Path<String>, body: B
 
 async fn previewed(app: &Arc<App>, page: Page, of: Option<String>, s: Said) -> ApiResult {
     let ask = asked(&s, of.clone(), true);
+    let count = s.form.classes.len();
     let view = match app.ask(move |b| b.partition_draft(&ask)).await {
-        Ok(shown) => preview_of(&page, of.is_none(), &shown),
+        Ok(shown) => {
+            let of_class = |i: usize| shown.problems.iter().filter(move |p| p.class == Some(i as u32));
+            let whys = (0..count).map(|i| (i, words_of(&page, of_class(i)))).collect();
+            Preview { whys, ..preview_of(&page, of.is_none(), &shown) }
+        }
         Err(e) => Preview { problems: vec![errors::sentence(e.message(page.lang))], ..nothing(&page, of.is_none()) },
     };
     show(&page, &view)
@@ -319,6 +326,7 @@ fn nothing(page: &Page, new: bool) -> Preview {
         population: 0,
         new,
         says: String::new(),
+        whys: vec![],
     }
 }
 

@@ -338,7 +338,8 @@ impl Backend for Fake {
     }
 
     fn effects(&self, ask: &EffectsAsk) -> Reply<EffectsShown> {
-        let head = |i| CustomerHead { id: format!("C{i}"), events: 1, ..CustomerHead::default() };
+        let name = || Some("이영희".to_string());
+        let head = |i| CustomerHead { id: format!("C{i}"), name: name(), events: 1, ..CustomerHead::default() };
         self.ask(|_| {
             Ok(EffectsShown {
                 at: T,

@@ -5,8 +5,11 @@
 use crate::app::App;
 use crate::args;
 use crate::data::*;
+use crate::guard::Caller;
 use crate::problem::ApiResult;
 use crate::table::{Endpoint, PEOPLE, Table};
+use crate::veil;
+use axum::Extension;
 use axum::extract::State;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -53,8 +56,12 @@ async fn form(State(app): Shared, body: Bytes) -> ApiResult {
     args::json(&app.ask(move |b| b.form(&ask)).await?)
 }
 
-async fn effects(State(app): Shared, body: Bytes) -> ApiResult {
+async fn effects(State(app): Shared, Extension(caller): Extension<Caller>, body: Bytes) -> ApiResult {
     let mut ask: EffectsAsk = args::body(&body)?;
     ask.sample = ask.sample.min(SAMPLE_MAX);
-    args::json(&app.ask(move |b| b.effects(&ask)).await?)
+    let mut shown = app.ask(move |b| b.effects(&ask)).await?;
+    if veil::veils(caller.role) {
+        shown.sample.iter_mut().for_each(veil::head);
+    }
+    args::json(&shown)
 }

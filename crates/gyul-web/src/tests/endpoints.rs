@@ -247,5 +247,10 @@ async fn a_draft_is_shown_as_cards_and_its_conditions_are_counted() {
     let e = bed.post("/api/v1/segments/effects", r#"{"yaml":"v","sample":9999,"compare":"vip"}"#).await.json();
     assert_eq!((&e["size"], &e["parts"][0]["without"], &e["compared"]["both"]), (&json!(1), &json!(2), &json!(1)));
     assert_eq!(e["sample"].as_array().unwrap().len(), 50, "no list of everybody");
+    for (role, name) in [(Role::Marketer, "이영희"), (Role::Analyst, "이*희")] {
+        let ask = bed.request(role, Method::POST, "/api/v1/segments/effects");
+        let answer = bed.send(ask.body(Body::from(r#"{"yaml":"v","sample":1}"#)).unwrap()).await;
+        assert_eq!(answer.json()["sample"][0]["name"], name);
+    }
     assert_eq!(bed.get("/api/v1/vocabulary").await.json()["events"][0]["name"], "order");
 }

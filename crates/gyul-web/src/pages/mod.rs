@@ -12,6 +12,7 @@ mod chart;
 mod customers;
 mod data;
 mod errors;
+pub mod explore;
 pub mod format;
 mod page;
 mod partitions;
@@ -45,6 +46,7 @@ pub fn add(table: &mut Table) {
     partitions::add(table);
     customers::add(table);
     data::add(table);
+    explore::add(table);
     settings::add(table);
     start::add(table);
 }

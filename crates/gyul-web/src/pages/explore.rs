@@ -1,0 +1,320 @@
+//! What do all customers together say? A question and its chart on each page; the address holds all choices.
+
+mod charts;
+
+use super::chart::Chart;
+use super::{Page, show};
+use crate::api::explore as asks;
+use crate::app::App;
+use crate::args::Args;
+use crate::data::{DefKind, DefState, EventSchema};
+use crate::guard::Caller;
+use crate::problem::{ApiError, ApiResult};
+use crate::table::{Endpoint, NUMBERS, PEOPLE, Table};
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use gyul_model::names;
+use std::sync::Arc;
+
+type Shared = State<Arc<App>>;
+
+pub fn add(table: &mut Table) {
+    for tab in TABS {
+        let path = if tab == TABS[0] { "/explore".to_string() } else { format!("/explore/{tab}") };
+        table.at(
+            Endpoint::page(path, format!("pageExplore-{tab}"), NUMBERS),
+            move |s: Shared, c: Extension<Caller>, p: Page, a: Args| shown(tab, s, c, p, a),
+        );
+    }
+}
+
+/// Also the ends of the API's addresses.
+const TABS: [&str; 8] = ["rfm", "cohorts", "funnel", "paths", "hours", "regions", "distribution", "comparison"];
+
+#[derive(Template)]
+#[template(path = "explore/index.html")]
+struct Explore {
+    page: Page,
+    title: String,
+    lead: String,
+    tabs: Vec<Tab>,
+    action: String,
+    fields: Vec<Field>,
+    problem: Option<String>,
+    empty: Option<(String, String)>,
+    parts: Vec<Part>,
+    table: Option<TableOf>,
+}
+
+struct Tab {
+    address: String,
+    name: String,
+    current: bool,
+}
+
+struct Field {
+    name: &'static str,
+    label: String,
+    kind: &'static str,
+    value: String,
+    hint: String,
+    options: Vec<Choice>,
+}
+
+struct Choice {
+    value: String,
+    name: String,
+    chosen: bool,
+}
+
+struct Part {
+    title: String,
+    chart: Chart,
+    note: String,
+}
+
+struct TableOf {
+    title: String,
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
+    csv: String,
+}
+
+/// What an answer becomes: charts, a table, or nothing because there is too little.
+#[derive(Default)]
+struct Answer {
+    parts: Vec<Part>,
+    table: Option<TableOf>,
+}
+
+/// What there is to choose from, and how it is called.
+struct Known {
+    page: Page,
+    events: Vec<EventSchema>,
+    /// Segments, then classes: id and name.
+    sets: Vec<(String, String)>,
+    measures: Vec<(String, String)>,
+    /// The query of this page, for the file.
+    query: String,
+}
+
+impl Known {
+    fn set(&self, id: &str) -> String {
+        self.sets.iter().find(|(i, _)| i == id).map_or(id.to_string(), |(_, name)| name.clone())
+    }
+
+    /// Everybody, or a segment.
+    fn who(&self, of: Option<&str>) -> String {
+        of.map_or_else(|| self.page.t("explore-everybody"), |id| self.set(id))
+    }
+
+    fn event(&self, name: &str) -> String {
+        event_name(&self.page, name)
+    }
+
+    fn csv(&self, tab: &str) -> String {
+        format!("/api/v1/explore/{tab}?format=csv{}", self.query)
+    }
+}
+
+/// Standard events in the reader's words, the shop's own as they are.
+pub fn event_name(page: &Page, name: &str) -> String {
+    let slug = match name {
+        names::ORDER => "order",
+        names::ITEM => "item",
+        names::REFUND => "refund",
+        names::ITEM_REFUND => "returned",
+        names::VIEW => "view",
+        names::CART => "cart",
+        names::SEARCH => "search",
+        names::CHECKOUT => "checkout",
+        names::SENT => "sent",
+        names::OPENED => "opened",
+        names::CLICKED => "clicked",
+        other => return other.to_string(),
+    };
+    page.t(&format!("explore-event-{slug}"))
+}
+
+async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>, page: Page, args: Args) -> ApiResult {
+    let (events, mut segments, partitions, mut measures) = app
+        .ask(|b| {
+            let of = |kind| b.definitions(kind);
+            Ok((b.events()?, of(DefKind::Segment)?, of(DefKind::Partition)?, of(DefKind::Measure)?))
+        })
+        .await?;
+    let by_name = |page: &Page, list: &mut Vec<DefState>| {
+        list.sort_by_key(|d| page.name(&d.name_ko, &d.name_en, &d.id));
+    };
+    by_name(&page, &mut segments);
+    by_name(&page, &mut measures);
+    let named = |d: &DefState| (d.id.clone(), page.name(&d.name_ko, &d.name_en, &d.id));
+    let mut sets: Vec<(String, String)> = segments.iter().map(named).collect();
+    for p in &partitions {
+        let of = page.name(&p.name_ko, &p.name_en, &p.id);
+        sets.extend(p.classes.iter().map(|c| {
+            let name = page.name(&c.name_ko, &c.name_en, &c.class);
+            (format!("{}/{}", p.id, c.class), format!("{of} · {name}"))
+        }));
+    }
+    let query = page.here.split_once('?').map_or(String::new(), |(_, q)| format!("&{q}"));
+    let mut events = events;
+    events.retain(|e| e.name != names::IDENTIFY);
+    let measures = measures.iter().map(named).collect();
+    let known = Known { page: page.clone(), events, sets, measures, query };
+    let fields = fields(tab, &known, &args, PEOPLE.allows(caller.role));
+    let found = if known.events.is_empty() {
+        Ok(Answer::default())
+    } else {
+        charts::answer(tab, &app, &known, &args, PEOPLE.allows(caller.role)).await
+    };
+    let (answer, problem) = match found {
+        Ok(answer) => (answer, None),
+        // What the reader can mend is said above the fields.
+        Err(e) if e.status.is_client_error() && e.status != 403 => (Answer::default(), Some(told(&page, &e))),
+        Err(e) => return Err(e),
+    };
+    let nothing = problem.is_none() && answer.parts.is_empty() && answer.table.is_none();
+    let waiting = tab == "comparison" && asks::several(&args).is_ok_and(|of| of.is_empty())
+        || tab == "funnel" && args.get("step2").is_none();
+    let empty = nothing.then(|| match waiting {
+        true => (page.t("explore-choose"), page.t(&format!("explore-choose-{tab}"))),
+        false => (page.t("explore-empty"), page.t("explore-empty-lead")),
+    });
+    let address = |t: &str| if t == TABS[0] { "/explore".to_string() } else { format!("/explore/{t}") };
+    let tabs = TABS.map(|t| Tab { address: address(t), name: page.t(&format!("explore-tab-{t}")), current: t == tab });
+    let view = Explore {
+        title: page.t("explore-title"),
+        lead: page.t(&format!("explore-lead-{tab}")),
+        tabs: tabs.into_iter().collect(),
+        action: address(tab),
+        fields,
+        problem,
+        empty,
+        parts: answer.parts,
+        table: answer.table,
+        page: page.clone(),
+    };
+    show(&page, &view)
+}
+
+fn told(page: &Page, e: &ApiError) -> String {
+    match e.status.as_u16() {
+        404 => page.t("explore-gone"),
+        _ => e.message(page.lang).to_string(),
+    }
+}
+
+fn fields(tab: &str, known: &Known, args: &Args, people: bool) -> Vec<Field> {
+    let page = &known.page;
+    let value = |name: &str| args.get(name).unwrap_or_default().to_string();
+    let choose = |name: &'static str, label: String, default: &str, all: Vec<(String, String)>| {
+        let now = args.get(name).unwrap_or(default).to_string();
+        let options = all.into_iter().map(|(value, name)| Choice { chosen: value == now, value, name });
+        Field { name, label, kind: "", value: String::new(), hint: String::new(), options: options.collect() }
+    };
+    let write = |name: &'static str, label: String, kind: &'static str, hint: &str| Field {
+        name,
+        label,
+        kind,
+        value: value(name),
+        hint: hint.into(),
+        options: vec![],
+    };
+    let with = |first: String, all: &[(String, String)]| -> Vec<(String, String)> {
+        std::iter::once((String::new(), first)).chain(all.iter().cloned()).collect()
+    };
+    let events: Vec<(String, String)> = known.events.iter().map(|e| (e.name.clone(), known.event(&e.name))).collect();
+    let of = || choose("of", page.t("explore-of"), "", with(page.t("explore-everybody"), &known.sets));
+    let event = |default: &str| choose("event", page.t("explore-event"), default, events.clone());
+    let back = |default: &str| {
+        let days = ["7", "30", "90", "365", "36500"];
+        choose(
+            "back",
+            page.t("explore-back"),
+            default,
+            days.map(|d| (d.into(), page.t(&format!("explore-back-{d}")))).into(),
+        )
+    };
+    let several = |first: &str| {
+        let one = |(i, name): (usize, &'static str)| {
+            let mut f = choose(name, page.t1("explore-set", "n", i + 1), "", with(first.to_string(), &known.sets));
+            // A link may name them all at once.
+            if let (Some(id), None) = (asks::several(args).ok().and_then(|of| of.get(i).cloned()), args.get(name)) {
+                f.options.iter_mut().for_each(|o| o.chosen = o.value == id);
+            }
+            f
+        };
+        ["of1", "of2", "of3", "of4"].into_iter().enumerate().map(one).collect::<Vec<_>>()
+    };
+    match tab {
+        "rfm" => {
+            let how = vec![
+                (String::new(), page.t("explore-rfm-quintiles")),
+                (charts::DAYS.into(), page.t("explore-rfm-fixed")),
+            ];
+            let days = ["", "7", "30", "90"].map(|d| {
+                (d.to_string(), page.t(&format!("explore-rfm-before-{}", if d.is_empty() { "none" } else { d })))
+            });
+            vec![
+                choose("days", page.t("explore-rfm-how"), "", how),
+                choose("ago", page.t("explore-rfm-before"), "", days.into()),
+                of(),
+            ]
+        }
+        "cohorts" => {
+            let periods = ["month", "week"].map(|p| (p.to_string(), page.t(&format!("explore-period-{p}"))));
+            vec![event(names::ORDER), choose("period", page.t("explore-period"), "month", periods.into()), of()]
+        }
+        "funnel" => {
+            let defaults = [names::VIEW, names::CART, names::ORDER, "", "", "", "", ""];
+            let first = args.get("step1").is_none();
+            let there = |e: &str| known.events.iter().any(|k| k.name == e);
+            let mut out = vec![];
+            // One more than is chosen, so that a step can be added.
+            let chosen = asks::STEPS.iter().rposition(|s| args.get(s).is_some()).map_or(3, |i| i + 1);
+            for (i, name) in asks::STEPS.into_iter().enumerate().take((chosen + 1).clamp(3, 8)) {
+                let default = if first && there(defaults[i]) { defaults[i] } else { "" };
+                let all = with(page.t("explore-step-none"), &events);
+                out.push(choose(name, page.t1("explore-step", "n", i + 1), default, all));
+                if people && (args.get(name).is_some() || args.get(asks::WHERE[i]).is_some()) {
+                    let label = page.t1("explore-where", "n", i + 1);
+                    out.push(write(asks::WHERE[i], label, "text", "total >= 50000"));
+                }
+            }
+            let within = ["", "1h", "1d", "7d", "30d"];
+            let within = within
+                .map(|w| (w.to_string(), page.t(&format!("explore-within-{}", if w.is_empty() { "any" } else { w }))));
+            out.push(choose("within", page.t("explore-within"), "", within.into()));
+            out.push(write("first", page.t("explore-first"), "date", ""));
+            out.push(write("last", page.t("explore-last"), "date", ""));
+            out.extend(several(&page.t("explore-set-none")));
+            out
+        }
+        "paths" => {
+            let ways = ["from", "to"].map(|w| (w.to_string(), page.t(&format!("explore-direction-{w}"))));
+            let days = ["1", "7", "30"].map(|d| (d.to_string(), page.t(&format!("explore-days-{d}"))));
+            vec![
+                event(names::ORDER),
+                choose("direction", page.t("explore-direction"), "from", ways.into()),
+                choose("days", page.t("explore-days"), "7", days.into()),
+                back("90"),
+                of(),
+            ]
+        }
+        "hours" => vec![event(names::ORDER), back("90"), of()],
+        "regions" => vec![back("36500"), of()],
+        "distribution" => {
+            let mut out = vec![choose(
+                "measure",
+                page.t("explore-measure"),
+                charts::measure(known, args).as_str(),
+                known.measures.clone(),
+            )];
+            out.extend(several(&page.t("explore-set-none")));
+            out
+        }
+        _ => several(&page.t("explore-set-none")),
+    }
+}

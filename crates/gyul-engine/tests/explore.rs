@@ -282,7 +282,7 @@ fn a_profile_counts_traits_classes_and_measures_of_members_and_of_the_others() {
                 compared += 1;
             }
             if let Some(n) = &t.numbers {
-                let mean = |of: &[Value]| of.iter().map(|v| number_of(v)).sum::<f64>() / of.len() as f64;
+                let mean = |of: &[Value]| of.iter().map(number_of).sum::<f64>() / of.len() as f64;
                 assert!((n.means.0 - mean(&own)).abs() < 1e-9 && (n.means.1 - mean(&rest)).abs() < 1e-9);
                 compared += 1;
             }

@@ -14,7 +14,7 @@ test("pictures for the guide", { skip: !GUIDE }, async () => {
   });
   const me = await owner(server);
   const browser = await browse();
-  const { items } = await me.ask("/api/v1/segments/top_10pct/members?limit=1").catch(() => ({ items: [] }));
+  const { items } = await me.ask("/api/v1/segments/frequent/members?limit=1").catch(() => ({ items: [] }));
   const someone = items[0]?.customer ?? "C000001";
   const pages = { start: "/", segment: "/segments/one_time", builder: "/segments/overdue/edit", partition: "/partitions/lifecycle", customer: `/customers/${encodeURIComponent(someone)}`, explore: "/explore/rfm", data: "/data/import" };
   for (const lang of ["ko", "en"]) {

@@ -126,7 +126,13 @@ impl Decimal {
             return None;
         }
         // Rust prints the shortest text that reads back as the same double: 0.1 stays 0.1.
-        Decimal::parse(&format!("{x}"))
+        Decimal::parse(&format!("{x}")).or_else(|| {
+            // A third needs more digits than there are: 15 of them are right in any double.
+            let whole = format!("{:.0}", x.abs().trunc()).len();
+            let places = 15_usize.saturating_sub(whole);
+            let text = format!("{x:.places$}");
+            Decimal::parse(if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text })
+        })
     }
 
     /// The nearest double (one correctly rounded division while the mantissa is below 2^53).
@@ -208,5 +214,9 @@ mod tests {
         assert_eq!(d("1.10"), d("1.1"));
         assert_eq!(d("0.1").to_f64(), 0.1);
         assert_eq!(Decimal::from_f64(0.1), Some(d("0.1")));
+        // Quotients with endless digits are known, to 15 of them.
+        assert_eq!(Decimal::from_f64(1.0 / 3.0), Some(d("0.33333333333333")));
+        assert_eq!(Decimal::from_f64(100_000.0 / 7.0), Some(d("14285.7142857143")));
+        assert!(Decimal::from_f64(123_456_789_012_345.67).is_some() && Decimal::from_f64(1e-300).is_some());
     }
 }

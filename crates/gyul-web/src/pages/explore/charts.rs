@@ -560,7 +560,12 @@ fn spread(known: &Known, s: &Spread) -> Answer {
         std::iter::once(labels[i].clone()).chain(cells).collect()
     };
     let rows = (0..bars).map(row).collect();
-    let chart = Chart::new(page, "spread", says, option).table(head, rows).csv(known.csv("distribution"));
+    // The page chooses a measure where nobody did; the file has to be told.
+    let mut file = known.csv("distribution");
+    if !file.contains("measure=") {
+        file += &format!("&measure={}", super::super::page::encode(&s.id));
+    }
+    let chart = Chart::new(page, "spread", says, option).table(head, rows).csv(file.clone());
     let mut out = one(chart, page.t("explore-spread-note"));
     let mut heads = vec![page.t("explore-spread-of")];
     heads.extend(["known", "mean", "p5", "p25", "p50", "p75", "p95"].map(|h| page.t(&format!("explore-spread-{h}"))));
@@ -568,12 +573,8 @@ fn spread(known: &Known, s: &Spread) -> Answer {
         let mean = o.mean.map_or("–".into(), |m| amount(page, m, s.duration));
         vec![known.who(o.id.as_deref()), page.count(&o.known), mean, at(o, 0), at(o, 2), at(o, 3), at(o, 4), at(o, 6)]
     });
-    out.table = Some(TableOf {
-        title: page.t("explore-spread-quantiles"),
-        head: heads,
-        rows: rows.collect(),
-        csv: known.csv("distribution"),
-    });
+    out.table =
+        Some(TableOf { title: page.t("explore-spread-quantiles"), head: heads, rows: rows.collect(), csv: file });
     out
 }
 

@@ -15,8 +15,8 @@ test("pictures for the guide", { skip: !GUIDE }, async () => {
   const me = await owner(server);
   const browser = await browse();
   const { items } = await me.ask("/api/v1/segments/frequent/members?limit=1").catch(() => ({ items: [] }));
-  const someone = items[0]?.customer ?? "C000001";
-  const pages = { start: "/", segment: "/segments/one_time", builder: "/segments/overdue/edit", partition: "/partitions/lifecycle", customer: `/customers/${encodeURIComponent(someone)}`, explore: "/explore/rfm", data: "/data/import" };
+  const someone = items[0]?.customer ?? "C0000001";
+  const pages = { start: "/", segment: "/segments/one_time", builder: "/segments/overdue/edit", partition: "/partitions/lifecycle", customer: `/customers/${encodeURIComponent(someone)}`, explore: "/explore", data: "/data/import" };
   for (const lang of ["ko", "en"]) {
     const { page, go, close } = await tab(browser, { base: server.base, cookie: me.cookie, lang, width: 1200 });
     for (const [name, path] of Object.entries(pages)) {

@@ -23,7 +23,8 @@ pub(super) fn known(dir: &Path) -> Vec<Import> {
     let files = manifest.imports.iter().filter(|i| i.kind != "log").enumerate();
     let show = |(n, i): (usize, &ImportMeta)| Import {
         id: n as u64 + 1,
-        name: i.source.clone(),
+        // Where a file lay is nobody's business on a page.
+        name: Path::new(&i.source).file_name().map_or(i.source.clone(), |n| n.to_string_lossy().into_owned()),
         rows: i.rows_done,
         events: i.events,
         duplicates: i.duplicates,

@@ -159,3 +159,7 @@ segments-who-times-more = “{ $name }” is { $n } times as frequent.
 segments-who-times-less = “{ $name }” is { $n } times rarer.
 segments-who-more = “{ $name }” is more frequent.
 segments-who-less = “{ $name }” is rarer.
+segments-causes = Why they came and went
+segments-causes-lead = Entries and exits that the server saw in the last 30 days, by cause.
+segments-causes-none = The server saw nobody come or go in the last 30 days.
+segments-cause = Cause

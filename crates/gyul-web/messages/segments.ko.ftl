@@ -159,3 +159,7 @@ segments-who-times-more = ‘{ $name }’ 비율이 나머지의 { $n }배입니
 segments-who-times-less = ‘{ $name }’ 비율이 나머지의 { $n }분의 1입니다.
 segments-who-more = ‘{ $name }’ 비율이 나머지보다 높습니다.
 segments-who-less = ‘{ $name }’ 비율이 나머지보다 낮습니다.
+segments-causes = 왜 들어오고 나갔나
+segments-causes-lead = 최근 30일 동안 서버가 지켜본 진입과 이탈을 까닭별로 셌습니다.
+segments-causes-none = 최근 30일 동안 서버가 지켜본 진입과 이탈이 없습니다.
+segments-cause = 까닭

@@ -4,8 +4,6 @@
 //! `messages/` and whose styles and scripts are in `assets/`. Pages stand in the one table of endpoints, so roles and
 //! limits hold for them as for the API. Knows nothing that the API does not.
 
-#![allow(dead_code)] // Until all pages are here.
-
 mod assets;
 mod builder;
 mod chart;

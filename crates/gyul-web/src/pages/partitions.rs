@@ -33,7 +33,6 @@ pub struct ClassLine {
     pub name: String,
     pub address: String,
     pub when: Option<String>,
-    pub goal: String,
     pub size: u64,
     pub share: String,
     pub revenue: String,
@@ -48,17 +47,14 @@ pub struct Shown {
     pub name: String,
     pub address: String,
     pub description: String,
-    pub goal: String,
     pub state: &'static str,
     pub state_name: String,
     pub reason: Option<String>,
     pub classes: Vec<ClassLine>,
-    pub size: Option<u64>,
     /// Who is in none of the classes that have a condition.
     pub uncovered: u64,
     pub covered: String,
     pub version: u64,
-    pub last_change: Option<Instant>,
 }
 
 pub fn shown(page: &Page, d: &DefState, growth: Option<&Growth>) -> Shown {
@@ -75,7 +71,6 @@ pub fn shown(page: &Page, d: &DefState, growth: Option<&Growth>) -> Shown {
             name: page.name(&c.name_ko, &c.name_en, &c.class),
             address: format!("/partitions/{}/classes/{}", encode(&d.id), encode(&c.class)),
             when: c.when.clone(),
-            goal: pick(&c.goal_ko, &c.goal_en),
             size: c.size,
             share: format::share(c.size, all),
             revenue: revenue.map_or("–".into(), |r| page.money_short(r)),
@@ -90,16 +85,13 @@ pub fn shown(page: &Page, d: &DefState, growth: Option<&Growth>) -> Shown {
         name: page.name(&d.name_ko, &d.name_en, &d.id),
         address: format!("/partitions/{}", encode(&d.id)),
         description: pick(&d.description_ko, &d.description_en),
-        goal: pick(&d.goal_ko, &d.goal_en),
         state: state_word(d.state),
         state_name: page.t(&format!("segments-state-{}", state_word(d.state))),
         reason: d.reason.as_ref().map(|r| page.either(&r.ko, &r.en).to_string()),
         classes: classes.collect(),
-        size: d.size,
         uncovered,
         covered: format::share(all - uncovered, all),
         version: d.version.into(),
-        last_change: d.last_change.filter(|t| *t != Instant::ALWAYS),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which segments are there, how large, worth what, and are they well? One list of segments and classes.
 
+mod causes;
 pub mod changes;
 mod detail;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use detail::shares;
 
 pub fn add(table: &mut Table) {
     table.at(Endpoint::page("/segments", "pageSegments", NUMBERS), list);
+    causes::add(table);
     detail::add(table);
     part::add(table);
     quality::add(table);

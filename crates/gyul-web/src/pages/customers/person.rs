@@ -70,7 +70,6 @@ struct MergeLine {
 struct Members {
     page: Page,
     to: String,
-    id: String,
     lines: Vec<MemberLine>,
 }
 
@@ -266,7 +265,7 @@ async fn members(app: &Arc<App>, page: &Page, customer: &Customer) -> ApiResult<
             ranked: m.ranked,
         });
     }
-    Ok(Members { page: page.clone(), to: address(&customer.id), id: customer.id.clone(), lines })
+    Ok(Members { page: page.clone(), to: address(&customer.id), lines })
 }
 
 pub async fn memberships(State(app): Shared, page: Page, Path(id): Path<String>) -> ApiResult {

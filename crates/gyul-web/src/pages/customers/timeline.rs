@@ -25,7 +25,6 @@ const BESIDE: usize = 4;
 #[template(path = "customers/timeline.html")]
 pub struct Timeline {
     page: Page,
-    pub to: String,
     days: Vec<Day>,
     /// The address of what came before.
     next: Option<String>,
@@ -107,7 +106,7 @@ pub async fn of(
     let mut names: Vec<(String, String, u64, bool)> =
         counts.into_iter().map(|(n, count)| (n.clone(), title(page, &n), count, event.as_ref() == Some(&n))).collect();
     names.sort_by_key(|(.., n, _)| std::cmp::Reverse(*n));
-    Ok(Timeline { page: page.clone(), to, empty: days.is_empty(), days, next, names })
+    Ok(Timeline { page: page.clone(), empty: days.is_empty(), days, next, names })
 }
 
 fn line(page: &Page, e: TimelineEvent) -> Line {

@@ -102,12 +102,10 @@ pub struct Lazy {
     pub address: String,
     /// How high it will be.
     pub height: &'static str,
-    pub wide: bool,
 }
 
 /// What the tabs of a page share.
 pub struct Frame {
-    pub page: Page,
     pub what: What,
     pub tabs: Vec<(String, String, bool)>,
     pub lag_seconds: u64,
@@ -143,7 +141,6 @@ impl Frame {
             done,
             wrong: None,
             what,
-            page,
         }
     }
 }
@@ -199,18 +196,17 @@ async fn tabbed(app: &Arc<App>, page: Page, what: What, args: &Args) -> ApiResul
         Some("members") if page.may_see_people() => "members".into(),
         _ => String::new(),
     };
-    let lazy = |title: &str, part: &str, height, wide| Lazy {
+    let lazy = |title: &str, part: &str| Lazy {
         title: page.t(title),
         address: format!("{}/{part}", what.base),
-        height,
-        wide,
+        height: if part == "causes" { "low" } else { "tall" },
     };
     let parts = match tab.as_str() {
-        "who" => vec![lazy("segments-who", "who", "tall", true)],
-        "overlap" => vec![lazy("segments-overlap", "overlap", "tall", true)],
-        "members" => vec![lazy("segments-members", "members", "tall", true)],
-        "quality" => vec![lazy("segments-quality", "quality", "tall", true)],
-        _ => vec![lazy("segments-history", "size", "tall", true)],
+        "who" => vec![lazy("segments-who", "who")],
+        "overlap" => vec![lazy("segments-overlap", "overlap")],
+        "members" => vec![lazy("segments-members", "members")],
+        "quality" => vec![lazy("segments-quality", "quality")],
+        _ => vec![lazy("segments-history", "size"), lazy("segments-causes", "causes")],
     };
     let about = if tab.is_empty() {
         let growth = app.ask(|b| b.growth()).await.ok();

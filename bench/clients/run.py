@@ -115,7 +115,7 @@ def api(server):
         [
             "schemathesis", "run", f"{server.url}/api/openapi.json", "--url", server.url,
             "-H", f"Authorization: Bearer {server.key}", "--exclude-path", "/v1/changes", "--exclude-path", "/api/v1/keys/{id}",
-            "--rate-limit", "40/s", "--max-examples", "5", "--phases", "coverage,fuzzing", "--request-timeout", "10", "--no-color",
+            "--rate-limit", "40/s", "--max-examples", "5", "--seed", os.environ.get("GYUL_SEED", "1"), "--phases", "coverage,fuzzing", "--request-timeout", "10", "--no-color",
             # 501 says that this version cannot do it yet: a server error for schemathesis, so it is looked for in the log.
             "--checks", "response_schema_conformance,content_type_conformance,status_code_conformance", "--continue-on-failure",
         ],

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 
+pub const DAYS_MAX: i64 = 36_525;
 pub const LIMIT_MAX: usize = 1000;
 
 /// The parameters of a query.
@@ -49,6 +50,12 @@ impl Args {
 
     pub fn number<T: std::str::FromStr>(&self, name: &str) -> ApiResult<Option<T>> {
         self.parse(name, "0 이상의 정수", "a whole number", |v| v.parse().ok())
+    }
+
+    /// So many days, at most a century: a length that no sum of instants overflows.
+    pub fn days(&self, name: &str) -> ApiResult<Option<i64>> {
+        let read = |v: &str| v.parse().ok().filter(|n| (1..=DAYS_MAX).contains(n));
+        self.parse(name, "1에서 36525까지의 정수", "a whole number of days from 1 to 36525", read)
     }
 
     pub fn instant(&self, name: &str) -> ApiResult<Option<Instant>> {

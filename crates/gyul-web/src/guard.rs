@@ -1,5 +1,6 @@
 //! Every request passes here: who is it, may it, how often, how large, and what is written down about it.
 
+use crate::Refusal;
 use crate::access::Role;
 use crate::app::App;
 use crate::audit;
@@ -15,10 +16,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,7 +68,11 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         None if method == Method::OPTIONS && any_origin => Ok(StatusCode::NO_CONTENT.into_response()),
         None if path.is_some() => Err(method_not_allowed()),
         None => Err(ApiError::not_found()),
-        Some(endpoint) => admit(&app, endpoint, request, next, &mut who).await,
+        Some(endpoint) => {
+            // A handler that breaks is answered for, and takes down no connection.
+            let admitted = AssertUnwindSafe(admit(&app, endpoint, request, next, &mut who)).catch_unwind().await;
+            admitted.unwrap_or_else(|_| Err(Refusal::Internal("a handler panicked".into()).into()))
+        }
     };
     let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
     // A page that says itself what is wrong stays as it is.

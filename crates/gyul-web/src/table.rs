@@ -3,7 +3,7 @@
 
 use crate::access::Role;
 use crate::app::App;
-use crate::args::LIMIT_MAX;
+use crate::args::{DAYS_MAX, LIMIT_MAX};
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
@@ -62,6 +62,8 @@ pub enum Kind {
     Text(usize, usize),
     /// From so much on.
     Whole(u64),
+    /// So many days, up to a century.
+    Days,
     /// 1 to 1000.
     Limit,
     Instant,
@@ -72,6 +74,7 @@ impl Kind {
         match self {
             Kind::Text(min, max) => json!({ "type": "string", "minLength": min, "maxLength": max }),
             Kind::Whole(min) => json!({ "type": "integer", "minimum": min, "maximum": i64::MAX }),
+            Kind::Days => json!({ "type": "integer", "minimum": 1, "maximum": DAYS_MAX }),
             Kind::Limit => json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": 100 }),
             Kind::Instant => json!({ "type": "string", "format": "date-time" }),
         }

@@ -168,7 +168,7 @@ fn kind(table: &mut Table, kind: DefKind, things: &str, thing: &str) {
             .query("class", NAME, class)
             .query("from", Kind::Instant, "90 days before `until` if absent.")
             .query("until", Kind::Instant, "Now if absent.")
-            .query("days", Kind::Whole(1), "Days between points; 1 if absent. At most 2000 points.")
+            .query("days", Kind::Days, "Days between points; 1 if absent. At most 2000 points.")
             .gives_page::<SizeAt>(),
         move |State(app): Shared, Path(id): Path<String>, args: Args| async move {
             let of = members_of(kind, id, &args)?;
@@ -188,8 +188,7 @@ fn range(app: &App, args: &Args) -> ApiResult<HistoryRange> {
     let until = args.instant("until")?.unwrap_or_else(|| app.now());
     let default = gyul_model::Instant(until.0.saturating_sub(90 * MICROS_DAY));
     let from = args.instant("from")?.unwrap_or(default);
-    let days = args.number::<u32>("days")?.unwrap_or(1);
-    let step = i64::from(days).saturating_mul(MICROS_DAY);
+    let step = args.days("days")?.unwrap_or(1) * MICROS_DAY;
     let points = until.0.saturating_sub(from.0).checked_div(step);
     if from > until || points.is_none_or(|n| n >= POINTS_MAX) {
         let (ko, en) = (

@@ -33,7 +33,7 @@ pub fn add(table: &mut Table) {
         )
     };
     let span = |e: Endpoint, from: &'static str| {
-        e.query("back", Kind::Whole(1), "So many days before `until`, instead of `from`.")
+        e.query("back", Kind::Days, "So many days before `until`, instead of `from`.")
             .query("from", Kind::Instant, from)
             .query("until", Kind::Instant, "Now if absent.")
     };
@@ -154,7 +154,7 @@ pub fn add(table: &mut Table) {
             )
             .query("orders", Kind::Text(7, 40), "Four numbers of orders that divide frequency, as 2,3,5,10.")
             .query("before", Kind::Instant, "An earlier instant to compare with.")
-            .query("ago", Kind::Whole(1), "The same as so many days ago.")
+            .query("ago", Kind::Days, "The same as so many days ago.")
             .query("of", NAME, OF)
             .gives::<RfmMap>(),
         |State(app): Shared, args: Args| async move {
@@ -263,8 +263,7 @@ pub fn event(args: &Args) -> ApiResult<String> {
 pub fn span_of(app: &App, args: &Args, days: Option<i64>) -> ApiResult<Span> {
     let until = args.instant("until")?;
     let end = until.unwrap_or_else(|| app.now());
-    let said = args.number::<u32>("back")?.map(i64::from);
-    let days = said.or(days);
+    let days = args.days("back")?.or(days);
     let default = days.map_or(i64::MIN, |d| end.0 - d * MICROS_DAY);
     let after = args.instant("from")?.map_or(default, |from| from.0 - 1);
     // What is not said ends with what is known; by the hour, so that a page looked at again asks the same.
@@ -370,7 +369,7 @@ pub fn rfm_ask(app: &App, args: &Args) -> ApiResult<RfmAsk> {
         (days, orders) => Some((days.unwrap_or([30, 60, 120, 240]), orders.unwrap_or([2, 3, 5, 10]))),
     };
     let hour = app.now().0.div_euclid(MICROS_HOUR) * MICROS_HOUR;
-    let ago = args.number::<u32>("ago")?.map(|d| Instant(hour - i64::from(d) * MICROS_DAY));
+    let ago = args.days("ago")?.map(|d| Instant(hour - d * MICROS_DAY));
     Ok(RfmAsk { fixed, of: of(args), before: args.instant("before")?.or(ago) })
 }
 

@@ -5,7 +5,7 @@ use crate::api;
 use crate::table::{Access, Endpoint};
 
 /// A path of an endpoint with its parameters filled in.
-fn path_of(e: &Endpoint) -> String {
+pub fn path_of(e: &Endpoint) -> String {
     let mut path = e.path.clone();
     for (name, value) in [
         ("{id}", "x"),

@@ -144,6 +144,7 @@ pub struct App {
     pub idempotency: Idempotency,
     pub bodies: crate::body::Room,
     pub counters: Counters,
+    pub traffic: crate::traffic::Traffic,
     /// Argon2 takes 19 MB and a core each time.
     pub passwords: Semaphore,
     pub uploads: Semaphore,
@@ -189,6 +190,7 @@ impl App {
             idempotency: Idempotency::default(),
             bodies: crate::body::Room::new(options.bodies_max),
             counters: Counters::default(),
+            traffic: crate::traffic::Traffic::default(),
             passwords: Semaphore::new(2),
             uploads: Semaphore::new(4),
             stopping: watch::channel(false).0,

@@ -546,7 +546,7 @@ pub enum MetricKind {
     Gauge,
 }
 
-fn time<S: serde::Serializer>(t: &Instant, s: S) -> Result<S::Ok, S::Error> {
+pub fn time<S: serde::Serializer>(t: &Instant, s: S) -> Result<S::Ok, S::Error> {
     s.collect_str(t)
 }
 

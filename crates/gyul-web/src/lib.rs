@@ -27,6 +27,7 @@ mod server;
 mod table;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod veil;
 
 pub use access::{Role, SourceKind};

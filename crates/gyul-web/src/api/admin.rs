@@ -8,6 +8,7 @@ use crate::data::Settings;
 use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{Endpoint, NUMBERS, OWNER, Table};
+use crate::traffic::Flow;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -77,6 +78,15 @@ pub fn add(table: &mut Table) {
             .says("웹훅을 보내는 쇼핑몰 목록", "Shops whose webhooks are taken")
             .gives_page::<SourceView>(),
         sources,
+    );
+    table.at(
+        Endpoint::get("/api/v1/traffic", "getTraffic", tag, OWNER)
+            .says(
+                "키와 쇼핑몰마다 얼마나 보내는지",
+                "How much each key and each shop sends, in this minute, hour and day since the server started",
+            )
+            .gives_page::<Flow>(),
+        traffic,
     );
     table.at(
         Endpoint::put("/api/v1/sources/{name}", "putSource", tag, OWNER)
@@ -386,6 +396,10 @@ async fn sources(State(app): Shared) -> ApiResult {
     };
     let items: Vec<SourceView> = app.access().sources.iter().map(view).collect();
     args::json(&args::Page { items, next: None })
+}
+
+async fn traffic(State(app): Shared) -> ApiResult {
+    args::json(&args::Page { items: app.traffic.flows(app.now()), next: None })
 }
 
 pub async fn put_source(State(app): Shared, Path(name): Path<String>, body: Bytes) -> ApiResult {

@@ -240,6 +240,7 @@ pub async fn take(app: &Arc<App>, via: &str, parsed: Parsed) -> ApiResult<Ack> {
         received: Some(app.now()),
     };
     let ack = app.backend.ingest(incoming).await?;
+    app.traffic.count(via, app.now(), &ack);
     let counters = &app.counters;
     counters.events_accepted.fetch_add(ack.accepted, Ordering::Relaxed);
     counters.events_duplicate.fetch_add(ack.duplicates, Ordering::Relaxed);

@@ -3,12 +3,14 @@
 use super::*;
 use crate::access::SourceKind;
 use crate::api::admin;
+use crate::traffic::Flow;
 use axum::extract::Path;
 use bytes::Bytes;
 use gyul_model::Instant;
 
 pub fn add(table: &mut Table) {
     table.at(Endpoint::page("/data/sources", "pageSources", OWNER), sources);
+    table.at(Endpoint::page("/data/sources/traffic", "partTraffic", OWNER), traffic);
     table.at(Endpoint::form("/data/sources", "putSource", OWNER), put);
     table.at(Endpoint::form("/data/sources/{name}/delete", "deleteSource", OWNER), delete);
 }
@@ -21,9 +23,48 @@ struct Sources {
     frame: Frame,
     sources: Vec<SourceLine>,
     keys: Vec<KeyLine>,
+    traffic: Senders,
     kinds: Vec<(&'static str, String)>,
     /// Of this server, as the reader reached it.
     host: String,
+}
+
+/// What each sender sends; asked for again every few seconds.
+#[derive(Template)]
+#[template(path = "data/traffic.html")]
+struct Senders {
+    page: Page,
+    senders: Vec<SenderLine>,
+}
+
+struct SenderLine {
+    name: String,
+    kind: String,
+    flow: Flow,
+    spark: Option<String>,
+}
+
+/// Who may send, with what came, most in the last hour first; those that are gone stay while they are counted.
+fn senders(app: &App, page: &Page) -> Vec<SenderLine> {
+    let access = app.access();
+    let line = |flow: Flow| {
+        let (kind, name) = flow.via.split_once(':').unwrap_or(("key", &flow.via));
+        let source = access.sources.get(name).filter(|_| kind == "webhook");
+        SenderLine {
+            name: name.to_string(),
+            kind: source.map_or_else(|| page.t("data-sender-key"), |s| kind_name(page, s.kind)),
+            spark: super::super::segments::spark(&flow.by_minute),
+            flow,
+        }
+    };
+    let mut lines: Vec<SenderLine> = app.traffic.flows(app.now()).into_iter().map(line).collect();
+    lines.sort_by_key(|l| std::cmp::Reverse(l.flow.hour.all()));
+    lines
+}
+
+async fn traffic(State(app): Shared, page: Page) -> ApiResult {
+    let senders = senders(&app, &page);
+    show(&page.clone(), &Senders { page, senders })
 }
 
 struct SourceLine {
@@ -74,8 +115,9 @@ fn show_sources(app: &App, page: Page, frame: Frame, host: String) -> ApiResult 
     let keys = sending.map(|k| KeyLine { name: k.name.clone(), used: k.last_used.map(Instant) }).collect();
     drop(access);
     let kinds = SourceKind::ALL.iter().map(|k| (k.name(), kind_name(&page, *k))).collect();
+    let traffic = Senders { page: page.clone(), senders: senders(app, &page) };
     let title = page.t("data-tab-sources");
-    show(&page.clone(), &Sources { page, title, frame, sources, keys, kinds, host })
+    show(&page.clone(), &Sources { page, title, frame, sources, keys, traffic, kinds, host })
 }
 
 /// As the reader's browser names this server; behind a proxy by what that passes on.

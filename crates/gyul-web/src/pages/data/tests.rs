@@ -114,3 +114,20 @@ async fn a_plan_with_a_fault_stays_on_the_page_and_sources_are_connected() {
     let gone = own("/data/sources/main/delete", "x=1").await;
     assert_eq!(gone.headers["location"], "/data/sources?done=gone");
 }
+
+#[tokio::test]
+async fn what_a_key_sends_is_on_the_page_of_sources_and_in_the_api() {
+    let bed = Bed::new();
+    let before = page(&bed, Role::Owner, "/data/sources").await;
+    assert!(before.text().contains("받은 이벤트가 없습니다"), "{}", before.text());
+    let events = r#"[{"customer":"C1","name":"A"},{"customer":"C1","name":"B"},{"name":"nobody"}]"#;
+    let sent = bed.call(Role::Ingest, Method::POST, "/api/v1/events", events).await.json();
+    let flows = bed.get("/api/v1/traffic").await.json();
+    let flow = &flows["items"][0];
+    assert_eq!(flow["hour"], serde_json::json!({ "accepted": 2, "duplicates": 0, "rejected": 1 }), "{sent} {flows}");
+    assert_eq!(flow["by_minute"].as_array().map(Vec::len), Some(60));
+    let part = page(&bed, Role::Owner, "/data/sources/traffic").await;
+    let name = flow["via"].as_str().and_then(|v| v.strip_prefix("key:")).unwrap();
+    assert!(part.text().contains(&format!("<bdi>{name}</bdi>")) && part.text().contains("33"), "{}", part.text());
+    assert_eq!(page(&bed, Role::Marketer, "/data/sources/traffic").await.status, 403);
+}

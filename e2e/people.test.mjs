@@ -113,6 +113,22 @@ test("a threshold of the lifecycle is moved: who would go is told before it is s
   assert.equal(loyal.size, 10);
 });
 
+test("a class's condition is edited as cards, and cards follow its text", async () => {
+  await go("/partitions/lifecycle/edit");
+  const area = await page.waitForSelector("textarea[name='c.1.when']");
+  assert.match(await area.evaluate((e) => e.value), /^since\(order\) <= 90d/);
+  await page.click("#class-1 button[aria-controls]");
+  const days = await page.waitForSelector("#class-1 .class-cards input");
+  await days.click({ count: 3 });
+  await days.type("45");
+  await page.waitForFunction((e) => e.value.startsWith("since(order) <= 45d"), {}, area);
+  await days.press("Enter");
+  assert.match(page.url(), /\/edit$/, "Enter in a card saves nothing");
+  await area.evaluate((e) => e.select());
+  await area.type("count(order, last 77d) >= 3");
+  await page.waitForFunction(() => [...document.querySelectorAll("#class-1 .class-cards input")].some((i) => i.value === "77"));
+});
+
 test("an erasure asks for the id, and its report proves it", async () => {
   const path = `/customers/${encodeURIComponent("고객5")}`;
   await go(path);

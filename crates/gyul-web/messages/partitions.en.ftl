@@ -57,3 +57,4 @@ partitions-threshold = Threshold
 partitions-save = Save
 partitions-count = Count again
 partitions-cancel = Cancel
+partitions-cards = Edit as cards

@@ -53,3 +53,4 @@ partitions-threshold = 기준값
 partitions-save = 저장
 partitions-count = 다시 세기
 partitions-cancel = 취소
+partitions-cards = 카드로 고치기

@@ -68,6 +68,7 @@
   document.querySelectorAll("textarea[data-thresholds]").forEach((area) => {
     dress(area);
     let wait;
+    area.addEventListener("gyul:rewritten", () => dress(area));
     area.addEventListener("input", (e) => {
       // Typing in the text makes new fields; moving a slider keeps the ones at hand.
       if (!e.isTrusted) return;

@@ -38,6 +38,7 @@ static FILES: &[(&str, &[u8])] = &files![
     "js/builder.js",
     "js/customers.js",
     "js/data.js",
+    "js/partition-cards.js",
     "js/partitions.js",
     "js/settings.js",
     "icon.svg",

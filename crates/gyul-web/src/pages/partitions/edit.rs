@@ -88,6 +88,8 @@ struct Edit {
     wrong: Option<String>,
     conflict: bool,
     preview: Preview,
+    /// Of the cards, as JSON.
+    words: String,
 }
 
 /// What a form said.
@@ -301,6 +303,7 @@ async fn edited(app: &Arc<App>, page: Page, of: Option<String>, s: Said, error: 
         text_only,
         wrong,
         conflict,
+        words: super::super::builder::words(page.lang),
         page: page.clone(),
     };
     show(&page, &view)

@@ -2,6 +2,8 @@
 
 mod charts;
 
+pub use charts::{amount, region_name};
+
 use super::chart::Chart;
 use super::{Page, show};
 use crate::api::explore as asks;

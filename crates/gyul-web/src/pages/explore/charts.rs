@@ -508,7 +508,7 @@ fn duration(page: &Page, micros: f64) -> String {
     page.t1(&format!("explore-in-{word}"), "n", format::decimal(micros / unit, 1))
 }
 
-fn amount(page: &Page, x: f64, is_duration: bool) -> String {
+pub fn amount(page: &Page, x: f64, is_duration: bool) -> String {
     if is_duration { duration(page, x) } else { format::decimal(x, if x.abs() < 100.0 { 2 } else { 0 }) }
 }
 

@@ -202,7 +202,7 @@ async fn tabbed(app: &Arc<App>, page: Page, what: What, args: &Args) -> ApiResul
         height: if part == "causes" { "low" } else { "tall" },
     };
     let parts = match tab.as_str() {
-        "who" => vec![lazy("segments-who", "who")],
+        "who" => vec![lazy("segments-who", "who"), lazy("segments-worth", "worth")],
         "overlap" => vec![lazy("segments-overlap", "overlap")],
         "members" => vec![lazy("segments-members", "members")],
         "quality" => vec![lazy("segments-quality", "quality")],

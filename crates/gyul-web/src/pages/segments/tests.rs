@@ -40,7 +40,9 @@ async fn the_list_answers_to_its_query() {
 async fn every_part_comes_to_the_roles_that_may_see_it() {
     let bed = bed().await;
     for base in ["/segments/vip", "/partitions/steps/classes/new"] {
-        for part in ["", "/size", "/size?range=all", "/overlap", "/quality", "/who", "?tab=who", "?tab=members"] {
+        for part in
+            ["", "/size", "/size?range=all", "/overlap", "/quality", "/who", "/worth", "?tab=who", "?tab=members"]
+        {
             let answer = bed.send(browser(&bed, Role::ReadOnly, Method::GET, &format!("{base}{part}"), "")).await;
             assert_eq!(answer.status, 200, "{base}{part}: {}", answer.text());
         }

@@ -10,7 +10,7 @@ use super::record::{self, Action};
 use gyul_model::{IdKind, Identifier, Message};
 use gyul_store::log::Rewrite;
 use gyul_store::{Store, StoreError, StoreErrorKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -88,6 +88,10 @@ impl Hub {
         if !handles.is_empty() {
             self.act(Action::Erase { handles }, by).map_err(refused)?;
         }
+        // Names that came to be theirs after the order was given went with them.
+        let all: Vec<String> = names.iter().cloned().chain(self.world().forgotten.iter().cloned()).collect();
+        let names = &all.into_iter().collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>()[..];
+        put(self.dir(), names)?;
         let summary = self.alone(|| self.settle_base(names.to_vec()))?;
         out.removed.insert("base", summary.forgotten);
         out.removed.insert("log", self.rewrite(self.blanks(names))?);
@@ -97,6 +101,7 @@ impl Hub {
         let path = pending(self.dir());
         fs::remove_file(&path).map_err(StoreError::io(&path))?;
         sync(self.dir())?;
+        self.forgotten_now();
         Ok(out)
     }
 

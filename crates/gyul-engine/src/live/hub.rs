@@ -272,6 +272,11 @@ impl Hub {
         self.act(Action::Released(vec![]), "").map(|_| ())
     }
 
+    /// An erasure is through: nothing has to be looked for by these names any more.
+    pub(super) fn forgotten_now(&self) {
+        self.shared.world.write().unwrap_or_else(PoisonError::into_inner).forgotten.clear();
+    }
+
     /// The world between two steps.
     pub fn world(&self) -> RwLockReadGuard<'_, World> {
         self.shared.world.read().unwrap_or_else(PoisonError::into_inner)

@@ -95,6 +95,7 @@ pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rul
     fresh.quarantine = std::mem::take(&mut old.quarantine);
     fresh.volumes = std::mem::take(&mut old.volumes);
     fresh.control = std::mem::take(&mut old.control);
+    fresh.forgotten = std::mem::take(&mut old.forgotten);
     (fresh.quarantined, fresh.nobody) = (old.quarantined, old.nobody);
     Ok(())
 }

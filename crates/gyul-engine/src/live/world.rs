@@ -55,6 +55,8 @@ pub struct World {
     pub journal: Option<Vec<Told>>,
     /// Whose message it was: (seq, handle), since the last checkpoint.
     pub owners: Vec<(u64, u32)>,
+    /// Names of the people whose erasure was applied and is not through yet: what they have to be looked for by.
+    pub forgotten: BTreeSet<String>,
     /// Timeline number by handle, and the other way round.
     numbers: Vec<u32>,
     handles: Vec<u32>,
@@ -132,6 +134,7 @@ impl World {
             control: vec![],
             journal: None,
             owners: vec![],
+            forgotten: BTreeSet::new(),
             numbers,
             handles,
         };
@@ -277,9 +280,15 @@ impl World {
             },
             Action::Erase { handles } => {
                 let mut names: Vec<String> = vec![];
+                let mut gone: BTreeSet<u32> = handles.iter().copied().collect();
                 for handle in handles {
-                    let head = self.identities.head_of(*handle);
-                    names.extend(self.identities.erase(head).into_iter().map(|e| e.id.handle()));
+                    // Whoever has become one with them since the order was given is the same person.
+                    for e in self.identities.erase(self.identities.head_of(*handle)) {
+                        gone.insert(e.handle);
+                        names.push(e.id.handle());
+                    }
+                }
+                for handle in &gone {
                     if let Some(&number) = self.numbers.get(*handle as usize).filter(|n| **n != NONE) {
                         self.live.erase(number);
                         self.note(|| Told::Erase(number));
@@ -287,7 +296,7 @@ impl World {
                         self.handles[number as usize] = NONE;
                     }
                 }
-                let gone: BTreeSet<u32> = handles.iter().copied().collect();
+                self.forgotten.extend(names.iter().cloned());
                 self.owners.retain(|(_, h)| !gone.contains(h));
                 self.quarantine.retain(|_, (_, r)| !speaks_of(&r.content, &names));
                 self.control.retain(|c| match record::read_action(&c.payload) {

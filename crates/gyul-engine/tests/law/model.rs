@@ -38,6 +38,8 @@ pub struct Model {
     pub quarantine: BTreeMap<u64, Rejected>,
     /// Ids of all messages.
     pub seen: BTreeSet<String>,
+    /// Names of everybody who was erased.
+    pub forgotten: BTreeSet<String>,
     /// Merges that may be undone.
     pub merges: Vec<u32>,
     /// Behind the last record.
@@ -52,6 +54,7 @@ impl Model {
             events: vec![],
             quarantine: BTreeMap::new(),
             seen: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
             merges: vec![],
             next: 0,
         }
@@ -93,11 +96,16 @@ impl Model {
             }
             Action::Unmerge { merge } => drop(self.identities.unmerge(merge, seq, at, "min")),
             Action::Erase { handles } => {
+                // The person as they are at this moment, whatever the order knew of them.
+                let mut gone: BTreeSet<u32> = handles.iter().copied().collect();
                 for h in &handles {
                     let head = self.identities.head_of(*h);
-                    self.identities.erase(head);
+                    for e in self.identities.erase(head) {
+                        gone.insert(e.handle);
+                        self.forgotten.insert(e.id.handle());
+                    }
                 }
-                self.events.retain(|(h, _)| !handles.contains(h));
+                self.events.retain(|(h, _)| !gone.contains(h));
             }
             Action::Released(numbers) => self.quarantine.retain(|n, _| !numbers.contains(n)),
             Action::Mend { number, content } => {

@@ -253,10 +253,15 @@ impl Sim {
         let read = self.hub().changes(0, usize::MAX).unwrap();
         assert_eq!(read.len(), self.told.len(), "seed {}", self.seed);
         for (was, is) in self.told.iter().zip(&read) {
-            let forgotten = is.customer.is_empty() && self.erased.contains(&was.customer);
+            let forgotten = is.customer.is_empty() && self.is_erased(&was.customer);
             assert!(was == is || forgotten, "seed {}: told {was:?}, read {is:?}", self.seed);
         }
         self.told = read;
+    }
+
+    /// Or went with somebody who was: names that came to be theirs after the order.
+    fn is_erased(&self, customer: &String) -> bool {
+        self.erased.contains(customer) || self.model.forgotten.contains(customer)
     }
 
     /// What the hub decides by itself, or for somebody who is erased.
@@ -277,6 +282,10 @@ impl Sim {
             let Entry::Record(r) = entry else { panic!("seed {}: {entry:?}", self.seed) };
             let said = read(&r);
             self.model.take(r.seq, r.span, r.at, said.clone());
+            if matches!(said, Content::Action(Action::Erase { .. })) {
+                // Who is forgotten is a stranger when sending again; an order that the disk held up is carried out later.
+                self.again.clear();
+            }
             out.push(said);
         }
         out
@@ -400,7 +409,9 @@ impl Sim {
     fn send(&mut self) {
         let mut messages: Vec<Message> = (0..self.rng.below(6)).map(|_| self.message()).collect();
         let now = self.now();
+        // From when it was sent first: ids are remembered for 20 days.
         self.again.retain(|(_, at)| now.0 - at.0 < 8 * MICROS_DAY);
+        let fresh: Vec<(Message, Instant)> = messages.iter().map(|m| (m.clone(), now)).collect();
         for _ in 0..self.rng.below(3) {
             // Sent again: because nobody answered, or for no reason at all.
             if let Some((m, _)) = self.again.get(self.rng.below(self.again.len().max(1))) {
@@ -410,7 +421,7 @@ impl Sim {
         if let Some(m) = messages.first().filter(|_| self.rng.percent(20)) {
             messages.push(m.clone());
         }
-        self.again.extend(messages.iter().map(|m| (m.clone(), now)));
+        self.again.extend(fresh);
         let content = format!("{{\"userId\":\"C{}\"}}", self.rng.below(2 * PEOPLE));
         let text = |t: &str| t.to_string();
         let r =
@@ -664,7 +675,9 @@ impl Sim {
         }
         self.tally.many("changes", more.len() as u64);
         self.told.extend(more);
-        for t in self.told.iter_mut().filter(|t| self.erased.contains(&t.customer)) {
+        let (erased, forgotten) = (&self.erased, &self.model.forgotten);
+        let gone = |t: &&mut Told| erased.contains(&t.customer) || forgotten.contains(&t.customer);
+        for t in self.told.iter_mut().filter(gone) {
             // A reader has been told; whether the stream has forgotten it already depends.
             if self.hub.as_ref().unwrap().changes(t.offset, 1).unwrap()[0].customer.is_empty() {
                 t.customer = String::new();

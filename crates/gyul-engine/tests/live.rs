@@ -157,3 +157,66 @@ fn a_file_comes_in_beside_the_log_and_nothing_is_lost_or_counted_twice() {
     assert_eq!(events(&hub), before + 39 * 200 + 60);
     assert_eq!(hub.world().volumes[names::ORDER].count, volumes);
 }
+
+#[test]
+fn a_backup_beside_the_load_has_all_that_was_acknowledged_before_it_and_is_a_state_that_was() {
+    for checkpointed in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let time = Time(Arc::new(AtomicI64::new(1_700_000_000_000_000)));
+        let hub = Hub::open(&folder.path().join("data"), options(), time.clock()).unwrap();
+        let mut rng = Rng::new(7);
+        let send = |rng: &mut Rng, ids: std::ops::Range<usize>| {
+            let now = time.pass(MICROS_HOUR);
+            let messages: Vec<Message> = ids.map(|i| message(rng, i, now)).collect();
+            hub.ingest_now(Incoming { messages, rejected: vec![] }).unwrap()
+        };
+        for i in 0..50 {
+            send(&mut rng, i * 10..i * 10 + 10);
+        }
+        if checkpointed {
+            hub.settle().unwrap();
+            hub.checkpoint().unwrap();
+            for i in 50..80 {
+                send(&mut rng, i * 10..i * 10 + 10);
+            }
+        }
+        let before = send(&mut rng, 1000..1010).next;
+        let copy = folder.path().join("copy");
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let mut ends = vec![before];
+        let next = std::thread::scope(|s| {
+            let backup = s.spawn(|| {
+                let next = hub.backup(&copy);
+                done.store(true, std::sync::atomic::Ordering::Release);
+                next
+            });
+            let mut i = 200;
+            while !done.load(std::sync::atomic::Ordering::Acquire) {
+                ends.push(send(&mut rng, i * 10..i * 10 + 10).next);
+                i += 1;
+            }
+            backup.join().unwrap().unwrap()
+        });
+        assert!(next >= before, "all that was acknowledged before");
+        assert!(ends.len() > 1, "events were acknowledged meanwhile");
+        let sent = hub.world().next;
+        assert!(hub.backup(&copy).is_err(), "nothing is copied over something");
+
+        // The same records by number, and no other: what the copy says is the reference on a beginning of the log.
+        let brought = Hub::open(&copy, options(), time.clock()).unwrap();
+        assert!(brought.world().next >= next && next <= sent);
+        let read = |hub: &Hub| {
+            let mut log = hub.read_log(0).unwrap();
+            let mut out = vec![];
+            while let Some(entry) = log.next().unwrap() {
+                if let gyul_store::log::Entry::Record(r) = entry {
+                    out.push((r.seq, r.span, r.kind, r.at, r.payload.to_vec()));
+                }
+            }
+            out
+        };
+        let records: Vec<_> = read(&hub).into_iter().filter(|r| r.0 < next).collect();
+        assert_eq!(read(&brought).into_iter().filter(|r| r.0 < next).collect::<Vec<_>>(), records);
+        consistent(&brought, "brought back");
+    }
+}

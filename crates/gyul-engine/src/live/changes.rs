@@ -150,6 +150,11 @@ impl ChangeLog {
         Ok(())
     }
 
+    /// Reads what is on disk.
+    pub fn reader(&self) -> gyul_store::log::Reader {
+        self.log.read(self.log.first())
+    }
+
     pub fn from(&self, from: u64, limit: usize) -> Option<Vec<Told>> {
         if from < self.first() && from < self.end {
             return None;

@@ -412,6 +412,11 @@ impl Hub {
         lock(&self.shared.erasing)
     }
 
+    /// Reads the stream of changes as it is on disk, all of it.
+    pub(super) fn read_changes(&self) -> Reader {
+        lock(&self.shared.changes).reader()
+    }
+
     /// Reads the log from a number on.
     pub fn read_log(&self, from: u64) -> Option<Reader> {
         self.shared.read_log(from)

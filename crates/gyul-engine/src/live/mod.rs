@@ -4,6 +4,7 @@
 //! disk, and is handed on. Another applies: identities, timelines, membership, changes. Questions read the [`World`] between
 //! two steps.
 
+mod backup;
 mod by_hand;
 mod changes;
 mod checkpoint;

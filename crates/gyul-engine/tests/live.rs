@@ -201,6 +201,7 @@ fn a_backup_beside_the_load_has_all_that_was_acknowledged_before_it_and_is_a_sta
         assert!(ends.len() > 1, "events were acknowledged meanwhile");
         let sent = hub.world().next;
         assert!(hub.backup(&copy).is_err(), "nothing is copied over something");
+        assert!(hub.backup(&folder.path().join("data/copy")).is_err(), "nor into itself");
 
         // The same records by number, and no other: what the copy says is the reference on a beginning of the log.
         let brought = Hub::open(&copy, options(), time.clock()).unwrap();

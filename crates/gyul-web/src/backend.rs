@@ -54,6 +54,8 @@ pub trait Backend: Explore + Send + Sync + 'static {
     fn merge(&self, into: &Identifier, from: &Identifier) -> Reply<Merged>;
     /// Takes a merge back.
     fn unmerge(&self, decision: u64) -> Reply<()>;
+    /// Copies everything to a new folder while events go on; what was acknowledged before is in it.
+    fn backup(&self) -> Reply<Backup>;
     /// Removes one person from everything; the report proves it.
     fn erase(&self, who: &Identifier) -> Reply<ErasureReport>;
     /// Everything that is known about one person, as JSON.

@@ -214,6 +214,15 @@ pub struct Merged {
     pub at: Instant,
 }
 
+/// A copy of the whole data directory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Backup {
+    /// Where it is, on the server's machine.
+    pub folder: String,
+    /// The number behind the last record that is in it.
+    pub next: u64,
+}
+
 /// Where somebody was found and removed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct ErasureReport {

@@ -272,6 +272,10 @@ impl Backend for Fake {
         self.ask(|_| if decision == 404 { Err(Refusal::NotFound) } else { Ok(()) })
     }
 
+    fn backup(&self) -> Reply<Backup> {
+        Ok(Backup { folder: "backups/1".into(), next: 1 })
+    }
+
     fn erase(&self, who: &Identifier) -> Reply<ErasureReport> {
         self.ask(|s| {
             known(who)?;

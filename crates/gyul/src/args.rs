@@ -260,6 +260,9 @@ pub struct ServeArgs {
     /// Behind a proxy that does TLS: believe its X-Forwarded headers, cookies over TLS only / TLS 프록시 뒤에서
     #[arg(long)]
     pub behind_proxy: bool,
+    /// Where POST /api/v1/backup puts its copies / 실행 중 백업을 둘 폴더
+    #[arg(long, value_name = "DIR")]
+    pub backups: Option<PathBuf>,
     /// Make an owner's API key, show it once, and end / 소유자 키를 만들고 끝내기
     #[arg(long)]
     pub make_key: bool,

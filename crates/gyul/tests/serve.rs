@@ -29,7 +29,8 @@ fn key(data: &Path) -> String {
 
 impl Server {
     fn start(data: &Path, key: &str) -> Server {
-        let mut c = gyul(data, &["serve", "--listen", "127.0.0.1:0"]);
+        let mut c = gyul(data, &["serve", "--listen", "127.0.0.1:0", "--backups"]);
+        c.arg(data.with_extension("backups"));
         let mut process = c.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -183,6 +184,18 @@ fn what_was_acknowledged_is_there_once_after_kill_9() {
     assert!(code == 3 && said.contains("Stop it"), "{code} {said}");
     let (code, said) = run(&dir.path().join("other"), &["serve", "--listen", &server.address]);
     assert!(code == 3 && said.contains("cannot listen"), "{code} {said}");
+
+    // A copy beside the running server has all that it acknowledged, and becomes a server of its own.
+    let (status, said) = server.ask("POST", "/api/v1/backup", "");
+    assert_eq!(status, 200, "{said}");
+    let made = serde_json::from_str::<serde_json::Value>(&said).unwrap()["folder"].as_str().unwrap().to_string();
+    let twin = dir.path().join("twin");
+    let (code, said) = run(&twin, &["restore", &made]);
+    assert_eq!(code, 0, "{said}");
+    let second = Server::start(&twin, &key);
+    assert_eq!(all(&second), sent as u64);
+    assert_eq!(second.get("/api/v1/customers/customer-7/decision")["segments"], decision["segments"]);
+    second.kill();
 
     // The file comes in through the server, and everything still stands after it has stopped.
     let (status, _) = server.ask("POST", "/api/v1/imports?name=orders.csv", &std::fs::read_to_string(&file).unwrap());

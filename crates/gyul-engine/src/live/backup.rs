@@ -12,8 +12,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Held by processes, unfinished, backups themselves, or copied record by record.
-const LEFT_OUT: [&str; 7] = ["lock", "serve.lock", "uploads", "gyul.json.tmp", "backups", "log", "changes"];
+/// Held by processes, unfinished, or copied record by record.
+const LEFT_OUT: [&str; 6] = ["lock", "serve.lock", "uploads", "gyul.json.tmp", "log", "changes"];
 /// Bytes that are written at once, about.
 const COMMIT: usize = 8 << 20;
 
@@ -24,6 +24,12 @@ impl Hub {
         if to.exists() {
             return Err(StoreError::io(to)(io::ErrorKind::AlreadyExists.into()));
         }
+        // Within the directory it would copy itself, and outlive an erasure unseen.
+        let real = |p: &Path| p.canonicalize().or_else(|_| std::path::absolute(p)).map_err(StoreError::io(p));
+        let parent = to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if real(parent)?.starts_with(real(self.dir())?) {
+            return Err(StoreError::io(to)(io::ErrorKind::InvalidInput.into()));
+        }
         // The person of an unfinished erasure must not come into a copy half erased.
         let _nobody_goes = self.erasing();
         let mut name = to.file_name().unwrap_or_default().to_os_string();
@@ -32,7 +38,7 @@ impl Hub {
         let _ = fs::remove_dir_all(&beside);
         let copied = self.alone(|| self.copy(&beside)).and_then(|next| {
             fs::rename(&beside, to).map_err(StoreError::io(to))?;
-            sync(to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
+            sync(parent)?;
             Ok(next)
         });
         if copied.is_err() {

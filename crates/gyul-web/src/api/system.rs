@@ -2,9 +2,9 @@
 
 use crate::app::{App, Counters};
 use crate::args;
-use crate::data::MetricKind;
+use crate::data::{Backup, MetricKind};
 use crate::problem::ApiResult;
-use crate::table::{Endpoint, NUMBERS, OPEN, Table};
+use crate::table::{Endpoint, NUMBERS, OPEN, OWNER, Table};
 use axum::extract::State;
 use serde_json::json;
 use std::fmt::Write;
@@ -40,6 +40,19 @@ pub fn add(table: &mut Table) {
             .hot(),
         metrics,
     );
+    table.at(
+        Endpoint::post("/api/v1/backup", "backup", tag, OWNER)
+            .says(
+                "서버를 멈추지 않고 데이터 전체를 백업합니다 (gyul serve --backups 폴더)",
+                "Copies everything to a new folder in that of `gyul serve --backups`, while events go on; answers when it is whole",
+            )
+            .gives::<Backup>(),
+        backup,
+    );
+}
+
+async fn backup(State(app): Shared) -> ApiResult {
+    args::json(&app.ask(|b| b.backup()).await?)
 }
 
 async fn health() -> ApiResult {

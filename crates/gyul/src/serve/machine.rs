@@ -1,6 +1,6 @@
 //! The workspace's settings, and numbers about the machine.
 
-use super::{Live, invalid, lock, storage};
+use super::{Live, conflict, invalid, lock, storage};
 use gyul_engine::live::Action;
 use gyul_model::Zone;
 use gyul_store::{Manifest, StoreErrorKind};
@@ -26,6 +26,22 @@ impl Live {
             currency: library.currency.clone(),
             retention_days: None,
         })
+    }
+
+    pub(super) fn backed_up(&self) -> Reply<Backup> {
+        let Some(folder) = self.backups.get() else {
+            return Err(conflict(
+                "no_backup_folder",
+                "백업할 폴더가 정해지지 않았습니다. gyul serve --backups 폴더 로 서버를 다시 시작하세요.",
+                "no folder for backups is named. Start the server with gyul serve --backups DIR.",
+            ));
+        };
+        let at = self.hub.now().to_string();
+        let name: String = at.chars().filter(char::is_ascii_alphanumeric).collect();
+        let to = folder.join(name);
+        std::fs::create_dir_all(folder).map_err(|e| storage(gyul_store::StoreError::io(folder)(e)))?;
+        let next = self.hub.backup(&to).map_err(storage)?;
+        Ok(Backup { folder: to.display().to_string(), next })
     }
 
     pub(super) fn settle_workspace(&self, settings: &Settings) -> Reply<()> {

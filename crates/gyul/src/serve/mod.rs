@@ -26,7 +26,7 @@ use gyul_web::{Backend, Incoming, Later, Refusal, Reply};
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use tokio::sync::watch;
 
 pub struct Live {
@@ -51,6 +51,8 @@ pub struct Live {
     asked: explore::Asked,
     /// One import at a time.
     turn: Arc<Mutex<()>>,
+    /// Where backups go that are made while it serves.
+    backups: OnceLock<PathBuf>,
 }
 
 /// When each segment and class last changed, as far as the stream of changes was read.
@@ -83,8 +85,14 @@ impl Live {
             slow: movement::Slow::default(),
             asked: explore::Asked::default(),
             turn: Arc::default(),
+            backups: OnceLock::new(),
             hub: Arc::new(hub),
         }
+    }
+
+    /// Backups that are asked for go there.
+    pub fn keep_backups_in(&self, folder: PathBuf) {
+        let _ = self.backups.set(folder);
     }
 
     /// A frozen copy with the definitions in force, as of the last step.
@@ -216,6 +224,10 @@ impl Backend for Live {
 
     fn unmerge(&self, decision: u64) -> Reply<()> {
         self.unmerged(decision)
+    }
+
+    fn backup(&self) -> Reply<Backup> {
+        self.backed_up()
     }
 
     fn erase(&self, who: &Identifier) -> Reply<ErasureReport> {

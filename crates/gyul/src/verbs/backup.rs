@@ -58,8 +58,12 @@ fn busy(f: Failure, from: &Path) -> Failure {
         return f;
     }
     Failure::io(
-        format!("{d}: 서버가 쓰고 있습니다. 서버를 멈춘 뒤(Ctrl-C) 백업하세요."),
-        format!("{d} is in use by a server. Stop it (Ctrl-C), then back up."),
+        format!(
+            "{d}: 서버가 쓰고 있습니다. 서버를 멈춘 뒤(Ctrl-C) 백업하거나, gyul serve --backups 폴더 로 시작한 서버에 POST /api/v1/backup을 보내세요."
+        ),
+        format!(
+            "{d} is in use by a server. Stop it (Ctrl-C), then back up; or send POST /api/v1/backup to a server started with gyul serve --backups DIR."
+        ),
     )
 }
 

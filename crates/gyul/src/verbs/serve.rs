@@ -21,6 +21,9 @@ pub fn run(context: &Context, args: &ServeArgs) -> Result<u8, Failure> {
         print(&format!("{key}\n"))?;
         return Ok(0);
     }
+    if let Some(folder) = &args.backups {
+        live.keep_backups_in(folder.clone());
+    }
     let uploads = context.data.join("uploads");
     // Left over from a server that was killed.
     let _ = std::fs::remove_dir_all(&uploads);

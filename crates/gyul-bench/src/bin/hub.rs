@@ -1,6 +1,6 @@
 //! The live loop as a whole, in one process, without HTTP: log with fsync, identities, membership, changes.
 //!
-//! gyul-bench-hub DIR --defs FILE [--first N] [--at RFC3339] [--rates 10000,30000,100000] [--seconds 15] [--batch 100]
+//! gyul-bench-hub DIR --defs FILE|FOLDER [--first N] [--at RFC3339] [--rates 10000,30000,100000] [--seconds 15] [--batch 100]
 //! DIR is a data directory that is written to: give it a copy. The clock begins at `--at` and goes on as the real one does.
 //! Messages are events of the data, drawn at random (seeded) and dated now. Prints a line of JSON for each rate: what was
 //! reached, the acknowledgement's p50/p99/max, how far the world lagged behind, CPU and memory.
@@ -18,15 +18,26 @@ use std::time::{Duration, Instant as Real};
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 
+/// A file, or the files of a folder, with their names.
+fn definitions(path: &std::path::Path) -> Fallible<Vec<(String, String)>> {
+    let mut files = vec![path.to_path_buf()];
+    if path.is_dir() {
+        files = std::fs::read_dir(path)?.map(|f| f.map(|f| f.path())).collect::<Result<_, _>>()?;
+        files.sort();
+    }
+    let name = |f: &std::path::Path| f.file_name().map_or("defs.yaml".into(), |n| n.to_string_lossy().into_owned());
+    files.iter().map(|f| Ok((name(f), std::fs::read_to_string(f)?))).collect()
+}
+
 fn main() -> Fallible<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let flag = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1)).cloned();
     let dir = std::path::PathBuf::from(args.first().ok_or("a data directory, please")?);
-    let defs = std::fs::read_to_string(flag("--defs").ok_or("--defs FILE, please")?)?;
-    let defs = match flag("--first") {
-        Some(n) => first_definitions(&defs, n.parse()?),
-        None => defs,
-    };
+    let mut starter = definitions(flag("--defs").ok_or("--defs FILE, please")?.as_ref())?;
+    if let Some(n) = flag("--first") {
+        let n = n.parse()?;
+        starter.iter_mut().for_each(|(_, text)| *text = first_definitions(text, n));
+    }
     let at = flag("--at").unwrap_or("2026-01-01T00:00:00Z".into());
     let at = gyul_model::Instant::parse_rfc3339(&at).ok_or("--at is no instant")?;
     let rates = flag("--rates").unwrap_or("10000,30000,100000".into());
@@ -34,12 +45,7 @@ fn main() -> Fallible<()> {
     let batch: usize = flag("--batch").unwrap_or("100".into()).parse()?;
     let begun = Real::now();
     let clock: Clock = Arc::new(move || Instant(at.0 + begun.elapsed().as_micros() as i64));
-    let options = Options {
-        starter: vec![("defs.yaml".into(), defs)],
-        checkpoint_every: 0,
-        queue: 2_000_000,
-        ..Options::default()
-    };
+    let options = Options { starter, checkpoint_every: 0, queue: 2_000_000, ..Options::default() };
     let cpu = meter::cpu();
     let hub = Arc::new(Hub::open(&dir, options, clock)?);
     let (roots, population, events) = {

@@ -43,6 +43,16 @@ struct Explore {
     tabs: Vec<Tab>,
     action: String,
     fields: Vec<Field>,
+    /// Comes behind the page, by `part`; without scripts by `whole`.
+    answer: Option<Shown>,
+    part: String,
+    whole: String,
+}
+
+#[derive(Template)]
+#[template(path = "explore/answer.html")]
+struct Shown {
+    page: Page,
     problem: Option<String>,
     empty: Option<(String, String)>,
     parts: Vec<Part>,
@@ -141,9 +151,11 @@ pub fn event_name(page: &Page, name: &str) -> String {
 
 async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>, page: Page, args: Args) -> ApiResult {
     let (events, mut segments, partitions, mut measures) = app
-        .ask(|b| {
+        .ask(move |b| {
             let of = |kind| b.definitions(kind);
-            Ok((b.events()?, of(DefKind::Segment)?, of(DefKind::Partition)?, of(DefKind::Measure)?))
+            // Their sizes are a look at everybody: only where they are chosen from.
+            let measures = if tab == "distribution" { of(DefKind::Measure)? } else { vec![] };
+            Ok((b.events()?, of(DefKind::Segment)?, of(DefKind::Partition)?, measures))
         })
         .await?;
     let by_name = |page: &Page, list: &mut Vec<DefState>| {
@@ -160,30 +172,20 @@ async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>,
             (format!("{}/{}", p.id, c.class), format!("{of} · {name}"))
         }));
     }
-    let query = page.here.split_once('?').map_or(String::new(), |(_, q)| format!("&{q}"));
+    let query: String = page.here.split_once('?').map_or("", |(_, q)| q).split('&').fold(String::new(), |all, one| {
+        if one.is_empty() || one.starts_with("answer=") { all } else { format!("{all}&{one}") }
+    });
     let mut events = events;
     events.retain(|e| e.name != names::IDENTIFY);
     let measures = measures.iter().map(named).collect();
     let known = Known { page: page.clone(), events, sets, measures, query };
-    let fields = fields(tab, &known, &args, PEOPLE.allows(caller.role));
-    let found = if known.events.is_empty() {
-        Ok(Answer::default())
-    } else {
-        charts::answer(tab, &app, &known, &args, PEOPLE.allows(caller.role)).await
-    };
-    let (answer, problem) = match found {
-        Ok(answer) => (answer, None),
-        // What the reader can mend is said above the fields.
-        Err(e) if e.status.is_client_error() && e.status != 403 => (Answer::default(), Some(told(&page, &e))),
-        Err(e) => return Err(e),
-    };
-    let nothing = problem.is_none() && answer.parts.is_empty() && answer.table.is_none();
-    let waiting = tab == "comparison" && asks::several(&args).is_ok_and(|of| of.is_empty())
-        || tab == "funnel" && args.get("step2").is_none();
-    let empty = nothing.then(|| match waiting {
-        true => (page.t("explore-choose"), page.t(&format!("explore-choose-{tab}"))),
-        false => (page.t("explore-empty"), page.t("explore-empty-lead")),
-    });
+    let people = PEOPLE.allows(caller.role);
+    let how = args.get("answer");
+    if how == Some("part") {
+        let shown = answered(tab, &app, &known, &args, people).await?;
+        return show(&page, &shown);
+    }
+    let answer = if how == Some("whole") { Some(answered(tab, &app, &known, &args, people).await?) } else { None };
     let address = |t: &str| if t == TABS[0] { "/explore".to_string() } else { format!("/explore/{t}") };
     let tabs = TABS.map(|t| Tab { address: address(t), name: page.t(&format!("explore-tab-{t}")), current: t == tab });
     let view = Explore {
@@ -191,14 +193,37 @@ async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>,
         lead: page.t(&format!("explore-lead-{tab}")),
         tabs: tabs.into_iter().collect(),
         action: address(tab),
-        fields,
-        problem,
-        empty,
-        parts: answer.parts,
-        table: answer.table,
+        fields: fields(tab, &known, &args, people),
+        part: format!("{}?answer=part{}", address(tab), known.query),
+        whole: format!("{}?answer=whole{}", address(tab), known.query),
+        answer,
         page: page.clone(),
     };
     show(&page, &view)
+}
+
+/// The answer to what the address asks.
+async fn answered(tab: &'static str, app: &Arc<App>, known: &Known, args: &Args, people: bool) -> ApiResult<Shown> {
+    let page = &known.page;
+    let found = if known.events.is_empty() {
+        Ok(Answer::default())
+    } else {
+        charts::answer(tab, app, known, args, people).await
+    };
+    let (answer, problem) = match found {
+        Ok(answer) => (answer, None),
+        // What the reader can mend is said above the fields.
+        Err(e) if e.status.is_client_error() && e.status != 403 => (Answer::default(), Some(told(page, &e))),
+        Err(e) => return Err(e),
+    };
+    let nothing = problem.is_none() && answer.parts.is_empty() && answer.table.is_none();
+    let waiting = tab == "comparison" && asks::several(args).is_ok_and(|of| of.is_empty())
+        || tab == "funnel" && args.get("step2").is_none();
+    let empty = nothing.then(|| match waiting {
+        true => (page.t("explore-choose"), page.t(&format!("explore-choose-{tab}"))),
+        false => (page.t("explore-empty"), page.t("explore-empty-lead")),
+    });
+    Ok(Shown { page: page.clone(), problem, empty, parts: answer.parts, table: answer.table })
 }
 
 fn told(page: &Page, e: &ApiError) -> String {

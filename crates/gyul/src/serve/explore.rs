@@ -35,7 +35,7 @@ struct Given {
 
 impl Live {
     /// The answer that was given lately, or a new one.
-    fn once<A: Send + Sync + 'static>(
+    pub(super) fn once<A: Send + Sync + 'static>(
         &self,
         question: impl Debug,
         answer: impl FnOnce(&View, Instant) -> Reply<A>,

@@ -263,7 +263,8 @@ fn asked(s: &Said, of: Option<String>, count: bool) -> PartitionAsk {
 
 /// The editor with what was said in it.
 async fn edited(app: &Arc<App>, page: Page, of: Option<String>, s: Said, error: Option<Box<ApiError>>) -> ApiResult {
-    let ask = asked(&s, of.clone(), true);
+    // Scripts ask for the count when the page is there.
+    let ask = asked(&s, of.clone(), s.action == "count");
     let new = of.is_none();
     let drafted = app.ask(move |b| b.partition_draft(&ask)).await;
     let (shown, unread) = match drafted {

@@ -3,6 +3,7 @@
 use crate::access::{Access, Record, Secret};
 use crate::idempotency::Idempotency;
 use crate::limits::{Buckets, Rate};
+use crate::otel::Traces;
 use crate::problem::{ApiError, ApiResult};
 use crate::table::Endpoint;
 use crate::{Backend, Refusal, Reply};
@@ -56,6 +57,8 @@ pub struct Options {
     pub streams_max: usize,
     /// Lets its holder in as the user it names, as long as the server runs: for demos on one's own machine.
     pub guest: Option<Guest>,
+    /// Where traces of requests are sent by OTLP/HTTP, like `http://localhost:4318/v1/traces`; needs the feature `otel`.
+    pub traces: Option<String>,
     pub clock: fn() -> Instant,
     /// Takes the log's lines, each a JSON object without personal data.
     pub log: Arc<dyn Fn(&str) + Send + Sync>,
@@ -82,6 +85,7 @@ impl Default for Options {
             hook_waits: [1, 5, 30, 120, 600, 1800, 3600, 10_800].map(Duration::from_secs).to_vec(),
             post: crate::hooks::post_by_network(),
             streams_max: 1000,
+            traces: None,
             guest: None,
             clock: || Instant(jiff::Timestamp::now().as_microsecond()),
             log: Arc::new(|line| eprintln!("{line}")),
@@ -145,6 +149,7 @@ pub struct App {
     pub bodies: crate::body::Room,
     pub counters: Counters,
     pub traffic: crate::traffic::Traffic,
+    pub traces: crate::otel::Traces,
     /// Argon2 takes 19 MB and a core each time.
     pub passwords: Semaphore,
     pub uploads: Semaphore,
@@ -176,6 +181,13 @@ impl App {
         let by_path = endpoints.iter().enumerate().map(|(i, e)| ((e.method.clone(), e.path.clone()), i)).collect();
         let openapi = crate::openapi::document(&endpoints).to_string();
         let prefix = Secret::new_key();
+        // Whoever collects traces is not needed to serve.
+        let traces = Traces::new(options.traces.as_deref()).unwrap_or_else(|why| {
+            (options.log)(
+                &serde_json::json!({ "level": "warn", "why": format!("no traces are sent: {why}") }).to_string(),
+            );
+            Traces::none()
+        });
         let app = App {
             hot: Buckets::new(options.hot_rate, 10_000),
             api: Buckets::new(options.api_rate, 10_000),
@@ -191,6 +203,7 @@ impl App {
             bodies: crate::body::Room::new(options.bodies_max),
             counters: Counters::default(),
             traffic: crate::traffic::Traffic::default(),
+            traces,
             passwords: Semaphore::new(2),
             uploads: Semaphore::new(4),
             stopping: watch::channel(false).0,
@@ -231,6 +244,7 @@ impl App {
         F: FnOnce(&dyn Backend) -> Reply<T> + Send + 'static,
     {
         let app = Arc::clone(self);
+        let _part = self.traces.within("question");
         let answer = tokio::task::spawn_blocking(move || question(&*app.backend)).await;
         let lost = |e: tokio::task::JoinError| Refusal::Internal(format!("a question ended early: {e}"));
         Ok(answer.unwrap_or_else(|e| Err(lost(e)))?)

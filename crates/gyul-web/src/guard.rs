@@ -63,6 +63,7 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
     };
 
     let reader = pages::Reader::of(&app, &request, endpoint.map(|e| e.page));
+    let span = app.traces.request(&method, path.as_deref(), request.headers());
     let mut who = None;
     let outcome = match endpoint {
         None if method == Method::OPTIONS && any_origin => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -70,7 +71,8 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         None => Err(ApiError::not_found()),
         Some(endpoint) => {
             // A handler that breaks is answered for, and takes down no connection.
-            let admitted = AssertUnwindSafe(admit(&app, endpoint, request, next, &mut who)).catch_unwind().await;
+            let admitted = AssertUnwindSafe(admit(&app, endpoint, request, next, &mut who)).catch_unwind();
+            let admitted = span.scope(admitted).await;
             admitted.unwrap_or_else(|_| Err(Refusal::Internal("a handler panicked".into()).into()))
         }
     };
@@ -103,6 +105,7 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
     }
     finish(&mut response, &id, any_origin);
     let took = begun.elapsed();
+    span.end(response.status().as_u16());
     app.counters.request(response.status().as_u16(), took);
     // The template of the path, never the path: ids of people are part of it. Hot endpoints speak when they fail.
     if !endpoint.is_some_and(|e| e.hot) || !response.status().is_success() {

@@ -21,6 +21,7 @@ mod idempotency;
 mod inflate;
 mod limits;
 mod openapi;
+mod otel;
 mod pages;
 mod problem;
 mod server;

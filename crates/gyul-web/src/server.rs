@@ -145,6 +145,8 @@ async fn run(
     }
     // A post under way may take its timeout; what it told is told again if its place cannot be kept.
     let _ = tokio::time::timeout(app.options.drain_timeout, hooks).await;
+    let sent = tokio::task::spawn_blocking(move || app.traces.stop());
+    let _ = sent.await;
     Ok(())
 }
 

@@ -33,9 +33,18 @@ pub fn run(context: &Context, args: &ServeArgs) -> Result<u8, Failure> {
         uploads,
         trust_proxy: args.behind_proxy,
         secure_cookie: args.behind_proxy,
+        traces: traces(),
         ..Options::default()
     };
     serve(context, live, options, opened, false)
+}
+
+/// Where OpenTelemetry's standard variables want traces, as the OTLP exporter's specification reads them.
+fn traces() -> Option<String> {
+    let read = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let off = read("OTEL_SDK_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+    let all = || read("OTEL_EXPORTER_OTLP_ENDPOINT").map(|e| format!("{}/v1/traces", e.trim_end_matches('/')));
+    read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").or_else(all).filter(|_| !off)
 }
 
 pub fn address(text: &str) -> Result<SocketAddr, Failure> {

@@ -239,10 +239,10 @@ pub async fn take(app: &Arc<App>, via: &str, parsed: Parsed) -> ApiResult<Ack> {
         via: via.to_string(),
         received: Some(app.now()),
     };
-    let acknowledged = app.traces.within("acknowledge");
-    let ack = app.backend.ingest(incoming).await;
-    drop(acknowledged);
-    let ack = ack?;
+    let ack = {
+        let _part = app.traces.within("acknowledge");
+        app.backend.ingest(incoming).await?
+    };
     app.traffic.count(via, app.now(), &ack);
     let counters = &app.counters;
     counters.events_accepted.fetch_add(ack.accepted, Ordering::Relaxed);

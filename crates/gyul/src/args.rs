@@ -263,6 +263,9 @@ pub struct ServeArgs {
     /// Where POST /api/v1/backup puts its copies / 실행 중 백업을 둘 폴더
     #[arg(long, value_name = "DIR")]
     pub backups: Option<PathBuf>,
+    /// Keep a copy in an object store: s3://bucket/prefix or file:///folder; builds with the feature object-store / 원격 사본
+    #[arg(long, value_name = "URL")]
+    pub remote: Option<String>,
     /// Make an owner's API key, show it once, and end / 소유자 키를 만들고 끝내기
     #[arg(long)]
     pub make_key: bool,
@@ -277,7 +280,7 @@ pub struct BackupArgs {
 
 #[derive(Args)]
 pub struct RestoreArgs {
-    /// What `gyul backup` made / 백업 폴더
+    /// What `gyul backup` made, or where `gyul serve --remote` keeps its copy / 백업 폴더나 원격 주소
     #[arg(value_name = "FROM")]
     pub from: PathBuf,
 }

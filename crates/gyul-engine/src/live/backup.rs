@@ -47,8 +47,26 @@ impl Hub {
         copied
     }
 
+    /// Has `work` read everything while it stands still: the directory, what to leave out of its top, and the number behind
+    /// the last record. What is left out is copied to `beside`, a folder that goes again afterwards. Events are taken meanwhile.
+    pub fn still<T>(&self, beside: &Path, work: impl FnOnce(&Path, &[&str], u64) -> T) -> Result<T, StoreError> {
+        let _nobody_goes = self.erasing();
+        let _ = fs::remove_dir_all(beside);
+        let done = self.alone(|| {
+            fs::create_dir_all(beside).map_err(StoreError::io(beside))?;
+            let next = self.copy_logs(beside)?;
+            Ok(work(self.dir(), &LEFT_OUT, next))
+        });
+        let _ = fs::remove_dir_all(beside);
+        done
+    }
+
     fn copy(&self, to: &Path) -> Result<u64, StoreError> {
         tree(self.dir(), to, &LEFT_OUT)?;
+        self.copy_logs(to)
+    }
+
+    fn copy_logs(&self, to: &Path) -> Result<u64, StoreError> {
         // The changes first: they must not tell what the copy of the log does not have.
         let segment_bytes = self.options().segment_bytes;
         let changes = to.join("changes");

@@ -119,6 +119,14 @@ impl Live {
         add("customers", "Customers known.", gauge, world.live.population().count() as f64);
         add("quarantine_messages", "Messages in the quarantine.", gauge, world.quarantine.len() as f64);
         add("lag_seconds", "How far membership is behind.", gauge, self.lag(&world) as f64 / 1000.0);
+        #[cfg(feature = "object-store")]
+        if let Some(shipped) = self.shipped.get() {
+            add("remote_copies_total", "Copies that went to the object store.", counter, n(&shipped.copies));
+            add("remote_failures_total", "Copies that did not.", counter, n(&shipped.failures));
+            add("remote_bytes_total", "Bytes sent there.", counter, n(&shipped.bytes));
+            let at = shipped.at.load(Ordering::Relaxed) as f64;
+            add("remote_copied_at_seconds", "When the last whole copy was there, since 1970.", gauge, at);
+        }
         for (root, name) in world.live.names().iter().enumerate() {
             out.push(Metric {
                 name: "members",

@@ -14,6 +14,8 @@ mod looked;
 mod machine;
 mod movement;
 mod overview;
+#[cfg(feature = "object-store")]
+pub mod remote;
 mod span;
 
 use crate::failure::{Failure, IO};
@@ -53,6 +55,9 @@ pub struct Live {
     turn: Arc<Mutex<()>>,
     /// Where backups go that are made while it serves.
     backups: OnceLock<PathBuf>,
+    /// What went to an object store, where one is named.
+    #[cfg(feature = "object-store")]
+    shipped: OnceLock<Arc<remote::Shipped>>,
 }
 
 /// When each segment and class last changed, as far as the stream of changes was read.
@@ -86,6 +91,8 @@ impl Live {
             asked: explore::Asked::default(),
             turn: Arc::default(),
             backups: OnceLock::new(),
+            #[cfg(feature = "object-store")]
+            shipped: OnceLock::new(),
             hub: Arc::new(hub),
         }
     }

@@ -35,6 +35,11 @@ pub fn backup(context: &Context, args: &BackupArgs) -> Result<u8, Failure> {
 
 pub fn restore(context: &Context, args: &RestoreArgs) -> Result<u8, Failure> {
     let (from, to) = (&args.from, &context.data);
+    if let Some(address) = from.to_str().filter(|f| f.contains("://")) {
+        vacant(to)?;
+        fetch(address, to)?;
+        return opened(context, to);
+    }
     if !from.join("gyul.json").exists() && !from.join("log").exists() {
         let d = from.display();
         return Err(Failure::io(
@@ -44,7 +49,32 @@ pub fn restore(context: &Context, args: &RestoreArgs) -> Result<u8, Failure> {
     }
     vacant(to)?;
     whole(from, to)?;
-    // It is brought up once, so that a damaged backup is known now and not at the next start.
+    opened(context, to)
+}
+
+#[cfg(feature = "object-store")]
+fn fetch(address: &str, to: &Path) -> Result<(), Failure> {
+    if to.exists() {
+        fs::remove_dir(to).map_err(|e| Failure::write(to, &e))?;
+    }
+    serve::remote::fetch(address, to)
+}
+
+#[cfg(not(feature = "object-store"))]
+fn fetch(_: &str, _: &Path) -> Result<(), Failure> {
+    Err(no_remote())
+}
+
+#[cfg(not(feature = "object-store"))]
+pub fn no_remote() -> Failure {
+    Failure::usage(
+        "이 실행 파일은 원격 저장소를 쓸 수 없습니다. cargo build --release --features object-store로 다시 빌드하세요.",
+        "this build knows no object store. Build it with cargo build --release --features object-store.",
+    )
+}
+
+/// It is brought up once, so that a damaged backup is known now and not at the next start.
+fn opened(context: &Context, to: &Path) -> Result<u8, Failure> {
     let live = serve::open(to, None)?;
     gyul_web::Backend::stop(&live);
     let to = to.display();

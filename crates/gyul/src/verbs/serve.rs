@@ -36,7 +36,20 @@ pub fn run(context: &Context, args: &ServeArgs) -> Result<u8, Failure> {
         traces: traces(),
         ..Options::default()
     };
+    if let Some(address) = &args.remote {
+        keep_remote(&live, address, &options)?;
+    }
     serve(context, live, options, opened, false)
+}
+
+#[cfg(feature = "object-store")]
+fn keep_remote(live: &Arc<Live>, address: &str, options: &Options) -> Result<(), Failure> {
+    crate::serve::remote::start(live, address, Arc::clone(&options.log))
+}
+
+#[cfg(not(feature = "object-store"))]
+fn keep_remote(_: &Arc<Live>, _: &str, _: &Options) -> Result<(), Failure> {
+    Err(super::backup::no_remote())
 }
 
 /// Where OpenTelemetry's standard variables want traces, as the OTLP exporter's specification reads them.

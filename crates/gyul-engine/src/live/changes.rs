@@ -40,6 +40,8 @@ pub struct ChangeLog {
     waiting: VecDeque<Chunk>,
     /// The last step that was told wholly: its instant and the position in the log behind it.
     pub published: Option<(Instant, u64)>,
+    /// Where slow ranks were sorted out last before it: it was told by their thresholds of then.
+    pub sorted: Option<(Instant, u64)>,
     /// What was told of the step after it when the machine died.
     pub torn: Vec<Told>,
 }
@@ -47,6 +49,7 @@ pub struct ChangeLog {
 /// A part of what one step brought.
 struct Chunk {
     step: (Instant, u64),
+    sorted: (Instant, u64),
     told: Vec<Told>,
     /// Changes of the step that come behind.
     rest: usize,
@@ -64,7 +67,7 @@ impl ChangeLog {
             }
         };
         let (at_hand, waiting, torn) = (VecDeque::new(), VecDeque::new(), vec![]);
-        let mut out = ChangeLog { end: log.next(), at_hand, waiting, published: None, torn, log };
+        let mut out = ChangeLog { end: log.next(), at_hand, waiting, published: None, sorted: None, torn, log };
         out.read(out.end.saturating_sub(AT_HAND as u64))?;
         if out.published.is_none() && !out.torn.is_empty() {
             // A step of very many changes.
@@ -79,12 +82,13 @@ impl ChangeLog {
         let mut reader = self.log.read(from);
         while let Some(entry) = reader.next()? {
             let Entry::Record(r) = entry else { continue };
-            let Ok(Chunk { step, told, rest }) = read(r.payload, r.seq) else { continue };
+            let Ok(Chunk { step, sorted, told, rest }) = read(r.payload, r.seq) else { continue };
             if rest > 0 {
                 self.torn.extend(told.iter().cloned());
             } else {
                 self.torn.clear();
                 self.published = Some(step);
+                self.sorted = Some(sorted);
             }
             self.at_hand.extend(told);
             trim(&mut self.at_hand);
@@ -102,12 +106,13 @@ impl ChangeLog {
         self.at_hand.front().map_or(self.end, |t| t.offset)
     }
 
-    /// Keeps what a step brought, or as much of it as the disk takes now. `told` needs no offsets yet.
-    pub fn publish(&mut self, step: (Instant, u64), told: Vec<Told>) -> Result<(), StoreError> {
+    /// Keeps what a step brought, or as much of it as the disk takes now. `told` needs no offsets yet. `sorted`: where slow
+    /// ranks were sorted out last.
+    pub fn publish(&mut self, step: (Instant, u64), sorted: (Instant, u64), told: Vec<Told>) -> Result<(), StoreError> {
         let mut rest = told.len();
         for some in told.chunks(CHUNK) {
             rest -= some.len();
-            self.waiting.push_back(Chunk { step, told: some.to_vec(), rest });
+            self.waiting.push_back(Chunk { step, sorted, told: some.to_vec(), rest });
         }
         self.flush()
     }
@@ -223,6 +228,8 @@ fn write(chunk: &Chunk) -> Vec<u8> {
         w.bytes.push(t.entered.into());
     }
     w.uint(chunk.rest as u64);
+    w.int(chunk.sorted.0.0);
+    w.uint(chunk.sorted.1);
     w.bytes
 }
 
@@ -238,7 +245,9 @@ fn read(payload: &[u8], offset: u64) -> Result<Chunk, Unreadable> {
     }
     // Records of the first version of the format do not say it.
     let rest = if r.is_empty() { 0 } else { r.uint()? as usize };
-    Ok(Chunk { step, told, rest })
+    // Nor do those of the second say this.
+    let sorted = if r.is_empty() { step } else { (Instant(r.int()?), r.uint()?) };
+    Ok(Chunk { step, sorted, told, rest })
 }
 
 #[cfg(test)]
@@ -259,10 +268,10 @@ mod tests {
             let disk = SimDisk::new(seed);
             let open = || ChangeLog::open(Path::new("."), 1 << 21, Some(Arc::new(disk.clone()))).unwrap();
             let mut log = open();
-            log.publish((Instant(1), 7), vec![told(0, "often", true)]).unwrap();
+            log.publish((Instant(1), 7), (Instant(1), 7), vec![told(0, "often", true)]).unwrap();
             // A beginning of it is written, and perhaps lasts.
             disk.fail_after(0, Fault::Write(std::io::ErrorKind::StorageFull));
-            assert!(log.publish((Instant(2), 9), step.clone()).is_err());
+            assert!(log.publish((Instant(2), 9), (Instant(2), 9), step.clone()).is_err());
             assert!(log.is_behind() && log.end() == 1, "nobody is told of what is not on disk");
             disk.crash();
             let mut log = open();
@@ -275,7 +284,7 @@ mod tests {
             cut += u32::from(!torn.is_empty());
             // C0 has left meanwhile: whoever was told has to be told that too.
             let left = without(step[1..].to_vec(), &torn);
-            log.publish((Instant(3), 9), left).unwrap();
+            log.publish((Instant(3), 9), (Instant(3), 9), left).unwrap();
             let mut is = BTreeMap::new();
             for t in log.from(1, usize::MAX).unwrap() {
                 assert_ne!(is.insert(t.customer.clone(), t.entered).unwrap_or(false), t.entered, "{t:?} twice");

@@ -339,7 +339,7 @@ impl Hub {
 
     /// A checkpoint, within [`Hub::alone`]. The base leaves the rows of customers `gone` behind.
     pub(super) fn settle_base(&self, gone: Vec<String>) -> Result<Summary, StoreError> {
-        let cut = cut(&self.shared, &self.world())?;
+        let cut = cut(&self.shared, &mut self.shared.world.write().unwrap_or_else(PoisonError::into_inner))?;
         run_checkpoint(&self.shared, Cut { gone, ..cut })
     }
 
@@ -831,14 +831,14 @@ fn step(shared: &Shared, group: Vec<Step>, now: Instant, settles: bool) {
 
 /// Tells what a step changed. What the disk does not take now is told later: see [`Applying::rest`].
 fn publish(shared: &Shared, world: RwLockWriteGuard<'_, World>, told: Vec<Told>) {
-    let position = (world.live.now(), world.next);
+    let (position, sorted) = ((world.live.now(), world.next), world.told_by());
     let n = told.len() as u64;
     let (before, end) = {
         let mut changes = lock(&shared.changes);
         // Only now: a checkpoint sees a step and what it told, or neither.
         drop(world);
         let before = changes.end();
-        let _ = changes.publish(position, told);
+        let _ = changes.publish(position, sorted, told);
         (before, changes.end())
     };
     shared.gauges.changes.fetch_add(n, Ordering::Relaxed);
@@ -855,7 +855,7 @@ fn perhaps_checkpoint(shared: &Arc<Shared>) {
     if every == 0 || waiting < every || shared.checkpointing.swap(true, Ordering::AcqRel) {
         return;
     }
-    let cut = cut(shared, &shared.world.read().unwrap_or_else(PoisonError::into_inner));
+    let cut = cut(shared, &mut shared.world.write().unwrap_or_else(PoisonError::into_inner));
     shared.spawn("gyul-checkpoint", move |shared| {
         let _ = cut.and_then(|cut| run_checkpoint(shared, cut));
         shared.checkpointing.store(false, Ordering::Release);
@@ -863,8 +863,19 @@ fn perhaps_checkpoint(shared: &Arc<Shared>) {
 }
 
 /// What the next base is made of. Everything up to here was told: nobody could tell it any more.
-fn cut(shared: &Shared, world: &World) -> Result<Cut, StoreError> {
-    lock(&shared.changes).flush()?;
+fn cut(shared: &Shared, world: &mut World) -> Result<Cut, StoreError> {
+    // Slow ranks too: the thresholds of earlier cannot be found again from the base.
+    let told = if world.live.has_slow_ranks() { world.settle() } else { vec![] };
+    let (before, flushed, end) = {
+        let mut changes = lock(&shared.changes);
+        let before = changes.end();
+        let flushed = changes.publish((world.live.now(), world.next), world.told_by(), told);
+        (before, flushed, changes.end())
+    };
+    if before != end {
+        lock(&shared.listeners).iter().for_each(|f| f(end));
+    }
+    flushed?;
     let owner = |(seq, h): &(u64, u32)| (*seq, world.identities.handle_id(*h).to_string());
     Ok(Cut {
         from: shared.settled.load(Ordering::Acquire),

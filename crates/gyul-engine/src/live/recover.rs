@@ -143,15 +143,24 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         }
         (None, None) => (now, u64::MAX),
     };
+    // Slow ranks are sorted out now and then: what was told up to there was told by the thresholds of the last time.
+    let (calm, calm_next) = match (changes.published, changes.sorted) {
+        (Some(published), Some(sorted))
+            if published.1 == told_next && (settled..=told_next).contains(&sorted.1) && Some(sorted.0) >= cut_at =>
+        {
+            sorted
+        }
+        _ => (then, told_next),
+    };
     let mut definitions = Definitions::default();
     let before = tail.iter().filter_map(|t| if let Tail::Act(c) = t { Some(c) } else { None });
-    for c in control.iter().chain(before.filter(|c| c.seq < told_next)) {
+    for c in control.iter().chain(before.filter(|c| c.seq < calm_next)) {
         if let Some((kind, id, text, by)) = definition(c) {
             definitions.propose(kind, &id, text, &by, (c.seq, c.at));
         }
         in_force(&mut definitions, c);
     }
-    let mut world = World::new(identities, definitions, data, then.min(now));
+    let mut world = World::new(identities, definitions, data, calm.min(now));
     world.next = settled;
     for c in &control {
         let Ok((action, _)) = record::read_action(&c.payload) else { continue };
@@ -164,8 +173,11 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let cut = tail.partition_point(|t| t.seq() < told_next);
     let later = tail.split_off(cut);
     // The timelines first, then who is in what: nobody asks what it was on the way.
-    replay(&mut world, tail, then.min(now), options, true);
-    world.redefine(then.min(now));
+    let between = tail.split_off(tail.partition_point(|t| t.seq() < calm_next));
+    replay(&mut world, tail, calm.min(now), options, true);
+    world.redefine(calm.min(now));
+    // Told already.
+    replay(&mut world, between, then.min(now), options, false);
     let mut told = replay(&mut world, later, now, options, false);
     let slow = world.settle();
     if told_next != u64::MAX {
@@ -176,7 +188,8 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     }
     world.next = world.next.max(log.next());
     let torn = std::mem::take(&mut changes.torn);
-    changes.publish((world.live.now(), world.next), changes::without(told, &torn))?;
+    let position = (world.live.now(), world.next);
+    changes.publish(position, position, changes::without(told, &torn))?;
     if let Some(m) = &manifest {
         for s in &m.streams {
             let v = world.volumes.entry(s.name.clone()).or_default();

@@ -97,6 +97,8 @@ pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rul
     fresh.control = std::mem::take(&mut old.control);
     fresh.forgotten = std::mem::take(&mut old.forgotten);
     (fresh.quarantined, fresh.nobody) = (old.quarantined, old.nobody);
+    // Told with the differences.
+    fresh.settle();
     Ok(())
 }
 

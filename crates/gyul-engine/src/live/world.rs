@@ -55,6 +55,8 @@ pub struct World {
     pub journal: Option<Vec<Told>>,
     /// Whose message it was: (seq, handle), since the last checkpoint.
     pub owners: Vec<(u64, u32)>,
+    /// Where slow ranks were sorted out last: an instant, and behind which record.
+    pub sorted: (Instant, u64),
     /// Names of the people whose erasure was applied and is not through yet: what they have to be looked for by.
     pub forgotten: BTreeSet<String>,
     /// Timeline number by handle, and the other way round.
@@ -134,6 +136,7 @@ impl World {
             control: vec![],
             journal: None,
             owners: vec![],
+            sorted: (at, 0),
             forgotten: BTreeSet::new(),
             numbers,
             handles,
@@ -214,7 +217,13 @@ impl World {
     /// Sorts out what only a look at everybody tells.
     pub fn settle(&mut self) -> Vec<changes::Told> {
         let changes = self.live.settle();
+        self.sorted = (self.live.now(), self.next);
         self.tell(&changes)
+    }
+
+    /// From here on what was told follows: where the thresholds are that it was told by.
+    pub fn told_by(&self) -> (Instant, u64) {
+        if self.live.has_slow_ranks() { self.sorted } else { (self.live.now(), self.next) }
     }
 
     fn note(&mut self, told: impl FnOnce() -> Told) {
@@ -344,6 +353,7 @@ impl World {
         let mut changes = self.tell(&ticked);
         let defined = self.live.define(library, now);
         changes.extend(self.tell(&defined));
+        self.sorted = (now, self.next);
         // Whatever is worked out beside it is out of date.
         self.journal = None;
         changes
@@ -355,6 +365,7 @@ impl World {
         self.journal.take().into_iter().flatten().for_each(|t| t.tell(&mut built));
         built.settle();
         let changes = self.live.give_way(built);
+        self.sorted = (self.live.now(), self.next);
         self.tell(&changes)
     }
 

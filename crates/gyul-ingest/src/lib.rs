@@ -45,6 +45,7 @@ pub use mapping::{Cancel, DecimalStyle, Field, FieldType, Grain, Kind, Mapping, 
 pub use problem::{InputError, InputErrorKind, Problem, ProblemKind, Reject, RejectCode};
 pub use rows::{Chunk, Rows};
 pub use source::{Input, Options, Source};
+pub use values::place::regions;
 
 use gyul_model::{Instant, Zone};
 

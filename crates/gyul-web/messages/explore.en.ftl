@@ -188,3 +188,5 @@ explore-compare-repeat = Repeat rate
 explore-compare-also = Also in “{ $name }”
 explore-compare-measure = { $name } (mean / median)
 explore-compare-says = “{ $name }” is { $few } of customers and brings { $much } of the revenue.
+explore-rfm-more = more
+explore-rfm-fewer = fewer

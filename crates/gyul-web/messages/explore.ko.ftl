@@ -188,3 +188,5 @@ explore-compare-repeat = 재구매율
 explore-compare-also = ‘{ $name }’에도 속함
 explore-compare-measure = { $name } (평균 / 중앙값)
 explore-compare-says = ‘{ $name }’ 세그먼트는 고객의 { $few }이고 매출의 { $much }를 냅니다.
+explore-rfm-more = 늘어남
+explore-rfm-fewer = 줄어듦

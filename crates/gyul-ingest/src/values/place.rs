@@ -29,6 +29,11 @@ const REGIONS: [Region; 17] = [
 const GWANGJU_DISTRICTS: [&str; 5] = ["동구", "서구", "남구", "북구", "광산구"];
 const MERGED: [&str; 4] = ["전남광주통합특별시", "전남광주특별시", "광주전남통합특별시", "전남광주"];
 
+/// All codes that a Korean region can have here.
+pub fn regions() -> impl Iterator<Item = &'static str> {
+    REGIONS.iter().map(|r| r.0)
+}
+
 /// The ISO 3166-2:KR code of a name, an address, an ISO code or an administrative code.
 pub(crate) fn region(text: &str) -> Option<&'static str> {
     let text = text.trim();

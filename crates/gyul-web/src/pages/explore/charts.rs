@@ -153,11 +153,23 @@ fn rfm(known: &Known, m: &RfmMap, fixed: bool) -> Answer {
     let map = |id, says: String, data: Vec<Value>, money: bool| {
         let values = || data.iter().filter_map(|d| d["value"][2].as_f64());
         let (low, high) = (values().fold(0.0, f64::min), values().fold(0.0, f64::max));
+        let scale = if id == "rfm-moves" {
+            // Nothing in the middle: what grew and what shrank are told apart by their colour.
+            let most = high.max(-low).max(1.0);
+            json!({ "show": true, "min": -most, "max": most, "dimension": 2, "orient": "horizontal", "left": "center", "bottom": 0,
+                "text": [page.t("explore-rfm-more"), page.t("explore-rfm-fewer")], "inRange": { "color": ["--d1", "--d2", "--d3"] } })
+        } else {
+            json!({ "show": false, "min": low, "max": high.max(1.0), "dimension": 2 })
+        };
         let option = json!({
             "tooltip": { "trigger": "item", "formatter": "{b}", "$fmt": if money { "money" } else { "count" } },
             "xAxis": { "type": "category", "data": axes.0 }, "yAxis": { "type": "category", "data": axes.1 },
-            "visualMap": { "show": false, "min": low, "max": high.max(1.0), "dimension": 2 },
+            // Room for the scale beneath.
+            "grid": { "left": 8, "right": 16, "top": 16, "bottom": if scale["show"] == true { 48 } else { 8 },
+                "outerBoundsMode": "same", "outerBoundsContain": "axisLabel" },
+            "visualMap": scale,
             "series": [{ "type": "heatmap", "data": data, "label": { "show": true, "formatter": "{b}", "fontSize": 11 },
+                "labelLayout": { "hideOverlap": true },
                 "itemStyle": { "borderColor": "--card", "borderWidth": 2 } }],
         });
         Chart::new(page, id, says, option).height("tall")
@@ -638,4 +650,19 @@ fn comparison(known: &Known, c: &Comparison) -> Answer {
     let mut out = one(Chart::new(page, "comparison", says, option), String::new());
     out.table = Some(TableOf { title: page.t("explore-compare-table"), head, rows, csv });
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TILES;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_region_that_import_and_ingest_can_write_has_its_tile() {
+        let written: BTreeSet<&str> = gyul_ingest::regions().collect();
+        let drawn: BTreeSet<&str> = TILES.iter().map(|t| t.0).collect();
+        assert_eq!(written, drawn);
+        let places: BTreeSet<(u8, u8)> = TILES.iter().map(|t| (t.1, t.2)).collect();
+        assert_eq!(places.len(), TILES.len(), "no two at one place");
+    }
 }

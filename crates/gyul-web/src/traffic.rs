@@ -86,7 +86,7 @@ struct Sender {
 
 /// What one sender sent lately.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Flow {
+pub struct SenderTraffic {
     /// `key:<name>` or `webhook:<name>`.
     pub via: String,
     /// When its last request came.
@@ -123,14 +123,14 @@ impl Traffic {
         sender.hours.newest().add(ack);
     }
 
-    pub fn flows(&self, now: Instant) -> Vec<Flow> {
+    pub fn flows(&self, now: Instant) -> Vec<SenderTraffic> {
         let minute = now.0.div_euclid(MICROS_MINUTE);
         let mut senders = self.0.lock().unwrap_or_else(|e| e.into_inner());
         let flow = |(via, s): (&String, &mut Sender)| {
             s.minutes.go_to(minute);
             s.hours.go_to(minute.div_euclid(60));
             let minutes = s.minutes.in_order();
-            Flow {
+            SenderTraffic {
                 via: via.clone(),
                 last: s.last,
                 minute: minutes[MINUTES - 2],

@@ -8,7 +8,7 @@ use crate::data::Settings;
 use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{Endpoint, NUMBERS, OWNER, Table};
-use crate::traffic::Flow;
+use crate::traffic::SenderTraffic;
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -85,7 +85,7 @@ pub fn add(table: &mut Table) {
                 "키와 쇼핑몰마다 얼마나 보내는지",
                 "How much each key and each shop sends, in this minute, hour and day since the server started",
             )
-            .gives_page::<Flow>(),
+            .gives_page::<SenderTraffic>(),
         traffic,
     );
     table.at(

@@ -126,6 +126,21 @@ async fn the_document_has_every_endpoint_and_all_that_it_refers_to() {
     }
 }
 
+/// Two types of one name would share one schema, and the answers of one of them would break it.
+#[test]
+fn no_two_schemas_share_a_name() {
+    let mut seen = std::collections::HashMap::new();
+    for e in api::table().endpoints.iter().filter(|e| !e.page) {
+        for shape in [e.reply.shape.as_ref(), e.body.as_ref().and_then(|b| b.shape.as_ref())].into_iter().flatten() {
+            for (name, schema) in &shape.parts {
+                let schema = serde_json::to_value(schema).unwrap();
+                let first = seen.entry(name.clone()).or_insert_with(|| schema.clone());
+                assert_eq!(*first, schema, "two schemas are called {name}; one of them is met in {}", e.path);
+            }
+        }
+    }
+}
+
 /// Of `docs/reference/api.md`, kept as it is in the code.
 #[test]
 fn the_reference_lists_every_endpoint_with_its_roles() {

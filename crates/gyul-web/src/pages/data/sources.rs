@@ -3,7 +3,7 @@
 use super::*;
 use crate::access::SourceKind;
 use crate::api::admin;
-use crate::traffic::Flow;
+use crate::traffic::SenderTraffic;
 use axum::extract::Path;
 use bytes::Bytes;
 use gyul_model::Instant;
@@ -40,14 +40,14 @@ struct Senders {
 struct SenderLine {
     name: String,
     kind: String,
-    flow: Flow,
+    flow: SenderTraffic,
     spark: Option<String>,
 }
 
 /// Who may send, with what came, most in the last hour first; those that are gone stay while they are counted.
 fn senders(app: &App, page: &Page) -> Vec<SenderLine> {
     let access = app.access();
-    let line = |flow: Flow| {
+    let line = |flow: SenderTraffic| {
         let (kind, name) = flow.via.split_once(':').unwrap_or(("key", &flow.via));
         let source = access.sources.get(name).filter(|_| kind == "webhook");
         SenderLine {

@@ -1,5 +1,7 @@
 //! Laws of the language: what is read prints and reads back, what is wrong is named with its place, nothing panics.
 
+mod reads;
+
 use gyul_model::{Date, Decimal, Duration, Instant, Lang, MICROS_DAY, Period};
 use gyul_segment::syntax::{
     Agg, Ast, AstKind, EventRef, Path, RankWord, Sequence, StepAst, TextTest, WindowAst, parse, print,
@@ -7,6 +9,7 @@ use gyul_segment::syntax::{
 use gyul_segment::tree::{Arith, Cmp, Kind, Span, Type};
 use gyul_segment::{Problem, Schema, Severity, form, load};
 use proptest::prelude::*;
+use reads::reads;
 use std::collections::BTreeMap;
 
 fn file(name: &str, text: &str) -> (String, String) {
@@ -558,25 +561,13 @@ proptest! {
 
     #[test]
     fn any_words_in_any_order_do_not_panic(words in prop::collection::vec(prop::sample::select(WORDS), 0..24)) {
-        let text = words.join(" ");
-        let (ast, faults) = parse(&text);
-        for f in &faults {
-            prop_assert!(f.span.start <= f.span.end && f.span.end as usize <= text.len());
-            prop_assert!(text.is_char_boundary(f.span.start as usize) && text.is_char_boundary(f.span.end as usize));
-        }
-        if faults.is_empty() {
-            prop_assert_eq!(parse(&print(&ast)).0, ast, "{}", text);
-        }
-        for p in problems(&segment(&text)) {
-            let _ = p.render(Lang::Ko);
-        }
+        reads(&words.join(" "));
     }
 
     #[test]
     fn any_text_does_not_panic(text in "\\PC{0,40}", yaml in "[a-z:{}\\[\\]\\- \n'\"|>#&*!가]{0,60}") {
-        let _ = parse(&text);
-        let _ = problems(&segment(&text));
-        let _ = problems(&yaml);
+        reads(&text);
+        reads(&yaml);
     }
 }
 

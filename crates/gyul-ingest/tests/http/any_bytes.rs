@@ -1,7 +1,7 @@
 //! No bytes make it panic, and what came in is accounted for.
 
-use crate::{Webhook, now};
-use gyul_ingest::http::*;
+use crate::feed::feed;
+use crate::now;
 use proptest::prelude::*;
 
 const SAMPLES: [&str; 10] = [
@@ -18,44 +18,12 @@ const SAMPLES: [&str; 10] = [
 {"who":{"email":"a@b.kr"},"name":"identify","props":{"gender":"f"}}"#,
 ];
 
-fn feed(body: &[u8]) {
-    let limits = Limits::webhook();
-    for call in ["i", "t", "p", "s", "g", "a", "b"] {
-        if let Ok(p) = segment(Call::parse(call).unwrap(), body, now(), &Limits::default()) {
-            assert_eq!(p.rows, p.messages.len() + p.rejects.len());
-            assert!(p.messages.iter().all(|m| !m.who.is_empty() && !m.id.is_empty()));
-        }
-    }
-    for p in [ga4(body, now(), &limits), events(body, now(), &limits)].into_iter().flatten() {
-        assert_eq!(p.rows, p.messages.len() + p.rejects.len());
-    }
-    let read: [Webhook; 4] = [shopify, woocommerce, cafe24, kakao];
-    for f in read {
-        for topic in [
-            "orders/updated",
-            "customers/update",
-            "checkouts/create",
-            "customers/redact",
-            "order.updated",
-            "customer.created",
-        ] {
-            let delivery = Delivery { shop: Shop { id: "s", prefix: "" }, topic, id: None, received: now() };
-            if let Ok(p) = f(delivery, body, &limits) {
-                let outcomes = p.messages.len().min(1) + p.rejects.len() + p.privacy.len() + p.skips.len();
-                assert_eq!((p.rows, outcomes), (1, 1));
-            }
-        }
-    }
-    let _ = inflate(body, 10_000);
-    let _ = verify_hmac(body, body, &String::from_utf8_lossy(body));
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        feed(&bytes);
+        feed(&bytes, now());
     }
 
     #[test]
@@ -68,7 +36,7 @@ proptest! {
         if cuts.len() == 5 {
             bytes.truncate(end.index(bytes.len()));
         }
-        feed(&bytes);
+        feed(&bytes, now());
     }
 
     #[test]
@@ -82,6 +50,6 @@ proptest! {
             let end = text[start..].find([',', '}', ']']).map_or(text.len(), |n| start + n);
             text.replace_range(start..end, OTHERS[*other]);
         }
-        feed(text.as_bytes());
+        feed(text.as_bytes(), now());
     }
 }

@@ -1,14 +1,14 @@
 //! Requests as the published SDKs and shops send them, and as enemies do.
 
 mod any_bytes;
+mod feed;
 mod others;
 mod segment;
 mod shops;
 
+use feed::Webhook;
 use gyul_ingest::http::*;
 use gyul_model::{Instant, Message, Value};
-
-type Webhook = fn(Delivery, &[u8], &Limits) -> Result<Parsed, BodyError>;
 
 fn at(text: &str) -> Instant {
     Instant::parse_rfc3339(text).unwrap()

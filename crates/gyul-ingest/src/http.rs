@@ -5,6 +5,7 @@
 //!
 //! Does not know addresses, headers as such, keys, the clock (the moment of receipt is passed in), or what becomes of messages.
 
+mod again;
 mod body;
 mod cafe24;
 mod events;
@@ -22,6 +23,7 @@ mod traits;
 mod who;
 mod woocommerce;
 
+pub use again::{Sent, again};
 pub use body::inflate;
 pub use cafe24::cafe24;
 pub use events::events;
@@ -91,6 +93,8 @@ pub struct Parsed {
     /// In the order of the request.
     pub messages: Vec<Message>,
     pub rejects: Vec<Reject>,
+    /// How the rejects were sent.
+    pub sent: Sent,
     /// What a shop platform asks on behalf of a person.
     pub privacy: Vec<Privacy>,
     /// Events that are right and change nothing.

@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 
 /// What the traits of customers are declared under.
 const TRAITS: &str = names::IDENTIFY;
+/// Made of the products of orders and refunds.
+const LINES: [&str; 2] = [names::ITEM, names::ITEM_REFUND];
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -90,7 +92,9 @@ impl Plan {
 
     /// The first thing about a message that breaks the plan.
     pub fn check(&self, m: &Message) -> Option<Violation> {
-        m.events.iter().find_map(|(name, props)| self.broken(name, props))
+        // The lines of an order are ours, made of its products: who declares the order declares them.
+        let lines = |name: &str| LINES.contains(&name) && !self.events.contains_key(name) && m.events[0].0 != name;
+        m.events.iter().filter(|(name, _)| !lines(name)).find_map(|(name, props)| self.broken(name, props))
     }
 
     fn broken(&self, name: &str, props: &[(String, Value)]) -> Option<Violation> {
@@ -457,6 +461,23 @@ events:
         let strict =
             Plan::from_yaml("version: 1\nunknown_properties: reject\nevents:\n  A:\n    properties: { x: text }\n");
         assert_eq!(code(&strict.unwrap(), "A", &[("y", Value::text("1"))]), Some("plan_unknown_property"));
+    }
+
+    #[test]
+    fn the_lines_of_an_order_need_no_declaration() {
+        let plan = Plan::from_yaml(PLAN).unwrap();
+        let order = vec![("order_id".to_string(), Value::text("o1"))];
+        let who = vec![Identifier::new(IdKind::User, "C1")];
+        let events = vec![(names::ORDER.to_string(), order), (names::ITEM.to_string(), vec![])];
+        let m = Message { source: "api", id: "m".into(), who, ts: Instant(0), events };
+        assert_eq!(plan.check(&m), None);
+        let alone = Message { events: m.events[1..].to_vec(), ..m.clone() };
+        assert_eq!(plan.check(&alone).map(|v| v.code()), Some("plan_unknown_event"));
+        // Declared, they are judged.
+        let plan = Plan::from_yaml(&format!(
+            "{PLAN}  Product Purchased:\n    properties: {{ price: {{ type: number, required: true }} }}\n"
+        ));
+        assert_eq!(plan.unwrap().check(&m).map(|v| v.code()), Some("plan_missing_property"));
     }
 
     #[test]

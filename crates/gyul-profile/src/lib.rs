@@ -16,5 +16,5 @@ mod words;
 
 pub use hand::{CannotMerge, Erased, Known, Merge, Undone};
 pub use identities::{Change, Identities, Nobody, Reason, Refusal, Said, Seen, Stats, Why};
-pub use rules::{Blocked, Rules};
+pub use rules::{BlockList, Blocked, Rules};
 pub use snapshot::CannotLoad;

@@ -83,7 +83,7 @@ impl Rules {
 
 /// The blocked values, ready for a million questions.
 #[derive(Clone)]
-pub(crate) struct BlockList {
+pub struct BlockList {
     /// For which kinds a value is blocked, a bit each.
     values: FxHashMap<String, u8>,
     patterns: Vec<(u8, String)>,

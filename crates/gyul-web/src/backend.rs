@@ -2,6 +2,7 @@
 
 use crate::data::explore::*;
 use crate::data::*;
+use gyul_ingest::http::Sent;
 use gyul_model::{Identifier, Instant, Message};
 use std::future::Future;
 use std::pin::Pin;
@@ -34,6 +35,8 @@ pub trait Backend: Explore + Send + Sync + 'static {
     fn quarantine(&self, before: Option<u64>, limit: usize) -> Reply<Vec<Quarantined>>;
     /// Replaces the content of one (still quarantined until replayed).
     fn mend(&self, number: u64, content: &str) -> Reply<()>;
+    /// Takes one out for good.
+    fn dismiss(&self, number: u64) -> Reply<()>;
     /// Tries the ones named again, or all of them.
     fn replay(&self, numbers: Option<&[u64]>) -> Reply<Replayed>;
 
@@ -175,6 +178,8 @@ pub trait Explore {
 pub struct Incoming {
     pub messages: Vec<Message>,
     pub rejects: Vec<Rejected>,
+    /// How the rejects were sent.
+    pub sent: Sent,
     /// The name of the key or webhook that it came by, for the quarantine and the volumes.
     pub via: String,
     /// By the server's clock.

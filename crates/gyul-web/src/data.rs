@@ -14,7 +14,7 @@ pub use overview::*;
 pub use people::*;
 
 /// What is on disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ack {
     /// Messages taken.
     pub accepted: u64,
@@ -24,6 +24,20 @@ pub struct Ack {
     pub rejected: u64,
     /// The place of the last of them in the log.
     pub offset: u64,
+    /// The first hundred of those that were understood.
+    pub refused: Vec<Refused>,
+}
+
+/// Why a message that was understood was not taken: the tracking plan, or that it is nobody's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Refused {
+    /// Its place among the request's messages, from 0.
+    pub message: usize,
+    pub code: String,
+    /// The field to look at.
+    pub place: String,
+    pub ko: String,
+    pub en: String,
 }
 
 /// Something wrong with an input, in both languages.

@@ -178,6 +178,13 @@ impl Backend for Fake {
         })
     }
 
+    fn dismiss(&self, number: u64) -> Reply<()> {
+        self.ask(|s| {
+            let found = s.rejects.get(number as usize).map(|_| ()).ok_or(Refusal::NotFound);
+            found.map(|()| drop(s.rejects.remove(number as usize)))
+        })
+    }
+
     fn replay(&self, numbers: Option<&[u64]>) -> Reply<Replayed> {
         self.ask(|s| {
             let n = numbers.map_or(s.rejects.len(), <[u64]>::len) as u64;

@@ -62,6 +62,20 @@ impl Server {
         serde_json::from_str(&body).unwrap()
     }
 
+    /// Acknowledged is on disk; seen is a moment later.
+    fn until_events(&self, who: &str, n: u64) {
+        let path = format!("/api/v1/customers/{who}");
+        let count =
+            || serde_json::from_str::<serde_json::Value>(&self.ask("GET", &path, "").1).unwrap()["events"].as_u64();
+        for _ in 0..500 {
+            if count() == Some(n) {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("{who} has {:?} events, not {n}", count());
+    }
+
     fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -143,6 +157,98 @@ fn a_segment_is_built_counted_saved_and_guarded() {
         (&"order".into(), &"Order Completed".into())
     );
     assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn what_was_rejected_comes_in_once_as_what_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut server = Server::start(&data, &key(&data));
+    let send = |s: &Server, path: &str, body: &str| {
+        let (status, said) = s.ask("POST", path, body);
+        assert_eq!(status, 200, "{path}: {said}");
+        serde_json::from_str::<serde_json::Value>(&said).unwrap()
+    };
+    // Acknowledged is on disk; seen is a moment later.
+    let waiting = |s: &Server, n: usize| {
+        let mut items = vec![];
+        for _ in 0..500 {
+            items = s.get("/api/v1/quarantine")["items"].as_array().unwrap().clone();
+            if items.len() == n {
+                return items;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("{} wait, not {n}: {items:?}", items.len())
+    };
+    let number = |q: &serde_json::Value| q["number"].as_u64().unwrap();
+
+    // An order that the plan does not know waits, and says why to whoever sent it.
+    let plan = "version: 1\nunknown_events: reject\nevents:\n  Product Viewed:\n";
+    assert_eq!(server.ask("PUT", "/api/v1/plan", plan).0, 204);
+    let order = r#"{"type":"track","userId":"C1","messageId":"m1","event":"Order Completed","properties":{"order_id":"1","total":10,"products":[{"product_id":"p","price":10}]}}"#;
+    send(&server, "/v1/track", order);
+    let own = send(
+        &server,
+        "/api/v1/events",
+        r#"[{"customer":"C1","name":"Product Viewed"},{"customer":"C1","name":"Typo"}]"#,
+    );
+    assert_eq!((&own["accepted"], &own["rejected"]), (&1.into(), &1.into()));
+    assert_eq!((&own["errors"][0]["index"], &own["errors"][0]["code"]), (&1.into(), &"plan_unknown_event".into()));
+    // Without the plan it is taken, with its lines, as one message; the sender's retry is known as one.
+    assert_eq!(server.ask("PUT", "/api/v1/plan", "version: 1\nevents: {}\n").0, 204);
+    let typo =
+        waiting(&server, 2).iter().find(|q| q["content"].as_str().unwrap().contains("Typo")).map(number).unwrap();
+    assert_eq!(server.ask("DELETE", &format!("/api/v1/quarantine/{typo}"), "").0, 204);
+    assert_eq!(server.ask("DELETE", &format!("/api/v1/quarantine/{typo}"), "").0, 404);
+    assert_eq!(send(&server, "/api/v1/quarantine/replay", "{}")["accepted"], 1);
+    waiting(&server, 0);
+    server.until_events("C1", 3);
+    send(&server, "/v1/track", order);
+    send(&server, "/v1/track", &order.replace("m1", "m2").replace("\"1\"", "\"2\""));
+    server.until_events("C1", 5);
+
+    // A group call stays one after it was mended, through a crash.
+    send(&server, "/v1/group", r#"{"userId":"C2","groupId":"","traits":{"name":"ACME"},"messageId":"g1"}"#);
+    server.kill();
+    server = Server::start(&data, &key(&data));
+    let q = number(&waiting(&server, 1)[0]);
+    let mended = r#"{"userId":"C2","groupId":"acme","traits":{"name":"ACME"},"messageId":"g1"}"#;
+    assert_eq!(server.ask("PUT", &format!("/api/v1/quarantine/{q}"), mended).0, 204);
+    assert_eq!(send(&server, "/api/v1/quarantine/replay", "{}")["accepted"], 1);
+    server.until_events("C2", 1);
+    let traits = server.get("/api/v1/customers/C2")["traits"].to_string();
+    assert!(traits.contains("group.name") && !traits.contains("\"name\""), "{traits}");
+
+    // Nobody's event is not acknowledged as somebody's.
+    send(&server, "/v1/track", r#"{"userId":"undefined","event":"A"}"#);
+    let own = send(&server, "/api/v1/events", r#"{"who":{"user":"null"},"name":"A"}"#);
+    assert_eq!((&own["rejected"], &own["errors"][0]["code"]), (&1.into(), &"no_owner".into()));
+    assert!(waiting(&server, 2).iter().all(|q| q["code"] == "no_owner"));
+    // What stands for bytes that nobody could read is not let in unmended.
+    let replayed = send(&server, "/api/v1/quarantine/replay", "{}");
+    assert_eq!((&replayed["accepted"], &replayed["still_rejected"]), (&0.into(), &2.into()));
+}
+
+#[test]
+fn a_public_key_joins_nobody_by_an_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let own = key(&data);
+    let server = Server::start(&data, &own);
+    let (status, said) = server.ask("POST", "/api/v1/keys", r#"{"name":"web","role":"ingest"}"#);
+    assert!(status == 200 || status == 201, "{said}");
+    let public = serde_json::from_str::<serde_json::Value>(&said).unwrap()["key"].as_str().unwrap().to_string();
+    let guest = r#"{"who":{"email":"minji@shop.kr"},"name":"Order Completed","props":{"order_id":"1","total":10}}"#;
+    assert_eq!(server.ask("POST", "/api/v1/events", guest).0, 200);
+    let page = Server { key: public, address: server.address.clone(), process: Command::new("true").spawn().unwrap() };
+    let claim = r#"{"who":{"user":"EVIL","email":"minji@shop.kr"},"name":"Hi"}"#;
+    assert_eq!(page.ask("POST", "/api/v1/events", claim).0, 200);
+    // The order stays with whoever has the address.
+    server.until_events("EVIL", 1);
+    // The shop's own server is believed.
+    assert_eq!(server.ask("POST", "/api/v1/events", &claim.replace("EVIL", "C7")).0, 200);
+    server.until_events("C7", 2);
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Hub {
         // The log still has these when a crash came before it was blanked.
         let rejected: Vec<u64> = {
             let world = self.world();
-            world.quarantine.iter().filter(|(_, (_, r))| speaks_of(&r.content, names)).map(|(n, _)| *n).collect()
+            world.quarantine.iter().filter(|(_, (_, r))| r.speaks_of(names)).map(|(n, _)| *n).collect()
         };
         let live = rejected.len() as u64;
         if !rejected.is_empty() {
@@ -118,7 +118,7 @@ impl Hub {
             let theirs = r.seq < upto
                 && match r.kind {
                     record::MESSAGE => record::read_message(r.payload).is_ok_and(|m| is_of(&m, &names, &*others)),
-                    record::REJECTED => record::read_rejected(r.payload).is_ok_and(|r| speaks_of(&r.content, &names)),
+                    record::REJECTED => record::read_rejected(r.payload).is_ok_and(|r| r.speaks_of(&names)),
                     record::ACTION => record::read_action(r.payload).is_ok_and(|(a, _)| names_somebody(&a, &names)),
                     _ => false,
                 };
@@ -393,9 +393,13 @@ mod tests {
                 ko: String::new(),
                 en: String::new(),
                 content: format!("{{\"userId\":\"{minji}\"}}"),
+                ..Default::default()
             };
             batch.rejected =
-                vec![rejected.clone(), super::super::record::Rejected { content: "{}".into(), ..rejected }];
+                vec![rejected.clone(), super::super::record::Rejected { content: "{}".into(), ..rejected.clone() }];
+            // The request can name somebody whom the event does not.
+            let around = rejected.content.clone();
+            batch.rejected.push(super::super::record::Rejected { content: "{}".into(), around, ..rejected });
             hub.ingest_now(batch).unwrap();
             hub.act(Action::Merge { into: "customer-1".into(), from: minji.into() }, "min").unwrap();
             hub.act(Action::Unmerge { merge: 1 }, "min").unwrap();

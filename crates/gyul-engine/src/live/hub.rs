@@ -286,6 +286,11 @@ impl Hub {
         (self.shared.clock)()
     }
 
+    /// What names may be joined, and which name nobody.
+    pub fn rules(&self) -> &Rules {
+        &self.shared.options.rules
+    }
+
     pub fn gauges(&self) -> &Gauges {
         &self.shared.gauges
     }

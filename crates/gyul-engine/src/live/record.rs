@@ -2,6 +2,7 @@
 //!
 //! A payload is a version byte and fields: numbers as LEB128 (signed ones zigzag), texts with their length before them.
 
+use super::erase::speaks_of;
 use gyul_model::{Decimal, IdKind, Identifier, Instant, Message, Value};
 
 /// Kinds of records. Numbers are for ever.
@@ -14,7 +15,7 @@ pub const SKIP: u8 = 4;
 const VERSION: u8 = 1;
 
 /// What one request brought that was not taken.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Rejected {
     /// The key or webhook that it came by.
     pub via: String,
@@ -24,6 +25,16 @@ pub struct Rejected {
     pub en: String,
     /// As it was sent. Personal data possible.
     pub content: String,
+    /// How it was sent, and what its request said beside it: opaque here, for reading it again.
+    pub form: String,
+    pub around: String,
+}
+
+impl Rejected {
+    /// Whether it, or what its request said beside it, names one of these.
+    pub fn speaks_of(&self, names: &[String]) -> bool {
+        speaks_of(&self.content, names) || speaks_of(&self.around, names)
+    }
 }
 
 impl std::fmt::Debug for Rejected {
@@ -172,7 +183,7 @@ pub fn message(m: &Message) -> (u32, Vec<u8>) {
 
 pub fn rejected(r: &Rejected) -> Vec<u8> {
     let mut w = Writer::new();
-    [&r.via, &r.code, &r.place, &r.ko, &r.en, &r.content].into_iter().for_each(|t| w.text(t));
+    [&r.via, &r.code, &r.place, &r.ko, &r.en, &r.content, &r.form, &r.around].into_iter().for_each(|t| w.text(t));
     w.bytes
 }
 
@@ -328,7 +339,8 @@ impl<'a> Reader<'a> {
 }
 
 /// The sources that there are, so that a message need not own its name.
-const SOURCES: [&str; 9] = ["segment", "ga4", "shopify", "woocommerce", "cafe24", "kakao", "tracker", "api", "import"];
+pub const SOURCES: [&str; 9] =
+    ["segment", "ga4", "shopify", "woocommerce", "cafe24", "kakao", "tracker", "api", "import"];
 
 pub fn read_message(payload: &[u8]) -> Read<Message> {
     let mut r = Reader::new(payload)?;
@@ -353,7 +365,10 @@ pub fn read_message(payload: &[u8]) -> Read<Message> {
 pub fn read_rejected(payload: &[u8]) -> Read<Rejected> {
     let mut r = Reader::new(payload)?;
     let (via, code, place) = (r.text()?, r.text()?, r.text()?);
-    Ok(Rejected { via, code, place, ko: r.text()?, en: r.text()?, content: r.text()? })
+    let (ko, en, content) = (r.text()?, r.text()?, r.text()?);
+    // Earlier versions did not say how.
+    let (form, around) = if r.is_empty() { Default::default() } else { (r.text()?, r.text()?) };
+    Ok(Rejected { via, code, place, ko, en, content, form, around })
 }
 
 /// The action, and who did it.
@@ -416,8 +431,14 @@ mod tests {
             ko: "가".into(),
             en: "a".into(),
             content: "{}".into(),
+            form: "segment.batch".into(),
+            around: "{}".into(),
         };
-        assert_eq!(read_rejected(&rejected(&r)), Ok(r));
+        let bytes = rejected(&r);
+        assert_eq!(read_rejected(&bytes), Ok(r.clone()));
+        // As version 0.1 wrote it before it said how something was sent.
+        let old = &bytes[..bytes.len() - (1 + r.form.len() + 1 + r.around.len())];
+        assert_eq!(read_rejected(old), Ok(Rejected { form: String::new(), around: String::new(), ..r }));
         let actions = [
             Action::Define { kind: "segment".into(), id: "vip".into(), text: None },
             Action::Merge { into: "C1".into(), from: "email:a@b.kr".into() },

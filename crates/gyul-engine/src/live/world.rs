@@ -2,7 +2,7 @@
 
 use super::changes;
 use super::definitions::{DefKind, Definitions};
-use super::erase::{names_somebody, speaks_of};
+use super::erase::names_somebody;
 use super::record::{self, Action, Rejected};
 use crate::library::schema_of;
 use gyul_model::{Event, IdKind, Identifier, Instant, Message, Snapshot, Timeline, hash64, names};
@@ -307,7 +307,7 @@ impl World {
                 }
                 self.forgotten.extend(names.iter().cloned());
                 self.owners.retain(|(_, h)| !gone.contains(h));
-                self.quarantine.retain(|_, (_, r)| !speaks_of(&r.content, &names));
+                self.quarantine.retain(|_, (_, r)| !r.speaks_of(&names));
                 self.control.retain(|c| match record::read_action(&c.payload) {
                     Ok((action, _)) => !names_somebody(&action, &names),
                     Err(_) => true,

@@ -423,8 +423,15 @@ impl Sim {
         self.again.extend(fresh);
         let content = format!("{{\"userId\":\"C{}\"}}", self.rng.below(2 * PEOPLE));
         let text = |t: &str| t.to_string();
-        let r =
-            Rejected { via: text("k"), code: text("no_time"), place: text(""), ko: text(""), en: text(""), content };
+        let r = Rejected {
+            via: text("k"),
+            code: text("no_time"),
+            place: text(""),
+            ko: text(""),
+            en: text(""),
+            content,
+            ..Rejected::default()
+        };
         let rejected = if self.rng.percent(15) { vec![r] } else { vec![] };
         let incoming = Incoming { messages, rejected };
         let slot: Slot<Result<Acked, Refused>> = Slot::default();

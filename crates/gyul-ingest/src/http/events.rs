@@ -6,14 +6,15 @@ use super::segment::{hash, set, track};
 use super::tape::{Json, Kind, Tape};
 use super::traits::{Traits, happening, instant};
 use super::who::Who;
-use super::{BodyError, Limits, Parsed, RejectCode};
+use super::{BodyError, Limits, Parsed, RejectCode, Sent};
 use gyul_model::{IdKind, Instant, Message, names};
 
 /// Reads `{"customer": "C1", "name": "Order Completed", "ts": "2026-11-22T15:04:05+09:00", "id": "…", "props": {…}}`.
 /// Instead of `customer`, `who` names kinds: `{"user": "C1", "email": "a@b.kr"}`; the name `identify` sets traits.
 pub fn events(body: &[u8], received: Instant, limits: &Limits) -> Result<Parsed, BodyError> {
     let body = Body::read(body, limits)?;
-    let mut parsed = Parsed::default();
+    let sent = Sent { form: "events".into(), around: String::new() };
+    let mut parsed = Parsed { sent, ..Parsed::default() };
     let take = |parsed: &mut Parsed, item: Json, base: usize| {
         let index = parsed.rows;
         parsed.rows += 1;

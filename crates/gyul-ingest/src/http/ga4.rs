@@ -4,11 +4,11 @@ use super::body::Body;
 use super::order::{Events, Line, Order};
 use super::problem::Fault;
 use super::props::{self, Props};
-use super::segment::{hash, set};
+use super::segment::{around, hash, set};
 use super::tape::{Json, Kind, Tape};
 use super::traits::{Traits, happening};
 use super::who::Who;
-use super::{BodyError, Limits, Parsed, RejectCode};
+use super::{BodyError, Limits, Parsed, RejectCode, Sent};
 use crate::values::number;
 use gyul_model::{Decimal, IdKind, Instant, Lang, Message, Value, names};
 
@@ -67,6 +67,10 @@ pub fn ga4(body: &[u8], received: Instant, limits: &Limits) -> Result<Parsed, Bo
             Ok(m) => parsed.messages.push(m),
             Err(fault) => parsed.reject(index, fault, item.raw()),
         }
+    }
+    if !parsed.rejects.is_empty() {
+        let beside = ["user_id", "client_id", "app_instance_id", "timestamp_micros", "user_properties", "consent"];
+        parsed.sent = Sent { form: "ga4".into(), around: around(root, &beside) };
     }
     Ok(parsed)
 }

@@ -7,7 +7,7 @@ use super::props::Props;
 use super::tape::{Json, Kind, Tape};
 use super::traits::{Traits, happening, instant};
 use super::who::Who;
-use super::{BodyError, Limits, Parsed, RejectCode, names};
+use super::{BodyError, Limits, Parsed, RejectCode, Sent, names};
 use gyul_model::{IdKind, Identifier, Instant, MICROS_DAY, Message, Value, hash64};
 use std::borrow::Cow;
 
@@ -42,6 +42,18 @@ impl Call {
             _ => return None,
         })
     }
+
+    fn form(self) -> &'static str {
+        match self {
+            Call::Identify => "segment.identify",
+            Call::Track => "segment.track",
+            Call::Page => "segment.page",
+            Call::Screen => "segment.screen",
+            Call::Group => "segment.group",
+            Call::Alias => "segment.alias",
+            Call::Batch => "segment.batch",
+        }
+    }
 }
 
 /// Reads a request of Segment's API, received at an instant. Whatever its content type says, it is JSON.
@@ -56,6 +68,9 @@ pub fn segment(call: Call, body: &[u8], received: Instant, limits: &Limits) -> R
     let mut work = Work { body: &body, received, limits, outer: None, sent: None };
     if call != Call::Batch {
         work.take(Some(call), root, &mut parsed);
+        if !parsed.rejects.is_empty() {
+            parsed.sent.form = call.form().into();
+        }
         return Ok(parsed);
     }
     let batch = root.get("batch").filter(|b| b.kind() == Kind::Array);
@@ -69,7 +84,21 @@ pub fn segment(call: Call, body: &[u8], received: Instant, limits: &Limits) -> R
     for (_, item) in batch.children() {
         work.take(None, item, &mut parsed);
     }
+    if !parsed.rejects.is_empty() {
+        parsed.sent = Sent { form: call.form().into(), around: around(root, &["context", "sentAt", "timestamp"]) };
+    }
     Ok(parsed)
+}
+
+/// Larger fields are not kept with each reject: a request could reject thousands.
+const AROUND_MAX: usize = 4096;
+
+/// Some fields of a request, as it wrote them, as an object of their own.
+pub(crate) fn around(root: Json, names: &[&str]) -> String {
+    let quoted = |j: Json| if j.kind() == Kind::Text { format!("\"{}\"", j.raw()) } else { j.raw().to_string() };
+    let small = |n: &str| root.get(n).filter(|j| j.raw().len() <= AROUND_MAX);
+    let fields = names.iter().filter_map(|n| Some(format!("\"{n}\":{}", quoted(small(n)?))));
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
 }
 
 /// What all events of a request share.

@@ -7,9 +7,9 @@ use super::props::Props;
 use super::tape::{Json, Kind, Tape};
 use super::traits::{Traits, happening, instant};
 use super::who::Who;
-use super::{BodyError, Limits, Parsed, RejectCode, Skip};
+use super::{BodyError, Limits, Parsed, RejectCode, Sent, Skip, again};
 use base64::Engine;
-use gyul_model::{IdKind, Identifier, Instant, Message, names};
+use gyul_model::{Decimal, IdKind, Identifier, Instant, Message, names};
 use hmac::{Hmac, KeyInit, Mac};
 use subtle::ConstantTimeEq;
 
@@ -82,6 +82,7 @@ pub(crate) fn read(
             // Half an order is none.
             work.parsed.messages.clear();
             work.parsed.reject(0, fault, root.raw());
+            work.parsed.sent = Sent { form: source.into(), around: again::around(&work.delivery) };
         }
     }
     Ok(work.parsed)
@@ -151,6 +152,9 @@ impl<'l> Work<'l> {
         (order, more): (Order, Props<'l>),
         told: Option<Traits<'l>>,
     ) -> Result<(), Fault> {
+        if order.total.is_some_and(|t| t < Decimal::ZERO) {
+            return Err(Fault::new(RejectCode::NegativeAmount, "total"));
+        }
         let mut events = told.map_or(vec![], |t| super::segment::set(t.props));
         events.extend(order.events(more, self.limits)?);
         self.say(id, who, ts, events);

@@ -1,5 +1,6 @@
 //! Requests as the published SDKs and shops send them, and as enemies do.
 
+mod again;
 mod any_bytes;
 mod feed;
 mod others;

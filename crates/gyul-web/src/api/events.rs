@@ -47,9 +47,18 @@ pub fn add(table: &mut Table) {
     table.at(
         Endpoint::put("/api/v1/quarantine/{number}", "mendQuarantined", tag, EDIT)
             .says("받아들이지 않은 이벤트를 고칩니다", "Replaces the content of a message in the quarantine")
-            .takes_json(serde_json::json!({ "type": "object" }))
+            .takes_json(serde_json::json!({ "type": ["object", "array"], "items": { "type": "object" } }))
             .status(204),
         mend,
+    );
+    table.at(
+        Endpoint::delete("/api/v1/quarantine/{number}", "dismissQuarantined", tag, EDIT)
+            .says(
+                "받아들이지 않은 이벤트를 버립니다",
+                "Takes a message out of the quarantine for good, for what is settled otherwise or can never be mended",
+            )
+            .status(204),
+        dismiss,
     );
     table.at(
         Endpoint::post("/api/v1/quarantine/replay", "replayQuarantine", tag, EDIT)
@@ -88,10 +97,24 @@ async fn quarantine(State(app): Shared, args: Args) -> ApiResult {
 
 async fn mend(State(app): Shared, Path(number): Path<String>, body: Bytes) -> ApiResult {
     let number = number.parse().map_err(|_| ApiError::not_found())?;
-    let _: HashMap<String, serde::de::IgnoredAny> = args::body(&body)?;
+    // An order and its lines are kept as a list.
+    let _: OneOrMore = args::body(&body)?;
     let content = args::text(&body)?.to_string();
     app.ask(move |b| b.mend(number, &content)).await?;
     Ok(super::done())
+}
+
+async fn dismiss(State(app): Shared, Path(number): Path<String>) -> ApiResult {
+    let number = number.parse().map_err(|_| ApiError::not_found())?;
+    app.ask(move |b| b.dismiss(number)).await?;
+    Ok(super::done())
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(#[allow(dead_code)] HashMap<String, serde::de::IgnoredAny>),
+    More(#[allow(dead_code)] Vec<HashMap<String, serde::de::IgnoredAny>>),
 }
 
 #[derive(Deserialize, ToSchema)]

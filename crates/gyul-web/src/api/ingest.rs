@@ -1,5 +1,6 @@
 //! Events come in: Segment's calls and what its browser library asks for before, GA4's Measurement Protocol, our own form.
 
+use crate::access::Role;
 use crate::app::App;
 use crate::args::{self, Args};
 use crate::backend::Incoming;
@@ -110,13 +111,15 @@ struct Taken {
 struct TakenError {
     /// The event's place in the request, from 0.
     index: usize,
-    code: &'static str,
+    code: String,
     /// The field to look at; empty if it is the event as a whole.
     place: String,
     message: String,
 }
 
 const ERRORS_SHOWN: usize = 100;
+/// The source of bare events that a public key brought.
+const PUBLIC: &str = "tracker";
 
 async fn events(
     State(app): Shared,
@@ -128,16 +131,30 @@ async fn events(
 ) -> ApiResult {
     let caller = sender(&app, ip, caller, args.get("key"))?;
     let lang = lang_of(&headers);
-    let parsed = parse(&app, body, read::events).await?;
-    let shown = parsed.rejects.iter().take(ERRORS_SHOWN).map(|r| TakenError {
+    let mut parsed = parse(&app, body, read::events).await?;
+    if caller.role == Role::Ingest {
+        // The key may stand in a web page: what it says of e-mails and phones is nobody's word.
+        parsed.messages.iter_mut().for_each(|m| m.source = PUBLIC);
+        parsed.sent.form = format!("events.{PUBLIC}");
+    }
+    let own = |r: &read::Reject| TakenError {
         index: r.index,
-        code: r.code.as_str(),
+        code: r.code.as_str().into(),
         place: r.place.clone(),
         message: r.message(lang),
-    });
-    let errors: Vec<TakenError> = shown.collect();
-    let ack = take(&app, &caller.name, parsed).await?;
-    let Ack { accepted, duplicates, rejected, .. } = ack;
+    };
+    let mut errors: Vec<TakenError> = parsed.rejects.iter().map(own).collect();
+    let rejected: std::collections::HashSet<usize> = errors.iter().map(|e| e.index).collect();
+    let taken = (0..parsed.rows).filter(|i| !rejected.contains(i)).collect::<Vec<_>>();
+    let Ack { accepted, duplicates, rejected, refused, .. } = take(&app, &caller.name, parsed).await?;
+    errors.extend(refused.into_iter().map(|r| TakenError {
+        index: taken.get(r.message).copied().unwrap_or_default(),
+        message: lang.pick(r.ko, r.en),
+        code: r.code,
+        place: r.place,
+    }));
+    errors.sort_by_key(|e| e.index);
+    errors.truncate(ERRORS_SHOWN);
     args::json(&Taken { accepted, duplicates, rejected, errors })
 }
 
@@ -236,6 +253,7 @@ pub async fn take(app: &Arc<App>, via: &str, parsed: Parsed) -> ApiResult<Ack> {
     let incoming = Incoming {
         messages: parsed.messages,
         rejects: rejects.collect(),
+        sent: parsed.sent,
         via: via.to_string(),
         received: Some(app.now()),
     };

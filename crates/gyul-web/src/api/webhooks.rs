@@ -131,7 +131,7 @@ async fn privacy(app: &Arc<App>, via: &str, request: Privacy) -> ApiResult<()> {
     let content = json!({ "id": request.id, "source": request.source, "who": who }).to_string();
     let rejected = Rejected { code, place: String::new(), ko: ko.into(), en: en.into(), content };
     let incoming =
-        Incoming { messages: vec![], rejects: vec![rejected], via: via.to_string(), received: Some(app.now()) };
+        Incoming { rejects: vec![rejected], via: via.to_string(), received: Some(app.now()), ..Incoming::default() };
     let kept = app.backend.ingest(incoming).await;
     kept.map(|_| ()).map_err(|r: Refusal| r.into())
 }

@@ -1,7 +1,7 @@
 //! Customers, one at a time.
 
 use super::span::{is_ranked, roots, since_in, spans};
-use super::{Live, as_own_event, conflict, find, lock};
+use super::{Live, as_own_event, conflict, find, lock, names_of};
 use gyul_engine::View;
 use gyul_engine::live::{Action, Outcome, World};
 use gyul_model::{
@@ -498,6 +498,10 @@ fn traits_since(timeline: &Timeline, now: Instant) -> Vec<TraitSince> {
 /// A message's own words, for the quarantine.
 pub(super) fn content_of(m: &Message) -> String {
     let mut events = as_own_event(m);
+    if events.is_empty() {
+        // Names of one person, and nothing happened.
+        events.push(serde_json::json!({ "who": names_of(m), "ts": m.ts.to_string(), "id": m.id }));
+    }
     let one = if events.len() == 1 { events.pop() } else { None };
     one.unwrap_or(serde_json::Value::Array(events)).to_string()
 }

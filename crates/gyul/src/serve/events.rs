@@ -2,10 +2,10 @@
 
 use super::customers::content_of;
 use super::{Live, invalid, lock, refused};
-use gyul_engine::live::{Acked, Action, Incoming as Batch, Outcome, Rejected as Kept};
-use gyul_ingest::http::{self, Call, Limits, Parsed};
+use gyul_engine::live::{Acked, Action, Incoming as Batch, Outcome, Rejected as Kept, SOURCES};
+use gyul_ingest::http::{self, RejectCode, Sent};
 use gyul_ingest::plan::Plan;
-use gyul_model::{ColumnData, ColumnKind, Instant, Lang, MICROS_DAY, names};
+use gyul_model::{ColumnData, ColumnKind, Instant, Lang, MICROS_DAY, Message, names};
 use gyul_web::data::*;
 use gyul_web::{Incoming, Later, Refusal, Reply};
 use std::sync::{Arc, PoisonError};
@@ -19,12 +19,14 @@ const EXAMPLES: usize = 5;
 const SCHEMA_AGE: Duration = Duration::from_secs(10);
 /// Messages that are tried again at once.
 const REPLAY_GROUP: usize = 1000;
+const REFUSED_SHOWN: usize = 100;
 
 impl Live {
     pub(super) fn take(&self, batch: Incoming) -> Later<Ack> {
         let (tell, told) = oneshot::channel();
+        let (batch, refused_here) = self.checked(batch);
         self.hub.ingest(
-            self.checked(batch),
+            batch,
             Box::new(move |r| {
                 // Whoever asked may have gone; the batch stays.
                 let _ = tell.send(r);
@@ -32,14 +34,14 @@ impl Live {
         );
         Box::pin(async move {
             match told.await {
-                Ok(r) => r.map(acked).map_err(refused),
+                Ok(r) => r.map(|a| Ack { refused: refused_here, ..acked(a) }).map_err(refused),
                 Err(_) => Err(Refusal::Stopping),
             }
         })
     }
 
-    /// With what the tracking plan says.
-    fn checked(&self, batch: Incoming) -> Batch {
+    /// Without what is nobody's and what breaks the tracking plan, and why.
+    fn checked(&self, batch: Incoming) -> (Batch, Vec<gyul_web::data::Refused>) {
         let keep = |r: Rejected| Kept {
             via: batch.via.clone(),
             code: r.code.to_string(),
@@ -47,25 +49,47 @@ impl Live {
             ko: r.ko,
             en: r.en,
             content: r.content,
+            form: batch.sent.form.clone(),
+            around: batch.sent.around.clone(),
         };
+        let mut refused = vec![];
         let mut rejected: Vec<Kept> = batch.rejects.into_iter().map(keep).collect();
         let plan = self.plan.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(plan) = plan else { return Batch { messages: batch.messages, rejected } };
         let mut messages = Vec::with_capacity(batch.messages.len());
-        for m in batch.messages {
-            match plan.check(&m) {
-                None => messages.push(m),
-                Some(v) => rejected.push(Kept {
-                    via: batch.via.clone(),
-                    code: v.code().to_string(),
-                    place: v.place(),
-                    ko: v.message(Lang::Ko),
-                    en: v.message(Lang::En),
-                    content: content_of(&m),
-                }),
+        for (n, m) in batch.messages.into_iter().enumerate() {
+            let Some(why) = self.why_not(&m, plan.as_deref()) else {
+                messages.push(m);
+                continue;
+            };
+            let Sent { form, around } = Sent::message(m.source);
+            rejected.push(Kept { via: batch.via.clone(), content: content_of(&m), form, around, ..why.clone() });
+            if refused.len() < REFUSED_SHOWN {
+                let Kept { code, place, ko, en, .. } = why;
+                refused.push(gyul_web::data::Refused { message: n, code, place, ko, en });
             }
         }
-        Batch { messages, rejected }
+        (Batch { messages, rejected }, refused)
+    }
+
+    /// Why a message that was understood is not taken.
+    fn why_not(&self, m: &Message, plan: Option<&Plan>) -> Option<Kept> {
+        if m.who.iter().all(|id| self.blocked.has(id.kind, &id.value)) {
+            return Some(Kept {
+                code: "no_owner".into(),
+                place: "who".into(),
+                ko: "누구의 것인지 알 수 없습니다: 보낸 id가 모두 아무도 뜻하지 않는 값입니다(null, undefined, test …). 실제 고객 id를 보내세요.".into(),
+                en: "it is nobody's: every id it carries is a value that names nobody (null, undefined, test …). Send the customer's own id.".into(),
+                ..Kept::default()
+            });
+        }
+        let v = plan?.check(m)?;
+        Some(Kept {
+            code: v.code().to_string(),
+            place: v.place(),
+            ko: v.message(Lang::Ko),
+            en: v.message(Lang::En),
+            ..Kept::default()
+        })
     }
 
     pub(super) fn declare(&self, yaml: &str) -> Reply<()> {
@@ -102,6 +126,15 @@ impl Live {
         }
     }
 
+    /// Leaves a message out for good.
+    pub(super) fn dismissed(&self, number: u64) -> Reply<()> {
+        let _one = lock(&self.deciding);
+        if !self.hub.world().quarantine.contains_key(&number) {
+            return Err(Refusal::NotFound);
+        }
+        self.act(Action::Released(vec![number])).map(|_| ())
+    }
+
     pub(super) fn replayed(&self, numbers: Option<&[u64]>) -> Reply<Replayed> {
         // One at a time: two replays of the same message would both find it.
         let _one = lock(&self.deciding);
@@ -123,12 +156,16 @@ impl Live {
             let mut batch = Batch::default();
             let mut released = vec![];
             for (number, at, kept) in group {
-                let Some(parsed) = read_again(&kept.content, at) else {
+                // What stands for unreadable bytes is no text: somebody has to mend it.
+                let unread =
+                    kept.code == RejectCode::BadText.as_str() && kept.content.contains(char::REPLACEMENT_CHARACTER);
+                let sent = Sent { form: kept.form, around: kept.around };
+                let Some(parsed) = http::again(&sent, &kept.content, at, &SOURCES).ok().filter(|_| !unread) else {
                     out.still_rejected += 1;
                     continue;
                 };
                 let again = Incoming { messages: parsed.messages, via: kept.via, ..Incoming::default() };
-                let checked = self.checked(again);
+                let (checked, _) = self.checked(again);
                 if !parsed.rejects.is_empty() || !checked.rejected.is_empty() || checked.messages.is_empty() {
                     out.still_rejected += 1;
                     continue;
@@ -188,7 +225,8 @@ impl Live {
 }
 
 fn acked(a: Acked) -> Ack {
-    Ack { accepted: a.accepted, duplicates: a.duplicates, rejected: a.rejected, offset: a.next.saturating_sub(1) }
+    let offset = a.next.saturating_sub(1);
+    Ack { accepted: a.accepted, duplicates: a.duplicates, rejected: a.rejected, offset, refused: vec![] }
 }
 
 fn plan_problems(problems: Vec<gyul_ingest::plan::PlanProblem>) -> Refusal {
@@ -202,27 +240,6 @@ fn plan_problems(problems: Vec<gyul_ingest::plan::PlanProblem>) -> Refusal {
     match problems.is_empty() {
         true => invalid("bad_plan", "계획을 읽을 수 없습니다.", "the plan cannot be read."),
         false => Refusal::Invalid(problems.into_iter().map(show).collect()),
-    }
-}
-
-/// Reads a message again as it came in: as one of Segment's calls, or in our own form.
-fn read_again(content: &str, received: Instant) -> Option<Parsed> {
-    let limits = Limits::webhook();
-    let value: serde_json::Value = serde_json::from_str(content).ok()?;
-    let segment = |o: &serde_json::Map<String, serde_json::Value>| {
-        let call = o.get("type").and_then(|t| t.as_str()).and_then(Call::parse);
-        call.is_some() || o.contains_key("event") || o.contains_key("traits") || o.contains_key("userId")
-    };
-    match value.as_object() {
-        Some(o) if segment(o) => {
-            let call = match o.get("type").and_then(|t| t.as_str()).and_then(Call::parse) {
-                Some(call) => call,
-                None if o.contains_key("event") => Call::parse("track")?,
-                None => Call::parse("identify")?,
-            };
-            http::segment(call, content.as_bytes(), received, &limits).ok()
-        }
-        _ => http::events(content.as_bytes(), received, &limits).ok(),
     }
 }
 

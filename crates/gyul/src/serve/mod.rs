@@ -23,6 +23,7 @@ use gyul_engine::View;
 use gyul_engine::live::{Hub, Options, Outcome, Refused, World};
 use gyul_ingest::plan::Plan;
 use gyul_model::{Identifier, Instant, Message};
+use gyul_profile::BlockList;
 use gyul_web::data::*;
 use gyul_web::{Backend, Incoming, Later, Refusal, Reply};
 use std::collections::HashMap;
@@ -43,6 +44,8 @@ pub struct Live {
     grown: Arc<Mutex<overview::Grown>>,
     /// The tracking plan as it is enforced.
     plan: RwLock<Option<Arc<Plan>>>,
+    /// Values that name nobody.
+    blocked: BlockList,
     moved: Mutex<Moved>,
     schema: Mutex<Option<(std::time::Instant, Vec<EventSchema>)>>,
     looked: Mutex<Option<Arc<looked::Looked>>>,
@@ -82,6 +85,7 @@ impl Live {
             drafts: Mutex::default(),
             grown: Arc::default(),
             plan: RwLock::new(plan),
+            blocked: BlockList::of(hub.rules()),
             moved: Mutex::default(),
             schema: Mutex::default(),
             looked: Mutex::default(),
@@ -195,6 +199,10 @@ impl Backend for Live {
 
     fn mend(&self, number: u64, content: &str) -> Reply<()> {
         self.mended(number, content)
+    }
+
+    fn dismiss(&self, number: u64) -> Reply<()> {
+        self.dismissed(number)
     }
 
     fn replay(&self, numbers: Option<&[u64]>) -> Reply<Replayed> {
@@ -410,9 +418,12 @@ impl Backend for Live {
 }
 
 /// Messages in the form of our own events, for whoever has to look at them or send them again.
+fn names_of(m: &Message) -> serde_json::Map<String, serde_json::Value> {
+    m.who.iter().map(|i| (i.kind.name().to_string(), i.value.clone().into())).collect()
+}
+
 fn as_own_event(m: &Message) -> Vec<serde_json::Value> {
-    let who: serde_json::Map<String, serde_json::Value> =
-        m.who.iter().map(|i| (i.kind.name().to_string(), i.value.clone().into())).collect();
+    let who = names_of(m);
     let mut out = vec![];
     for (i, (name, props)) in m.events.iter().enumerate() {
         let props: serde_json::Map<String, serde_json::Value> =

@@ -89,6 +89,7 @@ async fn list(State(app): Shared, page: Page, args: Args) -> ApiResult {
     let count = |name: &str| args.get(name).and_then(|n| n.parse::<u64>().ok());
     let done = match (args.get("done"), count("taken"), count("left")) {
         (Some("mended"), ..) => Some(page.t("data-mended")),
+        (Some("dismissed"), ..) => Some(page.t("data-dismissed")),
         (Some("settled"), ..) => Some(page.t("data-settled")),
         (Some("replayed"), Some(taken), Some(left)) => Some(page.t2("data-replayed", "taken", taken, "left", left)),
         _ => None,
@@ -103,6 +104,10 @@ async fn mend(State(app): Shared, page: Page, Path(number): Path<String>, body: 
     let (Ok(number), code) = (number, field(&body, "code").unwrap_or_default()) else {
         return Err(ApiError::not_found());
     };
+    if field(&body, "then").as_deref() == Some("dismiss") {
+        app.ask(move |b| b.dismiss(number)).await?;
+        return Ok(go(&page, &format!("/data/quarantine?done=dismissed&code={}", super::super::page::encode(&code))));
+    }
     if let Err(e) = serde_json::from_str::<serde_json::Value>(&content) {
         let mut frame = Frame::new(&page, "quarantine");
         frame.wrong = Some(page.t2("data-mend-bad", "line", e.line(), "column", e.column()));

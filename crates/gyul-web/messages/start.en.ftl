@@ -23,6 +23,7 @@ start-live-out = left
 start-live-entered = entered
 start-live-left = left
 start-live-waiting = connecting…
+start-live-quiet = Nobody has moved yet. When an event arrives or time runs out, who came or went and why is shown here.
 start-live-forbidden = This role does not see single customers.
 start-cause-event = by an event
 start-cause-time = as time passed

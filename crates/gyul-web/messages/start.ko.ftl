@@ -23,6 +23,7 @@ start-live-out = 이탈
 start-live-entered = 진입
 start-live-left = 이탈
 start-live-waiting = 연결하는 중…
+start-live-quiet = 아직 움직임이 없습니다. 이벤트가 들어오거나 기간이 지나면 누가 왜 들어오고 나갔는지 바로 보입니다.
 start-live-forbidden = 고객 한 사람 한 사람의 움직임은 이 역할로 볼 수 없습니다.
 start-cause-event = 행동으로
 start-cause-time = 시간이 지나

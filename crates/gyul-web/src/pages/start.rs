@@ -244,6 +244,7 @@ fn for_script(page: &Page, segments: &[DefState], partitions: &[DefState]) -> St
         "causes": causes,
         "entered": page.t("start-live-entered"),
         "left": page.t("start-live-left"),
+        "quiet": page.t("start-live-quiet"),
     });
     // `<` would end the block it stands in.
     words.to_string().replace('<', "\\u003c")

@@ -1,8 +1,8 @@
 // Draws every `figure.chart` of the page with ECharts, in the page's colours. The table beside it says the same.
 (() => {
   "use strict";
-  const { count, short, money, percent } = window.gyul;
-  const formats = { count, short, money, percent, text: String };
+  const { count, short, money, percent, day } = window.gyul;
+  const formats = { count, short, money, percent, day, text: String };
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const drawn = new Map();
 
@@ -35,7 +35,7 @@
 
   function options(raw) {
     const out = dress(raw);
-    out.color ??= [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((i) => style(`--c${i}`));
+    out.color ??= Array.from({ length: 12 }, (_, i) => style(`--c${i}`));
     out.animation = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     out.animationDuration = 300;
     out.textStyle = { fontFamily: getComputedStyle(document.body).fontFamily, color: style("--ink") };

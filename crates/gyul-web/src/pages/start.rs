@@ -1,6 +1,6 @@
 //! What is happening now? Who comes and goes, what moved this week, whether the data is well, and what to do next.
 
-use super::chart::Chart;
+use super::chart::{COLOURS, Chart};
 use super::{Page, format, show};
 use crate::app::App;
 use crate::data::{ComputeState, DefKind, DefState, Flow};
@@ -158,7 +158,7 @@ pub fn sankey(page: &Page, id: &'static str, f: &Flow) -> Chart {
     // Names on both sides must differ: a mark that is not seen tells them apart.
     let (left, right) = (|k: usize| name(k), |k: usize| format!("{}\u{200b}", name(k)));
     let (mut nodes, mut links, mut rows) = (vec![], vec![], vec![]);
-    let colour = |k: usize| format!("--c{}", k % 10);
+    let colour = |k: usize| format!("--c{}", k % COLOURS);
     for k in 0..f.classes.len() {
         let before: u64 = f.moves.get(k).map_or(0, |row| row.iter().sum());
         if before > 0 {
@@ -213,9 +213,15 @@ async fn rfm(State(app): State<Arc<App>>, page: Page) -> ApiResult {
         let says = page.tn("start-rfm-says", &[("name", best.0.into()), ("n", best.1.into()), ("share", share.into())]);
         let rows = bars.iter().map(|(name, n, r)| vec![name.clone(), page.count(n), page.money(*r)]).collect();
         bars.reverse();
+        // Refunds without their order make a class a little less than nothing: no reason to show as much again below 0.
+        let (low, high) = bars.iter().fold((0.0, 0.0), |(low, high): (f64, f64), b| (low.min(b.2), high.max(b.2)));
+        let mut axis = json!({ "type": "value", "$fmt": "money", "splitNumber": 4 });
+        if low > -0.05 * high {
+            axis["min"] = json!(0);
+        }
         let option = json!({
             "tooltip": { "trigger": "axis", "axisPointer": { "type": "shadow" }, "$fmt": "money" },
-            "xAxis": { "type": "value", "$fmt": "money", "splitNumber": 4 },
+            "xAxis": axis,
             "yAxis": { "type": "category", "data": bars.iter().map(|b| &b.0).collect::<Vec<_>>() },
             "series": [{ "type": "bar", "name": page.t("start-rfm-revenue"), "data": bars.iter().map(|b| b.2).collect::<Vec<_>>(),
                 "itemStyle": { "color": "--bar", "borderRadius": [0, 4, 4, 0] }, "barMaxWidth": 22 }],

@@ -4,7 +4,7 @@ use super::{Answer, Known, Part, TableOf, asks};
 use crate::app::App;
 use crate::args::Args;
 use crate::data::explore::*;
-use crate::pages::chart::Chart;
+use crate::pages::chart::{COLOURS, Chart};
 use crate::pages::{Page, format};
 use crate::problem::ApiResult;
 use serde_json::{Value, json};
@@ -326,7 +326,7 @@ fn paths(known: &Known, p: &Paths, event: &str, back: bool) -> Answer {
             if !nodes.iter().any(|n| n["name"] == **text) {
                 let colour = match (stop.kind.as_str(), &stop.event) {
                     ("event", Some(e)) => {
-                        format!("--c{}", known.events.iter().position(|k| k.name == *e).unwrap_or(9) % 10)
+                        format!("--c{}", known.events.iter().position(|k| k.name == *e).unwrap_or(9) % COLOURS)
                     }
                     _ => "--edge".into(),
                 };

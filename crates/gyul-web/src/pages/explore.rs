@@ -144,7 +144,7 @@ pub fn event_name(page: &Page, name: &str) -> String {
         names::SENT => "sent",
         names::OPENED => "opened",
         names::CLICKED => "clicked",
-        other => return other.to_string(),
+        other => return super::customers::event_title(page, other),
     };
     page.t(&format!("explore-event-{slug}"))
 }

@@ -279,6 +279,8 @@ async fn members(app: &Arc<App>, page: &Page, customer: &Customer) -> ApiResult<
             ranked: c.ranked,
         });
     }
+    // As on the page of partitions: what a marketer asks first.
+    lines.sort_by_key(|l| (l.id != "lifecycle", l.id != "rfm"));
     for m in &customer.segments {
         let found = segments.iter().find(|s| s.id == m.segment);
         lines.push(MemberLine {

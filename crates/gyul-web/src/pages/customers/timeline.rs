@@ -116,9 +116,13 @@ fn line(page: &Page, e: TimelineEvent) -> Line {
     // A page's name is often the event's own.
     properties.retain(|(n, v)| n != "name" || !matches!(v, Value::Text(t) if *t == e.name));
     properties.sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)).then_with(|| a.cmp(b)));
-    let mut beside: Vec<(String, String)> =
-        properties.iter().map(|(n, v)| (property(page, n), value(page, n, v))).collect();
-    let rest = beside.split_off(beside.len().min(BESIDE));
+    // What says little about what happened unfolds with the rest.
+    let (quiet, telling): (Vec<_>, Vec<_>) =
+        properties.into_iter().partition(|(n, _)| ["currency", "derived"].contains(&n.as_str()));
+    let said = |(n, v): (String, Value)| (property(page, &n), value(page, &n, &v));
+    let mut beside: Vec<(String, String)> = telling.into_iter().map(said).collect();
+    let mut rest = beside.split_off(beside.len().min(BESIDE));
+    rest.extend(quiet.into_iter().map(said));
     let time = if e.ts > Instant::ALWAYS { format::clock(e.ts, &page.settings.zone) } else { String::new() };
     Line {
         icon: icon(&e.name),
@@ -133,7 +137,8 @@ fn line(page: &Page, e: TimelineEvent) -> Line {
 
 /// What a property is called, where it is one that every shop has.
 fn property(page: &Page, name: &str) -> String {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 11] = [
+        "name",
         "total",
         "price",
         "quantity",

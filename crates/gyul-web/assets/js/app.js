@@ -99,5 +99,10 @@
   });
   document.addEventListener("htmx:sendError", () => tell(words.failed, "bad"));
 
+  // On a phone the row of places is wider than the screen: where one is stands within it.
+  const here = document.querySelector(".side nav a[aria-current]");
+  const row = here?.closest("nav");
+  if (row && row.scrollWidth > row.clientWidth) row.scrollLeft = here.offsetLeft - row.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+
   window.gyul = { words, csrf, lang, tell, ask, count, short, money, percent, day };
 })();

@@ -110,6 +110,8 @@ struct Known {
     measures: Vec<(String, String)>,
     /// The query of this page, for the file.
     query: String,
+    /// Nothing was chosen yet: the page begins with an answer of its own.
+    begun: bool,
 }
 
 impl Known {
@@ -179,7 +181,7 @@ async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>,
     let mut events = events;
     events.retain(|e| e.name != names::IDENTIFY);
     let measures = measures.iter().map(named).collect();
-    let mut known = Known { page: page.clone(), events, sets, measures, query };
+    let mut known = Known { page: page.clone(), events, sets, measures, query, begun: false };
     let asked = begin(tab, &mut known, &args);
     let args = asked.into_iter().fold(args, |args, (name, value)| args.or(name, &value));
     let people = PEOPLE.allows(caller.role);
@@ -220,6 +222,7 @@ fn begin(tab: &str, known: &mut Known, args: &Args) -> Vec<(&'static str, String
         }
         _ => vec![],
     };
+    known.begun = !chosen.is_empty();
     for (name, value) in &chosen {
         known.query += &format!("&{name}={}", super::page::encode(value));
     }
@@ -337,7 +340,7 @@ fn fields(tab: &str, known: &Known, args: &Args, people: bool) -> Vec<Field> {
             for (i, name) in asks::STEPS.into_iter().enumerate().take((chosen + 1).clamp(3, 8)) {
                 let all = with(page.t("explore-step-none"), &events);
                 out.push(choose(name, page.t1("explore-step", "n", i + 1), "", all));
-                if people && (args.get(name).is_some() || args.get(asks::WHERE[i]).is_some()) {
+                if people && !known.begun && (args.get(name).is_some() || args.get(asks::WHERE[i]).is_some()) {
                     let label = page.t1("explore-where", "n", i + 1);
                     out.push(write(asks::WHERE[i], label, "text", "total >= 50000"));
                 }

@@ -134,3 +134,33 @@ async fn assets_are_kept_for_ever_under_their_version() {
     assert!(seen > 3);
     assert_eq!(bed.get("/assets/x/no-such.js").await.status, 404);
 }
+
+/// The form has a field for each segment, the API one parameter: the file is of what the page shows.
+#[tokio::test]
+async fn explore_begins_with_an_answer_whose_file_is_there() {
+    let bed = Bed::new();
+    bed.fake.with(|s| {
+        for id in ["vip", "lapsed"] {
+            s.definitions.insert((crate::data::DefKind::Segment, id.into()), vec!["when: a".into()]);
+        }
+    });
+    let mut files = 0;
+    for path in
+        ["/explore/comparison", "/explore/comparison?of1=vip&of2=lapsed&of3=", "/explore/funnel", "/explore/cohorts"]
+    {
+        let asked = format!("{path}{}answer=part", if path.contains('?') { "&" } else { "?" });
+        let answer = bed.send(as_browser(&bed, Role::Owner, &asked)).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        for link in answer
+            .text()
+            .split("href=\"")
+            .skip(1)
+            .map(|l| l.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&"))
+        {
+            let file = bed.get(&link).await;
+            assert_eq!(file.status, 200, "{path}: {link}: {}", file.text());
+            files += 1;
+        }
+    }
+    assert!(files >= 4, "{files}");
+}

@@ -113,7 +113,8 @@ fn rfm(known: &Known, m: &RfmMap, fixed: bool) -> Answer {
             if c.customers > 0 && c.net > best.1 {
                 best = (c.customers, c.net, format!("R{} F{}", r + 1, f + 1));
                 if let Some(class) = &class {
-                    best.2 = format!("{class}(R{} F{})", r + 1, f + 1);
+                    let gap = if page.is_ko() { "" } else { " " };
+                    best.2 = format!("{class}{gap}(R{} F{})", r + 1, f + 1);
                 }
             }
             let mut cells = vec![
@@ -201,7 +202,7 @@ fn cohorts(known: &Known, c: &Cohorts, event: &str, week: bool) -> Answer {
     let longest = c.cohorts.iter().map(|c| c.kept.len()).max().unwrap_or(0);
     let name = |k: usize| page.t1(if week { "explore-weeks-later" } else { "explore-months-later" }, "n", k);
     let start = |c: &Cohort| if week { c.start.clone() } else { c.start.get(..7).unwrap_or(&c.start).to_string() };
-    let sized = |c: &Cohort| format!("{} · {}", start(c), page.t1("common-customers", "n", whole(c)));
+    let sized = |c: &Cohort| format!("{} ({})", start(c), page.count(&whole(c)));
     let (mut data, mut rows) = (vec![], vec![]);
     // The next period, over all cohorts for which it is over.
     let (mut back, mut all) = (0, 0);
@@ -215,8 +216,7 @@ fn cohorts(known: &Known, c: &Cohorts, event: &str, week: bool) -> Answer {
                 let text = format!("{}\n{} / {}", percent(*n, size), page.count(n), page.count(&size));
                 let mut field = json!({ "value": [k - 1, i, (share * 1000.0).round() / 10.0], "name": text });
                 if running {
-                    // Not over yet: a pale field with a mark is not read as a collapse.
-                    field["itemStyle"] = json!({ "opacity": 0.45 });
+                    // Not over yet: without the mark it would be read as a collapse.
                     field["label"] = json!({ "formatter": "{@[2]}% *" });
                 }
                 data.push(field);
@@ -656,7 +656,9 @@ fn comparison(known: &Known, c: &Comparison) -> Answer {
             ],
         )
     });
-    let csv = known.csv("comparison");
+    // The API takes them in one parameter, the form has a field for each.
+    let ids: Vec<String> = c.ids.iter().map(|id| crate::pages::page::encode(id)).collect();
+    let csv = format!("/api/v1/explore/comparison?format=csv&of={}", ids.join(","));
     let mut out = one(Chart::new(page, "comparison", says, option), String::new());
     out.table = Some(TableOf { title: page.t("explore-compare-table"), head, rows, csv });
     out

@@ -5,6 +5,7 @@ partitions-new = New partition
 partitions-none = No partitions yet
 partitions-none-lead = Put customers into steps, such as a lifecycle or RFM, and see who moves where.
 partitions-coverage = { $share } of customers are in a class whose condition holds for them; for the other { $n } none does, and they are in “{ $last }”.
+partitions-nobody = There are no customers yet. Once there is data, they are divided here.
 partitions-covered = For every customer the condition of a class holds.
 partitions-idle = Everybody is in “{ $last }”. What this partition looks at seems not to have come in yet.
 partitions-idle-look = See what is missing

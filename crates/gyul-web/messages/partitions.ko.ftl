@@ -5,6 +5,7 @@ partitions-new = 분류 만들기
 partitions-none = 아직 분류가 없습니다
 partitions-none-lead = 생애주기나 RFM처럼 고객을 단계로 나누면 누가 어디로 움직이는지 보입니다.
 partitions-coverage = 고객의 { $share }가 조건에 맞는 등급에 있고, 어느 조건에도 맞지 않는 { $n }명은 ‘{ $last }’에 있습니다.
+partitions-nobody = 아직 고객이 없습니다. 데이터를 가져오면 나뉘어 보입니다.
 partitions-covered = 모든 고객이 조건에 맞는 등급에 있습니다.
 partitions-idle = 모든 고객이 ‘{ $last }’에 있습니다. 이 분류에 쓰는 정보가 아직 들어오지 않은 것 같습니다.
 partitions-idle-look = 없는 정보 보기

@@ -26,7 +26,7 @@
       const where = document.createElement("a");
       where.href = `/${c.kind === "partition" ? "partitions" : "segments"}/${encodeURIComponent(c.id)}`;
       where.textContent = label(c);
-      p.append(" ", where);
+      p.append(c === list[0] ? " " : ", ", where);
     }
     if (list.length > MOST) p.append(` +${list.length - MOST}`);
     return p;

@@ -63,6 +63,7 @@ impl Shown {
     pub fn coverage(&self, page: &Page) -> String {
         let last = self.classes.last().map_or("", |c| c.name.as_str());
         match self.uncovered {
+            _ if self.classes.iter().all(|c| c.size == 0) => page.t("partitions-nobody"),
             0 => page.t("partitions-covered"),
             _ if self.is_idle() => page.t1("partitions-idle", "last", last),
             n => page.tn(

@@ -74,6 +74,8 @@ async fn start(State(app): State<Arc<App>>, page: Page) -> ApiResult {
 #[template(path = "start/month.html")]
 struct Month {
     page: Page,
+    /// Days since the last event, where that explains what the numbers say.
+    stale: Option<u64>,
     tiles: Vec<Tile>,
 }
 
@@ -93,7 +95,8 @@ async fn month(State(app): State<Arc<App>>, page: Page) -> ApiResult {
     let hour = page.now.0.div_euclid(MICROS_HOUR) * MICROS_HOUR;
     let ago = |days: i64| Instant(hour - days * MICROS_DAY);
     let (last, before) = (Span { after: ago(30), until: Instant::LAST }, Span { after: ago(60), until: ago(30) });
-    let (now, then) = app.ask(move |b| Ok((b.regions(None, last)?, b.regions(None, before)?))).await?;
+    let (now, then, stale) =
+        app.ask(move |b| Ok((b.regions(None, last)?, b.regions(None, before)?, b.enough()?.stale_days))).await?;
     let (now, then) = (sum(&now), sum(&then));
     let basket = |m: &Money| if m.orders > 0 { m.gross / m.orders as f64 } else { 0.0 };
     let numbers = [
@@ -107,7 +110,8 @@ async fn month(State(app): State<Arc<App>>, page: Page) -> ApiResult {
         Tile { name, value, change, way }
     };
     let tiles = if now.orders + then.orders == 0 { vec![] } else { numbers.map(tile).into() };
-    show(&page.clone(), &Month { page, tiles })
+    let stale = stale.filter(|d| *d > 7).map(|d| d as u64);
+    show(&page.clone(), &Month { page, stale, tiles })
 }
 
 /// How much more or less than before, and which way that is; nothing can be said of a change from nothing.

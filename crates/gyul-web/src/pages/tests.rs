@@ -164,3 +164,26 @@ async fn explore_begins_with_an_answer_whose_file_is_there() {
     }
     assert!(files >= 4, "{files}");
 }
+
+/// What comes behind a page by a script is a link away for those who have none.
+#[tokio::test]
+async fn what_comes_by_script_is_linked_without_one() {
+    let bed = Bed::new();
+    let mut parts = 0;
+    for path in ["/", "/data", "/segments/vip", "/explore"] {
+        bed.fake.with(|s| s.definitions.insert((crate::data::DefKind::Segment, "vip".into()), vec!["when: a".into()]));
+        let text = bed.send(as_browser(&bed, Role::Owner, path)).await.text().to_string();
+        for part in
+            text.split("hx-get=\"").skip(1).filter(|p| p.split('>').next().unwrap().contains("hx-trigger=\"load\""))
+        {
+            let from = part.split('"').next().unwrap();
+            let linked =
+                text.split("class=\"noscript\"").skip(1).filter_map(|l| l.split("href=\"").nth(1)?.split('"').next());
+            // Some lead to the whole page with the part in it.
+            let same = |to: &str| to.split('?').next() == from.split('?').next();
+            assert!(linked.into_iter().any(same), "{path}: {from}");
+            parts += 1;
+        }
+    }
+    assert!(parts >= 5, "{parts}");
+}

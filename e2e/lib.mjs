@@ -33,22 +33,22 @@ export function gyul(...args) {
   return done.stdout;
 }
 
-/** Starts `gyul serve` on a new directory, which `prepare(dir)` may fill. */
-export async function serve({ prepare } = {}) {
+/** Starts `gyul serve` on a new directory, which `prepare(dir)` may fill; or `gyul demo`, whose history ends today. */
+export async function serve({ prepare, verb = "serve" } = {}) {
   const dir = mkdtempSync(join(tmpdir(), "gyul-e2e-"));
   if (prepare) await prepare(dir);
   const port = await freePort();
   const base = `http://127.0.0.1:${port}`;
-  const child = spawn(GYUL, ["serve", "--data", dir, "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(GYUL, [verb, ...(verb === "demo" ? ["--no-open"] : []), "--data", dir, "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   child.stdout.on("data", (d) => (out += d));
   child.stderr.on("data", (d) => (out += d));
-  const until = Date.now() + 60_000;
-  while (!out.includes("/welcome?token=")) {
+  const until = Date.now() + (verb === "demo" ? 240_000 : 60_000);
+  while (!/\/(welcome|enter)\?token=\S+\s/.test(out)) {
     if (child.exitCode !== null || Date.now() > until) throw new Error(`the server did not start:\n${out}`);
     await new Promise((f) => setTimeout(f, 50));
   }
-  const token = out.match(/\/welcome\?token=([^\s]+)/)[1];
+  const token = out.match(/\/(?:welcome|enter)\?token=([^\s]+)/)[1];
   const stop = async () => {
     child.kill("SIGTERM");
     await new Promise((f) => (child.exitCode !== null ? f() : child.once("exit", f)));

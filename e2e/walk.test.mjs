@@ -98,8 +98,11 @@ test("a segment is built by keyboard, and its count moves while somebody types",
   await go("/segments/new");
   await page.waitForSelector("#builder-size");
   await type("name_ko", "두 번 이상 산 고객");
-  await type("id", "twice");
   // From here on nothing but keys.
+  await page.focus("#builder-about summary");
+  await page.keyboard.press("Enter");
+  await page.$eval("input[name=id]", (e) => (e.focus(), e.select()));
+  await page.keyboard.type("twice");
   await page.focus("#builder-text textarea");
   await page.keyboard.type("count(order) >= 1");
   await counts(20);
@@ -123,7 +126,7 @@ test("a segment is built by keyboard, and its count moves while somebody types",
 
 test("a live event moves somebody into it, and the start page tells within a moment", async () => {
   await go("/");
-  await page.waitForFunction(() => document.querySelector("#live-state")?.hidden);
+  await page.waitForFunction(() => /아직 움직임이 없습니다/.test(document.querySelector("#live-state").textContent));
   await send("C2", "Order Completed", { order_id: "second", total: 5000 });
   const begun = Date.now();
   await page.waitForFunction(() => document.querySelector("#feed").textContent.includes("두 번 이상 산 고객"), { timeout: 5000 });

@@ -43,6 +43,14 @@ impl Args {
         self.0.get(name).map(String::as_str).filter(|v| !v.is_empty())
     }
 
+    /// With this, where nothing was said.
+    pub fn or(mut self, name: &str, value: &str) -> Args {
+        if self.get(name).is_none() {
+            self.0.insert(name.into(), value.into());
+        }
+        self
+    }
+
     pub fn need(&self, name: &str) -> ApiResult<&str> {
         let (ko, en) = (format!("{name} 매개변수가 필요합니다."), format!("the parameter {name} is missing."));
         self.get(name).ok_or_else(|| ApiError::bad("missing_parameter", ko, en))

@@ -54,10 +54,28 @@
 
   const number = new Intl.NumberFormat(lang === "ko" ? "ko-KR" : "en-US");
   const count = (n) => number.format(n);
-  const compact = new Intl.NumberFormat(lang === "ko" ? "ko-KR" : "en-US", { notation: "compact", maximumFractionDigits: 1 });
-  const short = (n) => compact.format(n);
-  const cash = new Intl.NumberFormat(lang === "ko" ? "ko-KR" : "en-US", { style: "currency", currency: words.currency, notation: "compact", maximumFractionDigits: 1 });
-  const money = (n) => cash.format(n);
+  const tenth = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
+  const STEPS = lang === "ko" ? [[1e12, "조"], [1e8, "억"], [1e4, "만"]] : [[1e9, "B"], [1e6, "M"], [1e3, "K"]];
+  // As the pages write them (`format.rs`): 3,450만 원, 1.2억 원, ₩123M. The browser's own say 3450만 and 1.5천.
+  const short = (n) => {
+    const [size, word] = STEPS.find(([size]) => Math.abs(n) >= size) ?? [1, ""];
+    return `${tenth.format(n / size)}${word}`;
+  };
+  const SIGN = { KRW: "₩", USD: "$", EUR: "€", GBP: "£", JPY: "¥" };
+  const money = (n) => {
+    const of = words.currency;
+    if (lang === "ko" && of === "KRW") return `${short(n)}${Math.abs(n) < 1e4 ? "" : " "}원`;
+    return SIGN[of] ? `${n < 0 ? "−" : ""}${SIGN[of]}${short(Math.abs(n))}` : `${short(n)} ${of}`;
+  };
+  /** `2026-11-03` as 11. 3. or 3 Nov; with its year if it is not this one. */
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  const day = (text) => {
+    const [, year, month, date] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text) ?? [];
+    if (!year) return text;
+    const own = year === String(new Date().getFullYear()) ? "" : year;
+    if (lang === "ko") return `${own && `${own}. `}${+month}. ${+date}.`;
+    return `${+date} ${MONTHS[month - 1]}${own && ` ${own}`}`;
+  };
   const percent = (x) => `${Math.round(x * 1000) / 10}%`;
 
   document.addEventListener("click", (e) => {
@@ -81,5 +99,10 @@
   });
   document.addEventListener("htmx:sendError", () => tell(words.failed, "bad"));
 
-  window.gyul = { words, csrf, lang, tell, ask, count, short, money, percent };
+  // On a phone the row of places is wider than the screen: where one is stands within it.
+  const here = document.querySelector(".side nav a[aria-current]");
+  const row = here?.closest("nav");
+  if (row && row.scrollWidth > row.clientWidth) row.scrollLeft = here.offsetLeft - row.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+
+  window.gyul = { words, csrf, lang, tell, ask, count, short, money, percent, day };
 })();

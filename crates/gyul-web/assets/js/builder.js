@@ -14,6 +14,7 @@
 
   const FIELDS = ["id", "name_ko", "name_en", "goal_ko", "goal_en", "treatment_ko", "treatment_en", "description_ko", "description_en", "owner"];
   const field = (name) => root.elements[name];
+  const first = field(ko ? "name_ko" : "name_en");
   let idByHand = page.of !== null;
   field("id").readOnly = page.of !== null;
 
@@ -244,7 +245,7 @@
   root.addEventListener("keydown", (e) => { if (e.key === "Enter" && !e.ctrlKey && !e.metaKey && e.target.matches("input")) e.preventDefault(); });
 
   function mayNot() {
-    if (!field("id").value) return [t("builder-need-id"), field("name_ko")];
+    if (!field("id").value) return [t("builder-need-id"), first];
     if (!state.form || state.problems.some((p) => p.severity === "error" || p.code === "id_taken")) return [t("builder-need-mending")];
     if (state.missing.length) return [t("builder-need-filling")];
     if (!state.text.trim() || state.text.trim() === "true") return [t("builder-need-conditions")];
@@ -259,7 +260,7 @@
       const why = mayNot();
       if (why) {
         say(why[0], true);
-        if (why[1]) { $("about").open = true; why[1].focus(); }
+        why[1]?.focus();
         return;
       }
       say(t("builder-saving"));
@@ -305,6 +306,5 @@
   }
 
   buttons();
-  $("about").open = page.of === null;
-  if (page.of === null) field("name_ko").focus({ preventScroll: true });
+  if (page.of === null) first.focus({ preventScroll: true });
 })();

@@ -1,8 +1,8 @@
 // Draws every `figure.chart` of the page with ECharts, in the page's colours. The table beside it says the same.
 (() => {
   "use strict";
-  const { count, short, money, percent } = window.gyul;
-  const formats = { count, short, money, percent, text: String };
+  const { count, short, money, percent, day } = window.gyul;
+  const formats = { count, short, money, percent, day, text: String };
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const drawn = new Map();
 
@@ -33,9 +33,19 @@
 
   const each = (value, f) => (Array.isArray(value) ? value.map(f) : value && f(value));
 
-  function options(raw) {
+  /** Words of a field stay within it; on a phone, where there is no room for any, the colour and the table say it. */
+  function fit(out, raw, width) {
+    const columns = raw.xAxis?.data?.length;
+    for (const s of columns ? out.series.filter((s) => s.type === "heatmap" && s.label?.show) : []) {
+      const names = raw.yAxis.show === false ? 0 : Math.max(...raw.yAxis.data.map((n) => n.length)) * 8 + 16;
+      const field = Math.floor((width - names) / columns);
+      s.label = { ...s.label, ...(field < 56 && { fontSize: 9, lineHeight: 13 }), show: field >= 38, width: field - 2, overflow: "break" };
+    }
+  }
+
+  function options(raw, width) {
     const out = dress(raw);
-    out.color ??= [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((i) => style(`--c${i}`));
+    out.color ??= Array.from({ length: 12 }, (_, i) => style(`--c${i}`));
     out.animation = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     out.animationDuration = 300;
     out.textStyle = { fontFamily: getComputedStyle(document.body).fontFamily, color: style("--ink") };
@@ -51,6 +61,7 @@
       ...out.tooltip,
     };
     if (out.visualMap) out.visualMap = { textStyle: { color: style("--soft") }, inRange: { color: [1, 2, 3, 4, 5, 6].map((i) => style(`--h${i}`)) }, calculable: false, ...out.visualMap };
+    if (out.series) fit(out, raw, width);
     out.aria = { enabled: false };
     return out;
   }
@@ -62,7 +73,7 @@
     const raw = JSON.parse(data.textContent);
     const chart = drawn.get(canvas) ?? window.echarts.init(canvas, null, { renderer: "canvas" });
     drawn.set(canvas, chart);
-    chart.setOption(options(raw), true);
+    chart.setOption(options(raw, canvas.clientWidth), true);
     // A point may lead somewhere: `link` in its data, or `links` by index of the category.
     chart.off("click");
     chart.on("click", (p) => {
@@ -81,7 +92,12 @@
     (root ?? document).querySelectorAll("figure.chart").forEach(draw);
   }
 
-  const sizes = new ResizeObserver((entries) => entries.forEach((e) => drawn.get(e.target)?.resize()));
+  const sizes = new ResizeObserver((entries) => entries.forEach((e) => {
+    const chart = drawn.get(e.target);
+    if (!chart || chart.getWidth() === e.target.clientWidth) return;
+    chart.resize();
+    draw(e.target.closest("figure.chart"));
+  }));
   const watch = () => document.querySelectorAll("figure.chart .canvas").forEach((c) => sizes.observe(c));
   const begin = () => { all(); watch(); };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);

@@ -5,7 +5,7 @@
   const feed = document.getElementById("feed");
   const say = document.getElementById("live-words");
   if (!feed || !say) return;
-  const { names, causes, entered, left } = JSON.parse(say.textContent);
+  const { names, causes, entered, left, quiet } = JSON.parse(say.textContent);
   const state = document.getElementById("live-state");
   const sums = { entered: document.getElementById("live-entered"), left: document.getElementById("live-left") };
   const seen = { entered: 0, left: 0 };
@@ -26,7 +26,7 @@
       const where = document.createElement("a");
       where.href = `/${c.kind === "partition" ? "partitions" : "segments"}/${encodeURIComponent(c.id)}`;
       where.textContent = label(c);
-      p.append(" ", where);
+      p.append(c === list[0] ? " " : ", ", where);
     }
     if (list.length > MOST) p.append(` +${list.length - MOST}`);
     return p;
@@ -56,6 +56,7 @@
     if (!some.length) return;
     sums.entered.textContent = count(seen.entered);
     sums.left.textContent = count(seen.left);
+    state.hidden = true;
     const by = new Map();
     for (const c of some) {
       if (!by.has(c.customer)) by.set(c.customer, []);
@@ -67,7 +68,8 @@
   setInterval(draw, 250);
 
   const source = new EventSource("/v1/changes");
-  source.onopen = () => { state.hidden = true; };
+  // Until somebody moves, the card says what would.
+  source.onopen = () => { state.hidden = seen.entered + seen.left > 0; state.textContent = quiet; };
   source.onerror = () => { state.hidden = false; state.textContent = words.lost; };
   const take = (e) => {
     const c = JSON.parse(e.data);

@@ -127,6 +127,31 @@ mod tests {
         assert!(all < 200_000, "{all} bytes compressed");
     }
 
+    /// All styles are one file: a class that two pages use would look on each as the other wants it.
+    #[test]
+    fn a_class_of_one_page_is_no_class_of_another() {
+        let name = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+        let pages: Vec<(&str, &str)> = FILES
+            .iter()
+            .filter(|(n, _)| n.ends_with(".css") && !["css/base.css", "css/parts.css"].contains(n))
+            .map(|(n, bytes)| (*n, std::str::from_utf8(bytes).unwrap()))
+            .collect();
+        let mut seen = 0;
+        for (file, text) in &pages {
+            // What stands alone before a rule is dressed wherever it is: `.steps { … }`.
+            let selectors = text.split('{').map(|s| s.rsplit(['}', '/']).next().unwrap_or_default());
+            let alone = selectors.flat_map(|s| s.split(',')).filter_map(|s| s.trim().strip_prefix('.'));
+            for class in alone.filter(|c| c.chars().all(name)) {
+                seen += 1;
+                for (other, text) in pages.iter().filter(|(other, _)| other != file) {
+                    let used = text.split('.').skip(1).any(|t| t.split(|c| !name(c)).next() == Some(class));
+                    assert!(!used, ".{class} of {file} is used in {other}");
+                }
+            }
+        }
+        assert!(seen > 40, "{seen}");
+    }
+
     /// A page of ours asks nobody else for anything.
     #[test]
     fn our_own_files_name_no_other_host() {

@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 
+/// Colours that tell classes apart: `--c0` and on in `base.css`. RFM has eleven classes and the rest.
+pub const COLOURS: usize = 12;
+
 /// Drawn by `charts.js` with [ECharts](https://echarts.apache.org); without scripts the table is all there is.
 ///
 /// `option` is what ECharts takes, except that colours, fonts and axes come from the page's theme, and that functions
-/// are named: a `"$fmt"` beside an axis or in `tooltip` is one of `count`, `money`, `percent`, `short`.
+/// are named: a `"$fmt"` beside an axis or in `tooltip` is one of `count`, `money`, `percent`, `short`, and `day` for dates.
 /// Use it in a template as `{{ chart.html()|safe }}`.
 pub struct Chart {
     /// Unique on its page.

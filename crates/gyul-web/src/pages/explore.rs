@@ -54,7 +54,8 @@ struct Explore {
 struct Shown {
     page: Page,
     problem: Option<String>,
-    empty: Option<(String, String)>,
+    /// What is not there, the next step, and whether that is to bring data.
+    empty: Option<(String, String, bool)>,
     parts: Vec<Part>,
     table: Option<TableOf>,
 }
@@ -109,6 +110,8 @@ struct Known {
     measures: Vec<(String, String)>,
     /// The query of this page, for the file.
     query: String,
+    /// Nothing was chosen yet: the page begins with an answer of its own.
+    begun: bool,
 }
 
 impl Known {
@@ -144,7 +147,7 @@ pub fn event_name(page: &Page, name: &str) -> String {
         names::SENT => "sent",
         names::OPENED => "opened",
         names::CLICKED => "clicked",
-        other => return other.to_string(),
+        other => return super::customers::event_title(page, other),
     };
     page.t(&format!("explore-event-{slug}"))
 }
@@ -178,7 +181,9 @@ async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>,
     let mut events = events;
     events.retain(|e| e.name != names::IDENTIFY);
     let measures = measures.iter().map(named).collect();
-    let known = Known { page: page.clone(), events, sets, measures, query };
+    let mut known = Known { page: page.clone(), events, sets, measures, query, begun: false };
+    let asked = begin(tab, &mut known, &args);
+    let args = asked.into_iter().fold(args, |args, (name, value)| args.or(name, &value));
     let people = PEOPLE.allows(caller.role);
     let how = args.get("answer");
     if how == Some("part") {
@@ -202,6 +207,40 @@ async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>,
     show(&page, &view)
 }
 
+/// What a page shows before anything was chosen: an answer teaches more than empty fields.
+fn begin(tab: &str, known: &mut Known, args: &Args) -> Vec<(&'static str, String)> {
+    let chosen = match tab {
+        "funnel" if asks::STEPS.iter().all(|s| args.get(s).is_none()) => {
+            asks::STEPS.into_iter().zip(usual_steps(&known.events)).collect()
+        }
+        "comparison" if asks::several(args).is_ok_and(|of| of.is_empty()) => {
+            let there = |id: &&str| known.sets.iter().any(|(i, _)| i == id);
+            let telling: Vec<&str> = ["lifecycle/loyal", "lifecycle/at_risk"].into_iter().filter(there).collect();
+            let first: Vec<&str> = known.sets.iter().take(2).map(|(id, _)| id.as_str()).collect();
+            let two = if telling.len() == 2 { telling } else { first };
+            ["of1", "of2"].into_iter().zip(two.into_iter().map(str::to_string)).collect()
+        }
+        _ => vec![],
+    };
+    known.begun = !chosen.is_empty();
+    for (name, value) in &chosen {
+        known.query += &format!("&{name}={}", super::page::encode(value));
+    }
+    chosen
+}
+
+/// The way to an order, as far as this shop tells it; where orders are all it tells, the way to the third.
+fn usual_steps(events: &[EventSchema]) -> Vec<String> {
+    let there = |name: &&str| events.iter().any(|e| e.name == **name);
+    let way: Vec<&str> = [names::VIEW, names::CART, names::CHECKOUT, names::ORDER].into_iter().filter(there).collect();
+    let steps = match way.as_slice() {
+        [only] if *only == names::ORDER => vec![names::ORDER; 3],
+        [_] => vec![],
+        _ => way,
+    };
+    steps.into_iter().map(str::to_string).collect()
+}
+
 /// The answer to what the address asks.
 async fn answered(tab: &'static str, app: &Arc<App>, known: &Known, args: &Args, people: bool) -> ApiResult<Shown> {
     let page = &known.page;
@@ -220,8 +259,8 @@ async fn answered(tab: &'static str, app: &Arc<App>, known: &Known, args: &Args,
     let waiting = tab == "comparison" && asks::several(args).is_ok_and(|of| of.is_empty())
         || tab == "funnel" && args.get("step2").is_none();
     let empty = nothing.then(|| match waiting {
-        true => (page.t("explore-choose"), page.t(&format!("explore-choose-{tab}"))),
-        false => (page.t("explore-empty"), page.t("explore-empty-lead")),
+        true => (page.t("explore-choose"), page.t(&format!("explore-choose-{tab}")), false),
+        false => (page.t("explore-empty"), page.t("explore-empty-lead"), true),
     });
     Ok(Shown { page: page.clone(), problem, empty, parts: answer.parts, table: answer.table })
 }
@@ -295,17 +334,13 @@ fn fields(tab: &str, known: &Known, args: &Args, people: bool) -> Vec<Field> {
             vec![event(names::ORDER), choose("period", page.t("explore-period"), "month", periods.into()), of()]
         }
         "funnel" => {
-            let defaults = [names::VIEW, names::CART, names::ORDER, "", "", "", "", ""];
-            let first = args.get("step1").is_none();
-            let there = |e: &str| known.events.iter().any(|k| k.name == e);
             let mut out = vec![];
             // One more than is chosen, so that a step can be added.
             let chosen = asks::STEPS.iter().rposition(|s| args.get(s).is_some()).map_or(3, |i| i + 1);
             for (i, name) in asks::STEPS.into_iter().enumerate().take((chosen + 1).clamp(3, 8)) {
-                let default = if first && there(defaults[i]) { defaults[i] } else { "" };
                 let all = with(page.t("explore-step-none"), &events);
-                out.push(choose(name, page.t1("explore-step", "n", i + 1), default, all));
-                if people && (args.get(name).is_some() || args.get(asks::WHERE[i]).is_some()) {
+                out.push(choose(name, page.t1("explore-step", "n", i + 1), "", all));
+                if people && !known.begun && (args.get(name).is_some() || args.get(asks::WHERE[i]).is_some()) {
                     let label = page.t1("explore-where", "n", i + 1);
                     out.push(write(asks::WHERE[i], label, "text", "total >= 50000"));
                 }

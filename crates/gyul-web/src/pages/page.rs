@@ -102,6 +102,29 @@ impl Page {
         }
     }
 
+    /// A tag; those of the starter library in the reader's words.
+    pub fn tag(&self, tag: &str) -> String {
+        const KNOWN: [&str; 16] = [
+            "behaviour",
+            "channel",
+            "grow",
+            "keep",
+            "lifecycle",
+            "occasion",
+            "onboard",
+            "people",
+            "price",
+            "recover",
+            "rfm",
+            "risk",
+            "save",
+            "taste",
+            "value",
+            "win-back",
+        ];
+        if KNOWN.contains(&tag) { self.t(&format!("segments-tagged-{}", tag.replace('-', "_"))) } else { tag.into() }
+    }
+
     /// A definition's name, or its id.
     pub fn name(&self, ko: &Option<String>, en: &Option<String>, id: &str) -> String {
         let (own, other) = self.lang.pick((ko, en), (en, ko));

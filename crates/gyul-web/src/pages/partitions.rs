@@ -3,6 +3,7 @@
 mod edit;
 mod flow;
 
+use super::chart::COLOURS;
 use super::page::encode;
 use super::segments::{changes, shares, state_word};
 use super::{Page, errors, field, format, go, show};
@@ -57,6 +58,27 @@ pub struct Shown {
     pub version: u64,
 }
 
+impl Shown {
+    /// How many found their class by a condition, and what the last one is for.
+    pub fn coverage(&self, page: &Page) -> String {
+        let last = self.classes.last().map_or("", |c| c.name.as_str());
+        match self.uncovered {
+            _ if self.classes.iter().all(|c| c.size == 0) => page.t("partitions-nobody"),
+            0 => page.t("partitions-covered"),
+            _ if self.is_idle() => page.t1("partitions-idle", "last", last),
+            n => page.tn(
+                "partitions-coverage",
+                &[("share", (&self.covered).into()), ("n", n.into()), ("last", last.into())],
+            ),
+        }
+    }
+
+    /// There are customers, and no condition holds for any of them: most likely the data for it is missing.
+    pub fn is_idle(&self) -> bool {
+        self.uncovered > 0 && self.classes.iter().map(|c| c.size).sum::<u64>() == self.uncovered
+    }
+}
+
 pub fn shown(page: &Page, d: &DefState, growth: Option<&Growth>) -> Shown {
     let pick = |ko: &Option<String>, en: &Option<String>| {
         page.either(ko.as_deref().unwrap_or_default(), en.as_deref().unwrap_or_default()).to_string()
@@ -76,7 +98,7 @@ pub fn shown(page: &Page, d: &DefState, growth: Option<&Growth>) -> Shown {
             revenue: revenue.map_or("–".into(), |r| page.money_short(r)),
             start,
             width,
-            colour: i % 10,
+            colour: i % COLOURS,
         }
     });
     let uncovered = sizes.last().copied().unwrap_or(0);
@@ -105,7 +127,9 @@ struct List {
 
 async fn list(State(app): Shared, page: Page) -> ApiResult {
     let all = app.ask(|b| b.definitions(DefKind::Partition)).await?;
-    let partitions = all.iter().map(|d| shown(&page, d, None)).collect();
+    let mut partitions: Vec<Shown> = all.iter().map(|d| shown(&page, d, None)).collect();
+    // What a marketer asks first stands first, and what this shop has no data for stands last.
+    partitions.sort_by_key(|p| (p.is_idle(), p.id != "lifecycle", p.id != "rfm"));
     let title = page.t("partitions-title");
     show(&page.clone(), &List { page, title, partitions })
 }

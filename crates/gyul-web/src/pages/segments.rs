@@ -159,7 +159,9 @@ pub fn spark(sizes: &[u64]) -> Option<String> {
     if sizes.len() < 2 {
         return None;
     }
-    let y = |n: u64| if high == low { 12.0 } else { 22.0 - 20.0 * (n - low) as f64 / (high - low) as f64 };
+    // A step of one customer in a thousand is no mountain: the box is at least a twentieth of the size high.
+    let (span, middle) = ((high - low).max(high.div_ceil(20)).max(1) as f64, (high + low) as f64 / 2.0);
+    let y = |n: u64| 12.0 - 20.0 * (n as f64 - middle) / span;
     let step = 100.0 / (sizes.len() - 1) as f64;
     let points = sizes.iter().enumerate().map(|(i, n)| format!("{:.1},{:.1}", i as f64 * step, y(*n)));
     Some(points.collect::<Vec<_>>().join(" "))
@@ -190,6 +192,15 @@ impl Choice {
         Choice { q: text("q"), tag: text("tag"), kind: text("kind"), state: text("state"), sort, up }
     }
 
+    /// Segments were made for something; classes have pages of their own, and stand here where they are asked for.
+    fn is_kind(&self, line: &Line) -> bool {
+        match self.kind.as_str() {
+            "all" => true,
+            "class" => line.of.is_some(),
+            _ => line.of.is_none(),
+        }
+    }
+
     fn fits(&self, line: &Line) -> bool {
         let q = self.q.trim().to_lowercase();
         let has = |text: &str| text.to_lowercase().contains(&q);
@@ -200,13 +211,8 @@ impl Choice {
             || has(&line.owner)
             || line.of.as_deref().is_some_and(has)
             || line.tags.iter().any(|t| has(t));
-        let kind = match self.kind.as_str() {
-            "segment" => line.of.is_none(),
-            "class" => line.of.is_some(),
-            _ => true,
-        };
         found
-            && kind
+            && self.is_kind(line)
             && (self.tag.is_empty() || line.tags.contains(&self.tag))
             && (self.state.is_empty() || line.state == self.state)
     }
@@ -275,8 +281,11 @@ struct Rows {
     choice: Choice,
     columns: Vec<Column>,
     lines: Vec<Line>,
-    /// Of all.
+    /// Of all of the chosen kind.
     total: usize,
+    /// Classes that would fit too, and the address that shows them.
+    more: usize,
+    with_more: String,
     /// Growth and revenue are being worked out.
     waiting: bool,
 }
@@ -287,7 +296,9 @@ async fn list(State(app): State<Arc<App>>, page: Page, args: Args) -> ApiResult 
     let waiting = matches!(growth, Err(crate::Refusal::Computing(_)));
     let all = lines(&page, &segments, &partitions, growth.ok().as_ref());
     let choice = Choice::of(&args);
-    let total = all.len();
+    let total = all.iter().filter(|l| choice.is_kind(l)).count();
+    let both = Choice { kind: "all".into(), ..choice.clone() };
+    let more = if choice.kind.is_empty() { all.iter().filter(|l| l.of.is_some() && both.fits(l)).count() } else { 0 };
     let tags: BTreeSet<String> = all.iter().flat_map(|l| l.tags.iter().cloned()).collect();
     let mut shown: Vec<Line> = all.into_iter().filter(|l| choice.fits(l)).collect();
     shown.sort_by(|a, b| choice.compare(a, b));
@@ -313,6 +324,8 @@ async fn list(State(app): State<Arc<App>>, page: Page, args: Args) -> ApiResult 
         choice: choice.clone(),
         lines: shown,
         total,
+        more,
+        with_more: both.address(&both.sort, both.up),
         waiting,
         page: page.clone(),
     };
@@ -356,12 +369,17 @@ mod tests {
         assert!(!Choice { q: "new".into(), ..Choice::default() }.fits(&found));
         assert!(!Choice { tag: "kee".into(), ..Choice::default() }.fits(&found));
         assert!(!Choice { kind: "class".into(), ..Choice::default() }.fits(&found));
+        found.of = Some("RFM".into());
+        assert!(!Choice::default().fits(&found), "a class is not among segments");
+        assert!(Choice { kind: "all".into(), ..Choice::default() }.fits(&found));
     }
 
     #[test]
     fn a_spark_stays_within_its_box() {
         assert_eq!(spark(&[5]), None);
         assert_eq!(spark(&[5, 5]).unwrap(), "0.0,12.0 100.0,12.0");
+        assert_eq!(spark(&[0, 0]).unwrap(), "0.0,12.0 100.0,12.0");
         assert_eq!(spark(&[0, 10, 5]).unwrap(), "0.0,22.0 50.0,2.0 100.0,12.0");
+        assert_eq!(spark(&[1000, 1010]).unwrap(), "0.0,14.0 100.0,10.0", "a hundredth more is a gentle slope");
     }
 }

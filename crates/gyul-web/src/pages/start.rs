@@ -1,19 +1,21 @@
 //! What is happening now? Who comes and goes, what moved this week, whether the data is well, and what to do next.
 
-use super::chart::Chart;
+use super::chart::{COLOURS, Chart};
 use super::{Page, format, show};
 use crate::app::App;
+use crate::data::explore::{Money, Regions, Span};
 use crate::data::{ComputeState, DefKind, DefState, Flow};
 use crate::problem::ApiResult;
 use crate::table::{Endpoint, NUMBERS, Table};
 use askama::Template;
 use axum::extract::State;
-use gyul_model::{Instant, MICROS_DAY};
+use gyul_model::{Instant, MICROS_DAY, MICROS_HOUR};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 pub fn add(table: &mut Table) {
     table.at(Endpoint::page("/", "pageStart", NUMBERS), start);
+    table.at(Endpoint::page("/start/month", "partMonth", NUMBERS), month);
     table.at(Endpoint::page("/start/week", "partWeek", NUMBERS), week);
     table.at(Endpoint::page("/start/flow", "partFlow", NUMBERS), flow);
     table.at(Endpoint::page("/start/rfm", "partRfm", NUMBERS), rfm);
@@ -67,6 +69,72 @@ async fn start(State(app): State<Arc<App>>, page: Page) -> ApiResult {
 }
 
 // What takes a moment comes after the page
+
+#[derive(Template)]
+#[template(path = "start/month.html")]
+struct Month {
+    page: Page,
+    /// Days since the last event, where that explains what the numbers say.
+    stale: Option<u64>,
+    tiles: Vec<Tile>,
+}
+
+/// A number of the last 30 days, and what became of it.
+struct Tile {
+    name: &'static str,
+    value: String,
+    /// Against the 30 days before; nothing where those had none.
+    change: Option<String>,
+    /// `up`, `down`, `quiet`.
+    way: &'static str,
+}
+
+/// What the shop earned within 30 days, beside the 30 days before.
+async fn month(State(app): State<Arc<App>>, page: Page) -> ApiResult {
+    // By the hour, so that a page looked at again asks the same.
+    let hour = page.now.0.div_euclid(MICROS_HOUR) * MICROS_HOUR;
+    let ago = |days: i64| Instant(hour - days * MICROS_DAY);
+    let (last, before) = (Span { after: ago(30), until: Instant::LAST }, Span { after: ago(60), until: ago(30) });
+    let (now, then, stale) =
+        app.ask(move |b| Ok((b.regions(None, last)?, b.regions(None, before)?, b.enough()?.stale_days))).await?;
+    let (now, then) = (sum(&now), sum(&then));
+    let basket = |m: &Money| if m.orders > 0 { m.gross / m.orders as f64 } else { 0.0 };
+    let numbers = [
+        ("start-month-net", now.net, then.net, page.money_short(now.net)),
+        ("start-month-orders", now.orders as f64, then.orders as f64, page.count(&now.orders)),
+        ("start-month-buyers", now.buyers as f64, then.buyers as f64, page.t1("common-customers", "n", now.buyers)),
+        ("start-month-basket", basket(&now), basket(&then), page.money_short(basket(&now))),
+    ];
+    let tile = |(name, now, then, value): (&'static str, f64, f64, String)| {
+        let (change, way) = change(now, then);
+        Tile { name, value, change, way }
+    };
+    let tiles = if now.orders + then.orders == 0 { vec![] } else { numbers.map(tile).into() };
+    let stale = stale.filter(|d| *d > 7).map(|d| d as u64);
+    show(&page.clone(), &Month { page, stale, tiles })
+}
+
+/// How much more or less than before, and which way that is; nothing can be said of a change from nothing.
+fn change(now: f64, then: f64) -> (Option<String>, &'static str) {
+    match (then > 0.0).then(|| now / then - 1.0) {
+        None => (None, "quiet"),
+        Some(g) if g >= 0.0005 => (Some(format!("+{}", format::percent(g))), "up"),
+        Some(g) if g <= -0.0005 => (Some(format!("−{}", format::percent(-g))), "down"),
+        Some(_) => (Some("0%".into()), "quiet"),
+    }
+}
+
+/// Everybody, wherever they live.
+fn sum(regions: &Regions) -> Money {
+    let all = regions.regions.iter().map(|r| &r.money).chain([&regions.unknown]);
+    all.fold(Money::default(), |sum, m| Money {
+        buyers: sum.buyers + m.buyers,
+        orders: sum.orders + m.orders,
+        gross: sum.gross + m.gross,
+        net: sum.net + m.net,
+        ..sum
+    })
+}
 
 #[derive(Template)]
 #[template(path = "start/week.html")]
@@ -158,7 +226,7 @@ pub fn sankey(page: &Page, id: &'static str, f: &Flow) -> Chart {
     // Names on both sides must differ: a mark that is not seen tells them apart.
     let (left, right) = (|k: usize| name(k), |k: usize| format!("{}\u{200b}", name(k)));
     let (mut nodes, mut links, mut rows) = (vec![], vec![], vec![]);
-    let colour = |k: usize| format!("--c{}", k % 10);
+    let colour = |k: usize| format!("--c{}", k % COLOURS);
     for k in 0..f.classes.len() {
         let before: u64 = f.moves.get(k).map_or(0, |row| row.iter().sum());
         if before > 0 {
@@ -213,9 +281,15 @@ async fn rfm(State(app): State<Arc<App>>, page: Page) -> ApiResult {
         let says = page.tn("start-rfm-says", &[("name", best.0.into()), ("n", best.1.into()), ("share", share.into())]);
         let rows = bars.iter().map(|(name, n, r)| vec![name.clone(), page.count(n), page.money(*r)]).collect();
         bars.reverse();
+        // Refunds without their order make a class a little less than nothing: no reason to show as much again below 0.
+        let (low, high) = bars.iter().fold((0.0, 0.0), |(low, high): (f64, f64), b| (low.min(b.2), high.max(b.2)));
+        let mut axis = json!({ "type": "value", "$fmt": "money", "splitNumber": 4 });
+        if low > -0.05 * high {
+            axis["min"] = json!(0);
+        }
         let option = json!({
             "tooltip": { "trigger": "axis", "axisPointer": { "type": "shadow" }, "$fmt": "money" },
-            "xAxis": { "type": "value", "$fmt": "money", "splitNumber": 4 },
+            "xAxis": axis,
             "yAxis": { "type": "category", "data": bars.iter().map(|b| &b.0).collect::<Vec<_>>() },
             "series": [{ "type": "bar", "name": page.t("start-rfm-revenue"), "data": bars.iter().map(|b| b.2).collect::<Vec<_>>(),
                 "itemStyle": { "color": "--bar", "borderRadius": [0, 4, 4, 0] }, "barMaxWidth": 22 }],
@@ -244,7 +318,37 @@ fn for_script(page: &Page, segments: &[DefState], partitions: &[DefState]) -> St
         "causes": causes,
         "entered": page.t("start-live-entered"),
         "left": page.t("start-live-left"),
+        "quiet": page.t("start-live-quiet"),
     });
     // `<` would end the block it stands in.
     words.to_string().replace('<', "\\u003c")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_says_its_way_and_nothing_of_a_change_from_nothing() {
+        let said = |now, then| {
+            let (text, way) = change(now, then);
+            (text.unwrap_or_default(), way)
+        };
+        assert_eq!(said(112.5, 100.0), ("+12.5%".into(), "up"));
+        assert_eq!(said(250.0, 100.0), ("+150%".into(), "up"));
+        assert_eq!(said(-20.0, 100.0), ("−120%".into(), "down"), "more was sent back than bought");
+        assert_eq!(said(100.0, 100.0), ("0%".into(), "quiet"));
+        assert_eq!(said(5.0, 0.0), (String::new(), "quiet"));
+    }
+
+    #[test]
+    fn everybody_is_all_regions_and_those_of_none() {
+        let money = |buyers, net| Money { buyers, net, orders: 2 * buyers, gross: net + 1.0, ..Money::default() };
+        let region = |code: &str, money| crate::data::explore::Region { code: code.into(), money };
+        let all = sum(&Regions {
+            regions: vec![region("KR-11", money(3, 30.0)), region("KR-26", money(2, 20.0))],
+            unknown: money(1, 5.0),
+        });
+        assert_eq!((all.buyers, all.orders, all.net, all.gross), (6, 12, 55.0, 58.0));
+    }
 }

@@ -134,3 +134,56 @@ async fn assets_are_kept_for_ever_under_their_version() {
     assert!(seen > 3);
     assert_eq!(bed.get("/assets/x/no-such.js").await.status, 404);
 }
+
+/// The form has a field for each segment, the API one parameter: the file is of what the page shows.
+#[tokio::test]
+async fn explore_begins_with_an_answer_whose_file_is_there() {
+    let bed = Bed::new();
+    bed.fake.with(|s| {
+        for id in ["vip", "lapsed"] {
+            s.definitions.insert((crate::data::DefKind::Segment, id.into()), vec!["when: a".into()]);
+        }
+    });
+    let mut files = 0;
+    for path in
+        ["/explore/comparison", "/explore/comparison?of1=vip&of2=lapsed&of3=", "/explore/funnel", "/explore/cohorts"]
+    {
+        let asked = format!("{path}{}answer=part", if path.contains('?') { "&" } else { "?" });
+        let answer = bed.send(as_browser(&bed, Role::Owner, &asked)).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        for link in answer
+            .text()
+            .split("href=\"")
+            .skip(1)
+            .map(|l| l.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&"))
+        {
+            let file = bed.get(&link).await;
+            assert_eq!(file.status, 200, "{path}: {link}: {}", file.text());
+            files += 1;
+        }
+    }
+    assert!(files >= 4, "{files}");
+}
+
+/// What comes behind a page by a script is a link away for those who have none.
+#[tokio::test]
+async fn what_comes_by_script_is_linked_without_one() {
+    let bed = Bed::new();
+    let mut parts = 0;
+    for path in ["/", "/data", "/segments/vip", "/explore"] {
+        bed.fake.with(|s| s.definitions.insert((crate::data::DefKind::Segment, "vip".into()), vec!["when: a".into()]));
+        let text = bed.send(as_browser(&bed, Role::Owner, path)).await.text().to_string();
+        for part in
+            text.split("hx-get=\"").skip(1).filter(|p| p.split('>').next().unwrap().contains("hx-trigger=\"load\""))
+        {
+            let from = part.split('"').next().unwrap();
+            let linked =
+                text.split("class=\"noscript\"").skip(1).filter_map(|l| l.split("href=\"").nth(1)?.split('"').next());
+            // Some lead to the whole page with the part in it.
+            let same = |to: &str| to.split('?').next() == from.split('?').next();
+            assert!(linked.into_iter().any(same), "{path}: {from}");
+            parts += 1;
+        }
+    }
+    assert!(parts >= 5, "{parts}");
+}

@@ -21,6 +21,8 @@ use std::time::{Duration, Instant as Clock};
 const LAST: &str = "2011-12-09T12:50:00Z";
 /// How much of the end arrives live.
 const REPLAYED: i64 = 30 * MICROS_DAY;
+/// Nights and Saturdays, when this shop sells nothing, pass in a moment: somebody is watching.
+const PAUSE: Duration = Duration::from_secs(5);
 /// Events of one request.
 const BATCH: usize = 500;
 
@@ -190,13 +192,15 @@ fn events(lines: &[Line]) -> Vec<Value> {
 
 /// Sends a month as it was, only faster.
 fn replay(to: SocketAddr, key: &str, lines: &[Line], from: Instant, speed: u32) {
-    let begun = Clock::now();
+    let (begun, mut cut) = (Clock::now(), Duration::ZERO);
     let mut client = None;
     let mut waiting: Vec<Value> = vec![];
     let mut invoices = lines.chunk_by(|a, b| a.invoice == b.invoice).peekable();
     while let Some(invoice) = invoices.next() {
         let due = Duration::from_micros((invoice[0].ts.0 - from.0).max(0) as u64 / u64::from(speed));
-        std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        let (wait, left_out) = pause(due, begun.elapsed() + cut);
+        cut += left_out;
+        std::thread::sleep(wait);
         waiting.extend(events(invoice));
         // What is due together goes together.
         let later = |next: &&[Line]| next[0].ts > invoice[0].ts;
@@ -218,6 +222,12 @@ fn replay(to: SocketAddr, key: &str, lines: &[Line], from: Instant, speed: u32) 
         }
         waiting.clear();
     }
+}
+
+/// How long to wait for what is due, and how much of the wait is left out.
+fn pause(due: Duration, now: Duration) -> (Duration, Duration) {
+    let wait = due.saturating_sub(now);
+    (wait.min(PAUSE), wait.saturating_sub(PAUSE))
 }
 
 /// One request on a connection that is kept. `None`: again, on another.
@@ -255,6 +265,17 @@ fn post(client: &mut Option<BufReader<TcpStream>>, to: SocketAddr, key: &str, bo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_night_passes_in_a_moment_and_what_follows_keeps_its_pace() {
+        let s = Duration::from_secs;
+        assert_eq!(pause(s(3), s(1)), (s(2), s(0)));
+        assert_eq!(pause(s(3), s(4)), (s(0), s(0)), "late is at once");
+        // A night of 900 s, then an order 2 s after the one that ended it.
+        let (wait, cut) = pause(s(1000), s(100));
+        assert_eq!((wait, cut), (s(5), s(895)));
+        assert_eq!(pause(s(1002), s(105) + cut), (s(2), s(0)));
+    }
 
     #[test]
     fn speeds_and_moments_are_read_as_written() {

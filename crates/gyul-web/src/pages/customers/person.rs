@@ -5,6 +5,7 @@ use super::{Said, Shared, address, is_veiled, short};
 use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::*;
+use crate::pages::explore::region_name;
 use crate::pages::{Page, format, show};
 use crate::problem::{ApiError, ApiResult};
 use crate::veil;
@@ -179,7 +180,32 @@ pub fn label(page: &Page, name: &str) -> String {
         "channel",
         "joined_at",
     ];
+    if let Some(channel) = name.strip_prefix(names::CONSENT).filter(|c| CHANNELS.contains(c)) {
+        return page.t1("customers-trait-consent", "channel", page.t(&format!("customers-channel-{channel}")));
+    }
     if KNOWN.contains(&name) { page.t(&format!("customers-trait-{name}")) } else { short(name, 80) }
+}
+
+/// Values that import and ingest write in one way, as people say them: `female`, `KR-11`, `+821012345678`.
+fn known_value(page: &Page, name: &str, text: &str) -> Option<String> {
+    match (name, text) {
+        ("gender", "female" | "male" | "other") => Some(page.t(&format!("segments-gender-{text}"))),
+        ("region", code) => Some(region_name(page, code)).filter(|said| said != code),
+        ("channel", channel) if CHANNELS.contains(&channel) => Some(page.t(&format!("customers-channel-{channel}"))),
+        ("phone", number) => phone(number),
+        _ => None,
+    }
+}
+
+/// A Korean number as it is dialled at home; others stay as they are.
+fn phone(number: &str) -> Option<String> {
+    let home = format!("0{}", number.strip_prefix("+82").filter(|n| n.chars().all(|c| c.is_ascii_digit()))?);
+    match (home.len(), home.starts_with("02")) {
+        (11, false) => Some(format!("{}-{}-{}", &home[..3], &home[3..7], &home[7..])),
+        (10, false) => Some(format!("{}-{}-{}", &home[..3], &home[3..6], &home[6..])),
+        (9 | 10, true) => Some(format!("02-{}-{}", &home[2..home.len() - 4], &home[home.len() - 4..])),
+        _ => None,
+    }
 }
 
 pub fn value(page: &Page, name: &str, v: &Value) -> String {
@@ -189,7 +215,7 @@ pub fn value(page: &Page, name: &str, v: &Value) -> String {
         Value::Instant(t) => page.moment(*t),
         Value::Num(n) if money_named(name) => page.money(n.to_f64()),
         Value::Num(n) => format::decimal(n.to_f64(), 4),
-        Value::Text(t) => short(t, VALUE_CHARS),
+        Value::Text(t) => known_value(page, name, t).unwrap_or_else(|| short(t, VALUE_CHARS)),
         Value::List(l) => short(&l.join(", "), VALUE_CHARS),
     }
 }
@@ -253,6 +279,8 @@ async fn members(app: &Arc<App>, page: &Page, customer: &Customer) -> ApiResult<
             ranked: c.ranked,
         });
     }
+    // As on the page of partitions: what a marketer asks first.
+    lines.sort_by_key(|l| (l.id != "lifecycle", l.id != "rfm"));
     for m in &customer.segments {
         let found = segments.iter().find(|s| s.id == m.segment);
         lines.push(MemberLine {
@@ -322,4 +350,21 @@ pub async fn why(
     let lines = why.conditions.into_iter().map(line).collect();
     let part = WhyPart { page: page.clone(), lines, since: why.since, until: why.until, ranked: why.ranked };
     show(&page, &part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::phone;
+
+    #[test]
+    fn a_phone_number_is_written_as_it_is_dialled() {
+        assert_eq!(phone("+821016060033").as_deref(), Some("010-1606-0033"));
+        assert_eq!(phone("+82111234567").as_deref(), Some("011-123-4567"));
+        assert_eq!(phone("+82212345678").as_deref(), Some("02-1234-5678"));
+        assert_eq!(phone("+82312345678").as_deref(), Some("031-234-5678"));
+        // Other countries, numbers that are none, and veiled ones.
+        for other in ["+447911123456", "+82", "+82-10-****-0033", "010-****-0033", "+8210160600331234"] {
+            assert_eq!(phone(other), None, "{other}");
+        }
+    }
 }

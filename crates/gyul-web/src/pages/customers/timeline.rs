@@ -10,7 +10,7 @@ use crate::problem::ApiResult;
 use crate::veil;
 use askama::Template;
 use axum::extract::{Path, State};
-use gyul_model::{Instant, names};
+use gyul_model::{Instant, Value, names};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -113,9 +113,16 @@ fn line(page: &Page, e: TimelineEvent) -> Line {
     const FIRST: [&str; 8] = ["name", "product_name", "total", "price", "quantity", "category", "channel", "query"];
     let place = |n: &str| FIRST.iter().position(|f| *f == n).unwrap_or(FIRST.len());
     let mut properties = e.properties;
+    // A page's name is often the event's own.
+    properties.retain(|(n, v)| n != "name" || !matches!(v, Value::Text(t) if *t == e.name));
     properties.sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)).then_with(|| a.cmp(b)));
-    let mut beside: Vec<(String, String)> = properties.iter().map(|(n, v)| (short(n, 60), value(page, n, v))).collect();
-    let rest = beside.split_off(beside.len().min(BESIDE));
+    // What says little about what happened unfolds with the rest.
+    let (quiet, telling): (Vec<_>, Vec<_>) =
+        properties.into_iter().partition(|(n, _)| ["currency", "derived"].contains(&n.as_str()));
+    let said = |(n, v): (String, Value)| (property(page, &n), value(page, &n, &v));
+    let mut beside: Vec<(String, String)> = telling.into_iter().map(said).collect();
+    let mut rest = beside.split_off(beside.len().min(BESIDE));
+    rest.extend(quiet.into_iter().map(said));
     let time = if e.ts > Instant::ALWAYS { format::clock(e.ts, &page.settings.zone) } else { String::new() };
     Line {
         icon: icon(&e.name),
@@ -126,6 +133,24 @@ fn line(page: &Page, e: TimelineEvent) -> Line {
         rest,
         handle: e.handle.map(|h| short(&h, 60)),
     }
+}
+
+/// What a property is called, where it is one that every shop has.
+fn property(page: &Page, name: &str) -> String {
+    const KNOWN: [&str; 11] = [
+        "name",
+        "total",
+        "price",
+        "quantity",
+        "category",
+        "product_id",
+        "channel",
+        "coupon",
+        "discount",
+        "campaign_id",
+        "rating",
+    ];
+    if KNOWN.contains(&name) { page.t(&format!("builder-prop-{name}")) } else { short(name, 60) }
 }
 
 /// What an event is called, where it is one that every shop has.
@@ -146,6 +171,10 @@ pub fn title(page: &Page, name: &str) -> String {
         "Signed Up" => "customers-event-signed-up",
         "Page Viewed" => "customers-event-page",
         "Order Cancelled" => "customers-event-cancelled",
+        "Logged In" => "customers-event-login",
+        "Product Reviewed" => "customers-event-review",
+        "Survey Answered" => "customers-event-survey",
+        "Unsubscribed" => "customers-event-unsubscribed",
         _ => return short(name, 100),
     };
     page.t(message)

@@ -148,14 +148,35 @@ struct EnoughPart {
     /// What to keep in mind, the worst first: whether it is grave, and the words.
     hints: Vec<(bool, String)>,
     traits: Vec<(String, u64)>,
-    missing: Vec<(String, MissingWord)>,
+    missing: Vec<Missing>,
 }
+
+/// A word that definitions use and no data has said yet.
+struct Missing {
+    name: String,
+    is_trait: bool,
+    /// Segments and partitions that need it: address and name.
+    needed_by: Vec<(String, String)>,
+}
+
+/// Definitions named beside a word that is missing.
+const NEEDED_BY: usize = 8;
 
 /// Traits whose coverage is shown.
 const TRAITS: usize = 20;
 
 async fn enough(State(app): Shared, page: Page) -> ApiResult {
-    let enough = app.ask(|b| b.enough()).await?;
+    let (enough, segments, partitions) =
+        app.ask(|b| Ok((b.enough()?, b.definitions(DefKind::Segment)?, b.definitions(DefKind::Partition)?))).await?;
+    // A partition is named once, for however many of its classes.
+    let needs = |id: &String| {
+        let (place, all, id) = match id.split_once('/') {
+            Some((partition, _)) => ("partitions", &partitions, partition),
+            None => ("segments", &segments, id.as_str()),
+        };
+        let name = all.iter().find(|d| d.id == id).map_or(id.to_string(), |d| page.name(&d.name_ko, &d.name_en, id));
+        (format!("/{place}/{}", super::page::encode(id)), name)
+    };
     let mut hints = vec![];
     if enough.customers == 0 {
         hints.push((true, page.t("data-enough-nobody")));
@@ -186,7 +207,13 @@ async fn enough(State(app): Shared, page: Page) -> ApiResult {
             true => super::customers::trait_label(&page, &m.name),
             false => super::customers::event_title(&page, &m.name),
         };
-        (name, m.clone())
+        let mut needed_by: Vec<(String, String)> = vec![];
+        for one in m.definitions.iter().map(needs) {
+            if !needed_by.contains(&one) {
+                needed_by.push(one);
+            }
+        }
+        Missing { name, is_trait: m.is_trait, needed_by }
     };
     let part = EnoughPart {
         months: format::decimal(enough.months, 1),
@@ -211,7 +238,7 @@ async fn daily(State(app): Shared, page: Page) -> ApiResult {
     let total: u64 = days.iter().map(|d| d.events).sum();
     let says = page.t2("data-daily-says", "n", total, "days", days.len());
     let option = json!({
-        "xAxis": { "type": "category", "data": days.iter().map(|d| &d.day).collect::<Vec<_>>() },
+        "xAxis": { "type": "category", "data": days.iter().map(|d| &d.day).collect::<Vec<_>>(), "$fmt": "day" },
         "yAxis": { "type": "value", "$fmt": "short" },
         "tooltip": { "trigger": "axis", "$fmt": "count" },
         "series": [{ "type": "bar", "name": page.t("data-events"), "data": days.iter().map(|d| d.events).collect::<Vec<_>>(), "color": "--b" }],

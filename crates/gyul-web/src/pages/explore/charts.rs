@@ -4,7 +4,7 @@ use super::{Answer, Known, Part, TableOf, asks};
 use crate::app::App;
 use crate::args::Args;
 use crate::data::explore::*;
-use crate::pages::chart::Chart;
+use crate::pages::chart::{COLOURS, Chart};
 use crate::pages::{Page, format};
 use crate::problem::ApiResult;
 use serde_json::{Value, json};
@@ -113,7 +113,8 @@ fn rfm(known: &Known, m: &RfmMap, fixed: bool) -> Answer {
             if c.customers > 0 && c.net > best.1 {
                 best = (c.customers, c.net, format!("R{} F{}", r + 1, f + 1));
                 if let Some(class) = &class {
-                    best.2 = format!("{class}(R{} F{})", r + 1, f + 1);
+                    let gap = if page.is_ko() { "" } else { " " };
+                    best.2 = format!("{class}{gap}(R{} F{})", r + 1, f + 1);
                 }
             }
             let mut cells = vec![
@@ -168,7 +169,7 @@ fn rfm(known: &Known, m: &RfmMap, fixed: bool) -> Answer {
             "grid": { "left": 8, "right": 16, "top": 16, "bottom": if scale["show"] == true { 48 } else { 8 },
                 "outerBoundsMode": "same", "outerBoundsContain": "axisLabel" },
             "visualMap": scale,
-            "series": [{ "type": "heatmap", "data": data, "label": { "show": true, "formatter": "{b}", "fontSize": 11 },
+            "series": [{ "type": "heatmap", "data": data, "label": { "show": true, "formatter": "{b}", "fontSize": 11, "lineHeight": 16 },
                 "labelLayout": { "hideOverlap": true },
                 "itemStyle": { "borderColor": "--card", "borderWidth": 2 } }],
         });
@@ -201,6 +202,7 @@ fn cohorts(known: &Known, c: &Cohorts, event: &str, week: bool) -> Answer {
     let longest = c.cohorts.iter().map(|c| c.kept.len()).max().unwrap_or(0);
     let name = |k: usize| page.t1(if week { "explore-weeks-later" } else { "explore-months-later" }, "n", k);
     let start = |c: &Cohort| if week { c.start.clone() } else { c.start.get(..7).unwrap_or(&c.start).to_string() };
+    let sized = |c: &Cohort| format!("{} ({})", start(c), page.count(&whole(c)));
     let (mut data, mut rows) = (vec![], vec![]);
     // The next period, over all cohorts for which it is over.
     let (mut back, mut all) = (0, 0);
@@ -212,7 +214,12 @@ fn cohorts(known: &Known, c: &Cohorts, event: &str, week: bool) -> Answer {
             let share = if size > 0 { *n as f64 / size as f64 } else { 0.0 };
             if size > 0 {
                 let text = format!("{}\n{} / {}", percent(*n, size), page.count(n), page.count(&size));
-                data.push(json!({ "value": [k - 1, i, (share * 1000.0).round() / 10.0], "name": text }));
+                let mut field = json!({ "value": [k - 1, i, (share * 1000.0).round() / 10.0], "name": text });
+                if running {
+                    // Not over yet: without the mark it would be read as a collapse.
+                    field["label"] = json!({ "formatter": "{@[2]}% *" });
+                }
+                data.push(field);
             }
             row.push(format!("{} ({}){}", percent(*n, size), page.count(n), if running { " *" } else { "" }));
             if k == 1 && !running {
@@ -236,7 +243,7 @@ fn cohorts(known: &Known, c: &Cohorts, event: &str, week: bool) -> Answer {
     let option = json!({
         "tooltip": { "trigger": "item", "formatter": "{b}" },
         "xAxis": { "type": "category", "data": (1..longest).map(name).collect::<Vec<_>>(), "position": "top" },
-        "yAxis": { "type": "category", "data": c.cohorts.iter().rev().map(start).collect::<Vec<_>>() },
+        "yAxis": { "type": "category", "data": c.cohorts.iter().rev().map(sized).collect::<Vec<_>>() },
         "visualMap": { "show": false, "min": 0, "max": high, "dimension": 2 },
         "series": [{ "type": "heatmap", "data": data, "label": { "show": longest <= 14, "formatter": "{@[2]}%", "fontSize": 11 },
             "itemStyle": { "borderColor": "--card", "borderWidth": 2 } }],
@@ -252,6 +259,9 @@ fn funnel(known: &Known, f: &Funnel, steps: &[String]) -> Answer {
     let reached = |o: &FunnelOf, i: usize| o.steps.get(i).map_or(0, |s| s.customers);
     let Some(all) = f.of.first().filter(|o| reached(o, 0) > 0) else { return Answer::default() };
     let labels: Vec<String> = steps.iter().enumerate().map(|(i, s)| format!("{}. {s}", i + 1)).collect();
+    // The second order is told from the first by its number.
+    let twice = steps.iter().enumerate().any(|(i, s)| steps[..i].contains(s));
+    let said = if twice { labels.as_slice() } else { steps };
     let series = f.of.iter().map(|o| {
         let first = reached(o, 0);
         let points = (0..steps.len()).map(|i| {
@@ -290,11 +300,11 @@ fn funnel(known: &Known, f: &Funnel, steps: &[String]) -> Answer {
     let says = page.tn(
         "explore-funnel-says",
         &[
-            ("first", steps[0].clone().into()),
-            ("end", steps[steps.len() - 1].clone().into()),
+            ("first", said[0].clone().into()),
+            ("end", said[said.len() - 1].clone().into()),
             ("n", hundred(reached(all, steps.len() - 1), reached(all, 0)).into()),
-            ("a", steps[worst - 1].clone().into()),
-            ("b", steps[worst].clone().into()),
+            ("a", said[worst - 1].clone().into()),
+            ("b", said[worst].clone().into()),
             ("lost", reached(all, worst - 1).saturating_sub(reached(all, worst)).into()),
         ],
     );
@@ -326,7 +336,7 @@ fn paths(known: &Known, p: &Paths, event: &str, back: bool) -> Answer {
             if !nodes.iter().any(|n| n["name"] == **text) {
                 let colour = match (stop.kind.as_str(), &stop.event) {
                     ("event", Some(e)) => {
-                        format!("--c{}", known.events.iter().position(|k| k.name == *e).unwrap_or(9) % 10)
+                        format!("--c{}", known.events.iter().position(|k| k.name == *e).unwrap_or(9) % COLOURS)
                     }
                     _ => "--edge".into(),
                 };
@@ -462,7 +472,7 @@ fn regions(known: &Known, r: &Regions) -> Answer {
         let option = json!({
             "tooltip": { "trigger": "item", "formatter": "{b}" }, "xAxis": axis(4), "yAxis": axis(6),
             "visualMap": { "show": false, "min": 0, "max": high, "dimension": 2 },
-            "series": [{ "type": "heatmap", "data": data, "label": { "show": true, "formatter": "{b}", "fontSize": 12 },
+            "series": [{ "type": "heatmap", "data": data, "label": { "show": true, "formatter": "{b}", "fontSize": 12, "lineHeight": 17 },
                 "itemStyle": { "borderColor": "--card", "borderWidth": 4, "borderRadius": 8 } }],
         });
         Chart::new(page, id, says, option).height("tall")
@@ -646,7 +656,9 @@ fn comparison(known: &Known, c: &Comparison) -> Answer {
             ],
         )
     });
-    let csv = known.csv("comparison");
+    // The API takes them in one parameter, the form has a field for each.
+    let ids: Vec<String> = c.ids.iter().map(|id| crate::pages::page::encode(id)).collect();
+    let csv = format!("/api/v1/explore/comparison?format=csv&of={}", ids.join(","));
     let mut out = one(Chart::new(page, "comparison", says, option), String::new());
     out.table = Some(TableOf { title: page.t("explore-compare-table"), head, rows, csv });
     out

@@ -1,6 +1,7 @@
 //! The editor of a partition: classes in order, conditions with thresholds, and how many would move. A plain form that
 //! the server answers to; scripts only make it quicker.
 
+use super::super::chart::COLOURS;
 use super::super::page::encode;
 use super::super::{Page, errors, fields, format, go, show};
 use super::Shared;
@@ -361,7 +362,7 @@ fn preview_of(page: &Page, new: bool, shown: &PartitionShown) -> Preview {
             trend: grown.map_or("", |n| if n > 0 { "up" } else { "down" }),
             start,
             width,
-            colour: i % 10,
+            colour: i % COLOURS,
         });
     }
     out.ways = ways(page, m, name);

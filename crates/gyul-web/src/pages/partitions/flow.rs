@@ -1,6 +1,6 @@
 //! From class to class over a period, and the sizes of the classes over time.
 
-use super::super::chart::Chart;
+use super::super::chart::{COLOURS, Chart};
 use super::super::segments::part::{RANGES, first_event, range_of};
 use super::super::start::sankey;
 use super::super::{Page, format, show};
@@ -114,12 +114,12 @@ async fn sizes(State(app): Shared, page: Page, Path(id): Path<String>, args: Arg
     let chart = (!dates.is_empty()).then(|| {
         let area = |(i, (name, points)): (usize, (&String, &Vec<SizeAt>))| {
             json!({ "type": "line", "name": name, "stack": "all", "showSymbol": false, "lineStyle": { "width": 0 }, "areaStyle": { "opacity": 0.85 },
-                "color": format!("--c{}", i % 10), "data": points.iter().map(|p| p.size).collect::<Vec<_>>() })
+                "color": format!("--c{}", i % COLOURS), "data": points.iter().map(|p| p.size).collect::<Vec<_>>() })
         };
         let option = json!({
             "legend": {},
             "tooltip": { "trigger": "axis", "$fmt": "count" },
-            "xAxis": { "type": "category", "data": dates, "boundaryGap": false },
+            "xAxis": { "type": "category", "data": dates, "boundaryGap": false, "$fmt": "day" },
             "yAxis": { "type": "value", "$fmt": "short", "splitNumber": 4 },
             "series": names.iter().zip(&series).enumerate().map(area).collect::<Vec<_>>(),
         });

@@ -135,7 +135,7 @@ pub fn size_chart(page: &Page, name: &str, points: &[SizeAt]) -> Option<Chart> {
     let dates: Vec<String> = points.iter().map(|p| format::iso_date(p.at, zone)).collect();
     let option = json!({
         "tooltip": { "trigger": "axis", "$fmt": "count" },
-        "xAxis": { "type": "category", "data": dates, "boundaryGap": false },
+        "xAxis": { "type": "category", "data": dates, "boundaryGap": false, "$fmt": "day" },
         "yAxis": { "type": "value", "$fmt": "short", "splitNumber": 4, "minInterval": 1 },
         "series": [{ "type": "line", "name": name, "showSymbol": false, "areaStyle": { "opacity": 0.12 },
             "lineStyle": { "width": 2, "color": "--b" }, "itemStyle": { "color": "--b" },
@@ -167,7 +167,7 @@ fn flow_chart(page: &Page, points: &[SizeAt]) -> Option<Chart> {
     let option = json!({
         "legend": {},
         "tooltip": { "trigger": "axis", "axisPointer": { "type": "shadow" }, "$fmt": "count" },
-        "xAxis": { "type": "category", "data": dates },
+        "xAxis": { "type": "category", "data": dates, "$fmt": "day" },
         "yAxis": { "type": "value", "$fmt": "short", "splitNumber": 3, "minInterval": 1 },
         "series": [
             bar(page.t("segments-entered"), "--ok", entered.iter().map(|n| *n as i64).collect()),

@@ -27,7 +27,10 @@ async fn the_list_answers_to_its_query() {
     let bed = bed().await;
     let get =
         async |path: &str| bed.send(browser(&bed, Role::ReadOnly, Method::GET, path, "")).await.text().to_string();
-    let all = get("/segments").await;
+    let first = get("/segments").await;
+    assert!(first.contains("href=\"/segments/vip\"") && !first.contains("/partitions/steps/classes/new"), "{first}");
+    assert!(first.contains("kind=all"), "the way to classes");
+    let all = get("/segments?kind=all").await;
     assert!(all.contains("href=\"/segments/vip\"") && all.contains("/partitions/steps/classes/new"), "{all}");
     let found = get("/segments?q=VIP&kind=segment").await;
     assert!(found.contains("href=\"/segments/vip\"") && !found.contains("href=\"/segments/lapsed\""));

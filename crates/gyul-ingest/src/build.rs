@@ -7,11 +7,14 @@ pub(crate) const UNKNOWN: i64 = i64::MIN;
 /// A batch in the making. Columns are declared first; each row pushes every column once.
 pub(crate) struct Builder {
     batch: StreamBatch,
+    /// How many rows to make room for as soon as there is one.
+    room: usize,
 }
 
 impl Builder {
-    pub fn new(name: &str) -> Builder {
-        Builder { batch: StreamBatch { name: name.to_string(), ..StreamBatch::default() } }
+    /// A batch of at most so many rows, mostly.
+    pub fn new(name: &str, room: usize) -> Builder {
+        Builder { batch: StreamBatch { name: name.to_string(), ..StreamBatch::default() }, room }
     }
 
     /// Adds a column and tells its index.
@@ -29,10 +32,28 @@ impl Builder {
     }
 
     pub fn head(&mut self, customer: &str, ts: i64, id: u64, row: u64) {
+        if self.batch.is_empty() {
+            self.reserve();
+        }
         self.batch.customer.push(Some(customer));
         self.batch.ts.push(ts);
         self.batch.id.push(id);
         self.batch.row.push(row);
+    }
+
+    fn reserve(&mut self) {
+        let StreamBatch { customer, ts, id, row, props, .. } = &mut self.batch;
+        customer.reserve(self.room);
+        ts.reserve(self.room);
+        id.reserve(self.room);
+        row.reserve(self.room);
+        for (_, column) in props {
+            match column {
+                Column::Bool(v) => v.reserve(self.room),
+                Column::Num { mantissas: v, .. } | Column::Instant(v) => v.reserve(self.room),
+                Column::Text(t) | Column::List(t) => t.reserve(self.room),
+            }
+        }
     }
 
     pub fn text(&mut self, column: usize, value: Option<&str>) {
@@ -83,7 +104,7 @@ impl Builder {
         self.batch.props.retain(|(_, c)| match c {
             Column::Bool(v) => v.iter().any(Option::is_some),
             Column::Num { mantissas: v, .. } | Column::Instant(v) => v.iter().any(|x| *x != UNKNOWN),
-            Column::Text(t) | Column::List(t) => (0..t.len()).any(|i| t.get(i).is_some()),
+            Column::Text(t) | Column::List(t) => !t.is_unknown(),
         });
         (!self.batch.is_empty()).then_some(self.batch)
     }

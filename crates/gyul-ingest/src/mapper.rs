@@ -269,7 +269,7 @@ impl<'a> Work<'a> {
     fn events(&mut self) -> (Vec<StreamBatch>, Vec<StreamBatch>) {
         let mut streams: Vec<(String, Builder, FieldSet)> = vec![];
         let mut index: FxHashMap<&'a str, usize> = FxHashMap::default();
-        let mut learnt = fields::Traits::new(self.mapper);
+        let mut learnt = fields::Traits::new(self);
         for row in 0..self.rows.len() {
             match self.event(row, &mut streams, &mut index) {
                 Ok((customer, ts)) => learnt.learn(self, row, &customer, ts),
@@ -320,7 +320,7 @@ impl<'a> Work<'a> {
         };
         // Looked up by the borrowed name: `mapper` and `rows` live as long as the index.
         let i = *index.entry(name).or_insert_with(|| {
-            let mut builder = Builder::new(name);
+            let mut builder = Builder::new(name, 0);
             let set = FieldSet::declare(&mut builder, &mapper.properties, false);
             streams.push((name.to_string(), builder, set));
             streams.len() - 1
@@ -332,7 +332,7 @@ impl<'a> Work<'a> {
     }
 
     fn profiles(&mut self) -> Vec<StreamBatch> {
-        let mut builder = Builder::new(names::IDENTIFY);
+        let mut builder = Builder::new(names::IDENTIFY, self.rows.len());
         let mut set = FieldSet::declare(&mut builder, &self.mapper.traits, true);
         for row in 0..self.rows.len() {
             if let Err(fault) = self.profile(row, &mut builder, &mut set) {

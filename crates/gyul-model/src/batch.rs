@@ -5,29 +5,52 @@
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TextColumn {
     bytes: String,
-    /// End of each row in `bytes`; `known[i]` says whether the row holds a text at all.
+    /// End of each text in `bytes`. A text that comes again right after itself is kept once.
     ends: Vec<u32>,
-    known: Vec<bool>,
+    /// Each row's text: `code - 1` in `ends`; 0 if the row holds none.
+    codes: Vec<u32>,
 }
 
 impl TextColumn {
     pub fn push(&mut self, text: Option<&str>) {
-        self.bytes.push_str(text.unwrap_or(""));
-        self.ends.push(self.bytes.len() as u32);
-        self.known.push(text.is_some());
+        let Some(text) = text else { return self.codes.push(0) };
+        if self.ends.is_empty() || self.text(self.ends.len() - 1) != text {
+            self.bytes.push_str(text);
+            self.ends.push(self.bytes.len() as u32);
+        }
+        self.codes.push(self.ends.len() as u32);
     }
 
     pub fn get(&self, i: usize) -> Option<&str> {
-        let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
-        self.known[i].then(|| &self.bytes[start..self.ends[i] as usize])
+        self.codes[i].checked_sub(1).map(|c| self.text(c as usize))
+    }
+
+    /// Rows of equal codes hold the same text; 0 is none. Rows of other codes may hold the same text too.
+    pub fn code(&self, i: usize) -> u32 {
+        self.codes[i]
     }
 
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.codes.len()
     }
 
     pub fn is_empty(&self) -> bool {
+        self.codes.is_empty()
+    }
+
+    /// Whether no row holds a text.
+    pub fn is_unknown(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// Makes room for so many rows.
+    pub fn reserve(&mut self, rows: usize) {
+        self.codes.reserve(rows);
+    }
+
+    fn text(&self, code: usize) -> &str {
+        let start = if code == 0 { 0 } else { self.ends[code - 1] as usize };
+        &self.bytes[start..self.ends[code] as usize]
     }
 }
 
@@ -85,5 +108,26 @@ impl StreamBatch {
 
     pub fn is_empty(&self) -> bool {
         self.ts.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_come_back_however_they_repeat() {
+        let given = [None, Some("a"), Some("a"), None, Some("a"), Some(""), Some(""), Some("귤"), Some("a"), None];
+        let mut column = TextColumn::default();
+        given.iter().for_each(|t| column.push(*t));
+        assert_eq!((0..column.len()).map(|i| column.get(i)).collect::<Vec<_>>(), given);
+        for (i, a) in given.iter().enumerate() {
+            for (j, b) in given.iter().enumerate() {
+                assert!(column.code(i) != column.code(j) || a == b);
+            }
+            assert_eq!(column.code(i) == 0, a.is_none());
+        }
+        assert_eq!(column.code(1), column.code(4), "kept once over a gap");
+        assert!(!column.is_unknown());
     }
 }

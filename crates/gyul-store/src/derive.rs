@@ -1,6 +1,7 @@
 //! Orders from their lines, and refunds tied to the orders they take back.
 
-use crate::rows::{BucketRows, Interner, Kind, StreamRows, Values};
+use crate::interner::Interner;
+use crate::rows::{BucketRows, Kind, StreamRows, Values};
 use crate::table::Field;
 use gyul_model::{POW10, hash64, names};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -50,9 +51,7 @@ pub fn derive(bucket: &mut BucketRows) -> u64 {
         let Some(s) = bucket.streams.iter_mut().find(|s| s.name == name) else { continue };
         let Some(d) = s.find(DERIVED) else { continue };
         let kept: Vec<u32> = (0..s.len() as u32).filter(|i| d.ints[*i as usize] != 1).collect();
-        if kept.len() < s.len() {
-            *s = std::mem::take(s).select(&kept);
-        }
+        s.keep(&kept);
     }
     tie_refunds(bucket);
     whole(bucket, names::ITEM, "order_id", names::ORDER) + whole(bucket, names::ITEM_REFUND, "refund_id", names::REFUND)

@@ -6,6 +6,7 @@
 mod derive;
 mod error;
 mod import;
+mod interner;
 mod load;
 pub mod log;
 mod manifest;

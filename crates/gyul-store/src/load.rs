@@ -2,8 +2,9 @@
 
 use crate::error::{StoreError, StoreErrorKind};
 use crate::import::{PARTS, undated};
+use crate::interner::Interner;
 use crate::manifest::{Manifest, StreamMeta};
-use crate::rows::{Interner, Kind, Values};
+use crate::rows::{Kind, Values};
 use crate::table::{Field, Reader};
 use gyul_model::{
     Bucket, Codes, ColumnData, ColumnInfo, ColumnKind, Instant, Ints, Snapshot, Stream, StreamInfo, TextColumn,
@@ -59,7 +60,7 @@ impl Store {
                 for g in 0..reader.groups() {
                     let field = Field { name: "customer".into(), kind: Kind::Text, scale: 0 };
                     let known = reader.read(g, &field)?.dict.texts;
-                    found += u64::from(known.iter().any(|t| customers.iter().any(|c| **c == **t)));
+                    found += u64::from(known.iter().any(|t| customers.iter().any(|c| c == t)));
                 }
             }
         }
@@ -206,8 +207,8 @@ fn kind_of(f: &Field, raws: &[Raw], s: usize, c: usize) -> (ColumnKind, Vec<Vec<
             let maps = raws
                 .iter()
                 .map(|r| {
-                    let own = r.streams[s].columns.get(c).map_or(&[][..], |v| &v.dict.texts);
-                    std::iter::once(0).chain(own.iter().map(|t| all.code(t) + 1)).collect()
+                    let own = r.streams[s].columns.get(c).into_iter().flat_map(|v| v.dict.texts.iter());
+                    std::iter::once(0).chain(own.map(|t| all.code(t) + 1)).collect()
                 })
                 .collect();
             let mut dict = TextColumn::default();

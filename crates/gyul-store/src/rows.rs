@@ -1,9 +1,8 @@
 //! A bucket's events while they are merged: columns that grow, texts as codes of the bucket's own dictionaries.
 
-use gyul_model::{Column, POW10, StreamBatch};
-use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHashSet};
-use std::hash::BuildHasher;
+use crate::interner::Interner;
+use gyul_model::{Column, POW10, StreamBatch, TextColumn};
+use rustc_hash::FxHashSet;
 
 /// The kinds of columns on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,43 +39,6 @@ impl Kind {
     pub fn parse(name: &str) -> Option<Kind> {
         [Kind::Bool, Kind::Num, Kind::Instant, Kind::Text, Kind::List].into_iter().find(|k| k.name() == name)
     }
-}
-
-/// Texts by number, from 0.
-#[derive(Clone, Debug, Default)]
-pub struct Interner {
-    /// Half a hash and the code: most texts are told apart without being looked at.
-    codes: HashTable<(u32, u32)>,
-    /// What was asked for last, likewise; rows of one order say the same again and again.
-    last: (u32, u32),
-    pub texts: Vec<Box<str>>,
-}
-
-impl Interner {
-    pub fn code(&mut self, text: &str) -> u32 {
-        let hash = FxBuildHasher.hash_one(text);
-        let half = (hash ^ (hash >> 32)) as u32;
-        if self.last.0 == half && self.texts.get(self.last.1 as usize).is_some_and(|t| **t == *text) {
-            return self.last.1;
-        }
-        let texts = &self.texts;
-        let found = self.codes.find(spread(half), |(h, c)| *h == half && *texts[*c as usize] == *text);
-        let code = match found {
-            Some((_, code)) => *code,
-            None => {
-                let code = self.texts.len() as u32;
-                self.texts.push(text.into());
-                self.codes.insert_unique(spread(half), (half, code), |(h, _)| spread(*h));
-                code
-            }
-        };
-        self.last = (half, code);
-        code
-    }
-}
-
-fn spread(half: u32) -> u64 {
-    u64::from(half).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Values of one property. Unknown: 2, `i64::MIN`, or code 0 (text c has code c + 1).
@@ -127,23 +89,47 @@ impl Values {
 
     pub fn text_at(&self, i: usize) -> Option<&str> {
         let code = self.codes[i].checked_sub(1)?;
-        Some(&self.dict.texts[code as usize])
+        Some(self.dict.texts.get(code))
     }
 
-    pub fn push_from(&mut self, c: &Column, i: usize) {
+    /// Takes these rows of a column of the same kind, whose scale is no larger.
+    fn extend_from(&mut self, c: &Column, rows: &[u32]) {
+        let rows = rows.iter().map(|i| *i as usize);
         match c {
-            Column::Bool(v) => self.ints.push(v[i].map_or(2, i64::from)),
+            Column::Bool(v) => self.ints.extend(rows.map(|i| v[i].map_or(2, i64::from))),
+            Column::Num { scale, mantissas } if *scale == self.scale => self.ints.extend(rows.map(|i| mantissas[i])),
             Column::Num { scale, mantissas } => {
-                let m = mantissas[i];
                 let by = POW10[(self.scale - scale) as usize];
-                self.ints.push(if m == i64::MIN { m } else { m.checked_mul(by).unwrap_or(i64::MIN) });
+                let scaled = |m: i64| if m == i64::MIN { m } else { m.checked_mul(by).unwrap_or(i64::MIN) };
+                self.ints.extend(rows.map(|i| scaled(mantissas[i])));
             }
-            Column::Instant(v) => self.ints.push(v[i]),
-            Column::Text(t) => self.text(t.get(i)),
+            Column::Instant(v) => self.ints.extend(rows.map(|i| v[i])),
             // An empty list says nothing.
-            Column::List(t) => self.text(t.get(i).filter(|t| !t.is_empty())),
+            Column::Text(t) | Column::List(t) => {
+                let list = self.kind == Kind::List;
+                let dict = &mut self.dict;
+                let code = |text: Option<&str>| text.filter(|t| !list || !t.is_empty()).map_or(0, |t| dict.code(t) + 1);
+                self.codes.extend(coded(t, rows, code));
+            }
         }
     }
+}
+
+/// What `code` makes of a column's rows. A row that repeats the one before is not looked up.
+fn coded(
+    column: &TextColumn,
+    rows: impl Iterator<Item = usize>,
+    mut code: impl FnMut(Option<&str>) -> u32,
+) -> impl Iterator<Item = u32> {
+    let mut last = None;
+    rows.map(move |i| match last {
+        Some((same, found)) if same == column.code(i) => found,
+        _ => {
+            let found = code(column.get(i));
+            last = Some((column.code(i), found));
+            found
+        }
+    })
 }
 
 /// Events of one name.
@@ -178,6 +164,25 @@ impl StreamRows {
 
     pub fn find(&self, name: &str) -> Option<&Values> {
         self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// These rows, ascending, and no others.
+    pub fn keep(&mut self, rows: &[u32]) {
+        fn keep<T: Copy>(v: &mut Vec<T>, rows: &[u32]) {
+            rows.iter().enumerate().for_each(|(to, from)| v[to] = v[*from as usize]);
+            v.truncate(rows.len());
+        }
+        if rows.len() == self.len() {
+            return;
+        }
+        for c in &mut self.columns {
+            if c.is_text() { keep(&mut c.codes, rows) } else { keep(&mut c.ints, rows) }
+        }
+        keep(&mut self.customer, rows);
+        keep(&mut self.ts, rows);
+        keep(&mut self.seq, rows);
+        keep(&mut self.id, rows);
+        self.implied.clear();
     }
 
     /// These rows, in this order.
@@ -234,18 +239,15 @@ impl BucketRows {
         if implied {
             s.implied.extend(s.ts.len() as u32..(s.ts.len() + rows.len()) as u32);
         }
-        for &row in rows {
-            let i = row as usize;
-            s.customer.push(self.customers.code(batch.customer.get(i).unwrap_or("")));
-            s.ts.push(batch.ts[i]);
-            s.id.push(batch.id[i]);
-            // Even numbers: what is derived from an event comes right behind it.
-            let given = batch.seq.get(i).copied();
-            s.seq.push(given.unwrap_or(seq + 2 * u64::from(row)) as u32);
-        }
+        let places = || rows.iter().map(|i| *i as usize);
+        s.customer.extend(coded(&batch.customer, places(), |t| self.customers.code(t.unwrap_or(""))));
+        s.ts.extend(places().map(|i| batch.ts[i]));
+        s.id.extend(places().map(|i| batch.id[i]));
+        // Even numbers: what is derived from an event comes right behind it.
+        let given = |row: u32| batch.seq.get(row as usize).copied();
+        s.seq.extend(rows.iter().map(|row| given(*row).unwrap_or(seq + 2 * u64::from(*row)) as u32));
         for (c, (_, data)) in columns.iter().zip(&batch.props) {
-            let column = &mut s.columns[*c];
-            rows.iter().for_each(|i| column.push_from(data, *i as usize));
+            s.columns[*c].extend_from(data, rows);
         }
         let len = s.ts.len();
         s.columns.iter_mut().for_each(|c| c.pad(len));
@@ -253,18 +255,19 @@ impl BucketRows {
 
     /// The bucket without some customers, and how many rows they had.
     pub fn without(self, gone: &FxHashSet<String>) -> (BucketRows, u64) {
-        if !self.customers.texts.iter().any(|t| gone.contains(&**t)) {
+        if !self.customers.texts.iter().any(|t| gone.contains(t)) {
             return (self, 0);
         }
         let mut out = BucketRows::default();
         let keep = |t: &str| (!gone.contains(t)).then(|| out.customers.code(t));
-        let places: Vec<Option<u32>> = self.customers.texts.iter().map(|t| &**t).map(keep).collect();
+        let places: Vec<Option<u32>> = self.customers.texts.iter().map(keep).collect();
         let mut removed = 0;
         for s in self.streams {
             let stays = |i: &u32| places[s.customer[*i as usize] as usize].is_some();
             let rows: Vec<u32> = (0..s.len() as u32).filter(stays).collect();
             removed += (s.len() - rows.len()) as u64;
-            let mut s = s.select(&rows);
+            let mut s = s;
+            s.keep(&rows);
             s.customer.iter_mut().for_each(|c| *c = places[*c as usize].unwrap_or_default());
             out.streams.push(s);
         }

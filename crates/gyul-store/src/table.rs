@@ -1,6 +1,7 @@
 //! Parquet files: our columns out and in, a row group for each bucket.
 
 use crate::error::StoreError;
+use crate::interner::Texts;
 use crate::rows::{Kind, Values};
 use gyul_model::TextColumn;
 use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
@@ -31,7 +32,7 @@ pub enum Data<'a> {
     /// 2 is null.
     Bools(&'a [i64]),
     /// Code 0 is null; lists are joined with U+001F.
-    Texts { codes: &'a [u32], dict: &'a [Box<str>], list: bool },
+    Texts { codes: &'a [u32], dict: &'a Texts, list: bool },
 }
 
 impl<'a> Data<'a> {
@@ -143,13 +144,13 @@ fn column(group: &mut SerializedRowGroupWriter<File>, data: &Data) -> parquet::e
         }
         Data::Texts { codes, dict, list: false } => {
             // All texts in one buffer: no allocation for each.
-            let all = ByteArray::from(dict.concat().into_bytes());
+            let all = ByteArray::from(dict.bytes().to_vec());
             let mut end = 0;
-            let mut slice = |t: &str| {
+            let slice = |t: &str| {
                 end += t.len();
                 all.slice(end - t.len(), t.len())
             };
-            let texts: Vec<ByteArray> = dict.iter().map(|t| slice(t)).collect();
+            let texts: Vec<ByteArray> = dict.iter().map(slice).collect();
             let levels: Vec<i16> = codes.iter().map(|c| i16::from(*c != 0)).collect();
             let known: Vec<ByteArray> =
                 codes.iter().filter(|c| **c != 0).map(|c| texts[*c as usize - 1].clone()).collect();
@@ -163,7 +164,7 @@ fn column(group: &mut SerializedRowGroupWriter<File>, data: &Data) -> parquet::e
                     reps.push(0);
                     continue;
                 }
-                for (i, item) in dict[*c as usize - 1].split('\u{1f}').enumerate() {
+                for (i, item) in dict.get(*c - 1).split('\u{1f}').enumerate() {
                     values.push(ByteArray::from(item.as_bytes().to_vec()));
                     defs.push(2);
                     reps.push(i16::from(i > 0));
@@ -257,7 +258,7 @@ impl Reader {
                     let bytes = v.data();
                     let key = (bytes.as_ptr() as usize, bytes.len());
                     // Addresses of plain pages come again with other texts, so it is a guess to be checked.
-                    let guess = seen.get(&key).copied().filter(|c| dict.texts[*c as usize - 1].as_bytes() == bytes);
+                    let guess = seen.get(&key).copied().filter(|c| dict.texts.get(*c - 1).as_bytes() == bytes);
                     let code = guess.unwrap_or_else(|| dict.code(&String::from_utf8_lossy(bytes)) + 1);
                     if guess.is_none() {
                         seen.insert(key, code);

@@ -1,6 +1,6 @@
 //! Properties and traits: columns whose text is normalised by what they hold.
 
-use super::{Mapper, TEXT_MAX, Work};
+use super::{TEXT_MAX, Work};
 use crate::build::Builder;
 use crate::mapping::{DecimalStyle, Field, FieldType};
 use crate::values::{number, place, traits};
@@ -48,6 +48,8 @@ pub(super) struct FieldSet {
     slots: Vec<Slot>,
     values: Vec<Val>,
     named: bool,
+    /// Whether the row that was read last had values that could not be.
+    noted: bool,
 }
 
 impl FieldSet {
@@ -74,7 +76,7 @@ impl FieldSet {
                 memo: FxHashMap::default(),
             });
         }
-        FieldSet { slots, values: vec![], named }
+        FieldSet { slots, values: vec![], named, noted: false }
     }
 
     /// Reads and writes a row; what cannot be read is unknown and noted.
@@ -86,12 +88,14 @@ impl FieldSet {
     /// Reads a row's values and tells their identity; `None` if nothing is known.
     pub fn read(&mut self, work: &mut Work, row: usize, ts: i64) -> Option<u64> {
         self.values.clear();
+        self.noted = false;
         let mut any = false;
         for slot in &mut self.slots {
             let value = match work.rows.known(row, slot.column) {
                 None => Val::None,
                 Some(text) if text.len() > TEXT_MAX => {
                     work.note(slot.column, "too_long");
+                    self.noted = true;
                     Val::None
                 }
                 Some(text) => match slot.memo.get(text) {
@@ -107,6 +111,7 @@ impl FieldSet {
             };
             if matches!(value, Val::None) && work.rows.known(row, slot.column).is_some_and(|t| t.len() <= TEXT_MAX) {
                 work.note(slot.column, "unreadable");
+                self.noted = true;
             }
             any |= !matches!(value, Val::None);
             self.values.push(value);
@@ -125,6 +130,11 @@ impl FieldSet {
             };
         }
         Some(work.identity.hash())
+    }
+
+    /// Whether two rows say the same in these fields, word for word.
+    fn alike(&self, work: &Work, a: usize, b: usize) -> bool {
+        self.slots.iter().all(|s| work.rows.cell(a, s.column) == work.rows.cell(b, s.column))
     }
 
     /// Writes what was read last. Numbers that would make the column too wide become unknown.
@@ -203,22 +213,31 @@ pub(super) struct Traits {
     /// The customer and time that were told of last: the lines of an order tell the same.
     last: (String, i64),
     last_id: u64,
+    /// A row that told it, if nothing in it was to be noted.
+    told_by: Option<usize>,
     none: bool,
 }
 
 impl Traits {
-    pub fn new(mapper: &Mapper) -> Traits {
-        let mut builder = Builder::new(names::IDENTIFY);
+    pub fn new(work: &Work) -> Traits {
+        let mapper = work.mapper;
+        // Fewer than the rows: those of one order tell the same.
+        let mut builder = Builder::new(names::IDENTIFY, 0);
         let set = FieldSet::declare(&mut builder, &mapper.traits, true);
-        Traits { builder, set, last: (String::new(), 0), last_id: 0, none: mapper.traits.is_empty() }
+        Traits { builder, set, last: (String::new(), 0), last_id: 0, told_by: None, none: mapper.traits.is_empty() }
     }
 
     pub fn learn(&mut self, work: &mut Work, row: usize, customer: &str, ts: i64) {
         if self.none {
             return;
         }
+        let same_order = self.last.0 == customer && self.last.1 == ts;
+        if same_order && self.told_by.is_some_and(|before| self.set.alike(work, before, row)) {
+            return;
+        }
         let Some(id) = self.set.read(work, row, ts) else { return };
-        if self.last.0 == customer && self.last.1 == ts && self.last_id == id {
+        self.told_by = (!self.set.noted).then_some(row);
+        if same_order && self.last_id == id {
             return;
         }
         self.last.0.clear();

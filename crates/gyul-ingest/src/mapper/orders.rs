@@ -25,18 +25,21 @@ struct Stream {
     line: Option<LineColumns>,
     quantity: usize,
     total: usize,
-    discount: usize,
-    coupon: usize,
+    /// Of roles that no column has, there is none here either.
+    discount: Option<usize>,
+    coupon: Option<usize>,
     currency: usize,
-    channel: usize,
+    channel: Option<usize>,
     fields: FieldSet,
+    /// What the file calls the currency, and its code.
+    currency_code: (String, Option<String>),
 }
 
 struct LineColumns {
     product: usize,
-    name: usize,
-    category: usize,
-    brand: usize,
+    name: Option<usize>,
+    category: Option<usize>,
+    brand: Option<usize>,
     price: usize,
 }
 
@@ -81,11 +84,11 @@ pub(super) fn map(work: &mut Work) -> (Vec<StreamBatch>, Vec<StreamBatch>) {
     let lines = mapper.mapping.grain == Grain::Lines;
     let (bought, refunded) = if lines { (names::ITEM, names::ITEM_REFUND) } else { (names::ORDER, names::REFUND) };
     let mut streams = Streams {
-        bought: Stream::new(mapper, bought, lines, false),
-        refunded: Stream::new(mapper, refunded, lines, true),
-        implied: Stream::new(mapper, bought, lines, false),
+        bought: Stream::new(work, bought, lines, false),
+        refunded: Stream::new(work, refunded, lines, true),
+        implied: Stream::new(work, bought, lines, false),
     };
-    let mut learnt = Traits::new(mapper);
+    let mut learnt = Traits::new(work);
     let mut state = Memo::new(State::Paid);
     let mut made = String::new();
     for i in 0..work.rows.len() {
@@ -101,26 +104,30 @@ pub(super) fn map(work: &mut Work) -> (Vec<StreamBatch>, Vec<StreamBatch>) {
 }
 
 impl Stream {
-    fn new(mapper: &Mapper, name: &str, lines: bool, refund: bool) -> Stream {
-        let mut b = Builder::new(name);
+    fn new(work: &Work, name: &str, lines: bool, refund: bool) -> Stream {
+        let mapper = work.mapper;
+        let room = if refund { 0 } else { work.rows.len() };
+        let mut b = Builder::new(name, room);
+        let texts = |b: &mut Builder, role, name| mapper.at(role).map(|_| b.texts(name));
         Stream {
             order: b.texts("order_id"),
             refund: refund.then(|| b.texts("refund_id")),
             line: lines.then(|| LineColumns {
                 product: b.texts("product_id"),
-                name: b.texts("name"),
-                category: b.texts("category"),
-                brand: b.texts("brand"),
+                name: texts(&mut b, Role::Name, "name"),
+                category: texts(&mut b, Role::Category, "category"),
+                brand: texts(&mut b, Role::Brand, "brand"),
                 price: b.numbers("price"),
             }),
             quantity: b.numbers("quantity"),
             total: b.numbers("total"),
-            discount: b.numbers("discount"),
-            coupon: b.texts("coupon"),
+            discount: mapper.at(Role::Discount).map(|_| b.numbers("discount")),
+            coupon: texts(&mut b, Role::Coupon, "coupon"),
             currency: b.texts("currency"),
-            channel: b.texts("channel"),
+            channel: texts(&mut b, Role::Channel, "channel"),
             fields: FieldSet::declare(&mut b, &mapper.properties, false),
             builder: b,
+            currency_code: (String::new(), None),
         }
     }
 
@@ -129,7 +136,7 @@ impl Stream {
         price
             && self.builder.fits(self.quantity, r.quantity)
             && self.builder.fits(self.total, r.total)
-            && self.builder.fits(self.discount, r.discount)
+            && self.discount.is_none_or(|c| self.builder.fits(c, r.discount))
     }
 
     fn push(
@@ -149,20 +156,26 @@ impl Stream {
         }
         if let Some(l) = &self.line {
             b.text(l.product, r.product);
-            b.text(l.name, r.name);
-            b.text(l.category, r.category);
-            b.text(l.brand, r.brand);
+            l.name.into_iter().for_each(|c| b.text(c, r.name));
+            l.category.into_iter().for_each(|c| b.text(c, r.category));
+            l.brand.into_iter().for_each(|c| b.text(c, r.brand));
             b.number(l.price, r.price);
         }
         b.number(self.quantity, r.quantity);
         b.number(self.total, r.total);
-        b.number(self.discount, r.discount);
-        b.text(self.coupon, r.coupon);
-        b.text(self.channel, r.channel);
-        match r.currency.and_then(number::currency) {
-            Some(c) => b.text(self.currency, Some(&c)),
-            None => b.text(self.currency, work.mapper.currency.as_deref()),
+        self.discount.into_iter().for_each(|c| b.number(c, r.discount));
+        self.coupon.into_iter().for_each(|c| b.text(c, r.coupon));
+        self.channel.into_iter().for_each(|c| b.text(c, r.channel));
+        let (name, code) = &mut self.currency_code;
+        match r.currency {
+            Some(c) if c != name => {
+                *name = c.to_string();
+                *code = number::currency(c);
+            }
+            _ => {}
         }
+        let code = r.currency.and(code.as_deref());
+        b.text(self.currency, code.or(work.mapper.currency.as_deref()));
         self.fields.push(work, &mut self.builder, i);
     }
 }

@@ -3,9 +3,10 @@
 use super::changes::{self, ChangeLog, Told};
 use super::checkpoint;
 use super::definitions::{DefKind, Definitions, split};
-use super::hub::{Clock, Options, Seen, manifest};
+use super::hub::{Clock, Options, manifest};
 use super::record;
 use super::world::{Control, World, fingerprint};
+use super::writing::Seen;
 use gyul_model::{Instant, Message, Snapshot};
 use gyul_profile::Identities;
 use gyul_store::log::{Entry, Log, Options as LogOptions};

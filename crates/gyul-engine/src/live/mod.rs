@@ -16,6 +16,7 @@ mod hub;
 mod record;
 mod recover;
 mod reload;
+mod tail;
 mod world;
 mod writing;
 

@@ -51,7 +51,7 @@ const GROUP: usize = 20_000;
 
 /// Messages that are on disk and wait for the world, at most: a world that rests for a second holds up nobody whose
 /// message need only be on disk.
-const BEHIND: usize = 200_000;
+const BEHIND: usize = 1_000_000;
 
 /// How far the world is behind the log.
 #[derive(Default)]

@@ -9,6 +9,8 @@ use hub::{Time, by_reference, events, flat, membership, message, options, told};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 /// The world may go on between two looks at it: then it is looked at again.
 fn consistent(hub: &Hub, what: &str) {
@@ -98,6 +100,26 @@ fn stopping_checkpoints_merges_and_retries_change_nothing() {
         let dir = tempfile::tempdir().unwrap();
         run(dir.path(), seed);
     }
+}
+
+#[test]
+fn what_is_on_disk_is_acknowledged_though_the_world_rests() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = Time(Arc::new(AtomicI64::new(1_700_000_000_000_000)));
+    let hub = Hub::open(dir.path(), options(), time.clock()).unwrap();
+    let mut rng = Rng::new(7);
+    let rests = hub.world();
+    for id in 0..500 {
+        let messages = vec![message(&mut rng, id, hub.now())];
+        let (tell, told) = channel();
+        hub.ingest(Incoming { messages, rejected: vec![] }, Box::new(move |acked| tell.send(acked).unwrap()));
+        let acked = told.recv_timeout(Duration::from_secs(30)).expect("the world is waited for").unwrap();
+        assert_eq!(acked.accepted, 1);
+    }
+    drop(rests);
+    hub.settle().unwrap();
+    consistent(&hub, "after the rest");
+    assert_eq!(hub.world().live.events(), 500);
 }
 
 #[test]

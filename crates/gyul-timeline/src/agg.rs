@@ -36,6 +36,10 @@ struct Seen {
 impl Block<'_> {
     pub(crate) fn agg(&mut self, agg: &AggNode, ty: Ty) -> Col {
         let simple = agg.last.is_none() || agg.sources.len() <= 1;
+        if agg.sources.iter().all(|s| self.events(s.stream).is_empty()) {
+            // As for most streams where the block has few customers.
+            return of_nothing(agg.op, ty);
+        }
         match agg.op {
             AggOp::Count if ty == Ty::Bool => self.any(agg),
             AggOp::Count if simple => self.count(agg),
@@ -54,7 +58,8 @@ impl Block<'_> {
         let n = self.len();
         let most = agg.last.map_or(usize::MAX, |n| n as usize);
         let mut out = vec![0_i64; n];
-        for source in &agg.sources {
+        let some: Vec<&Source> = agg.sources.iter().filter(|s| !self.events(s.stream).is_empty()).collect();
+        for source in some {
             if let Some((column, code)) = self.one_text(source).filter(|_| agg.last.is_none()) {
                 let tally = self.tally(source, column, &agg.bounds);
                 let counts = tally.chunks_exact(n.max(1)).nth(code as usize).unwrap_or_default();
@@ -478,6 +483,18 @@ fn fold_one(op: AggOp, window: &mut [Seen], t: Instant, zone: &Zone, scale: u8, 
             int(days.len())
         }
         AggOp::Streak(period) => streak(window, period, t, zone),
+    }
+}
+
+/// What an empty window yields, for all rows.
+fn of_nothing(op: AggOp, ty: Ty) -> Col {
+    match (op, ty) {
+        (AggOp::Count, Ty::Bool) => Col::OneBool(0),
+        (AggOp::Count | AggOp::Distinct | AggOp::Days | AggOp::Streak(_), _) => Col::OneInt(0),
+        (AggOp::Sum, Ty::Quotient { .. }) => Col::OneReal(0.0),
+        (AggOp::Sum, _) => Col::OneInt(0),
+        (_, Ty::Quotient { .. }) => Col::OneReal(f64::NAN),
+        (_, ty) => Col::unknown(ty),
     }
 }
 

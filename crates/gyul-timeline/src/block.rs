@@ -298,11 +298,11 @@ impl<'a> Block<'a> {
         self.ends(stream, bound, true)
     }
 
-    /// Each row's last instant in the stream, if all of the stream is in the past of one instant for all rows.
+    /// Each row's last instant in the stream, if it has events and all of them are in the past of one instant for all rows.
     pub fn last_instants(&self, stream: u32) -> Option<&'a [i64]> {
         let latest = &self.latest[stream as usize];
         match self.rows {
-            Rows::Each(t) if t >= latest.of_all => Some(&latest.each[self.customers.clone()]),
+            Rows::Each(t) if t >= latest.of_all => latest.each.get(self.customers.clone()),
             _ => None,
         }
     }

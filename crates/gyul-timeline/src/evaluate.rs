@@ -43,12 +43,15 @@ pub struct Timelines {
 pub(crate) struct Latest {
     /// Of anybody.
     pub of_all: i64,
-    /// Of each customer; `i64::MIN` without any event.
+    /// Of each customer; `i64::MIN` without any event. Empty if nobody has any.
     pub each: Vec<i64>,
 }
 
 impl Latest {
     pub fn of(s: &Arc<gyul_model::Stream>) -> Latest {
+        if s.ts.is_empty() {
+            return Latest { of_all: i64::MIN, each: vec![] };
+        }
         let last = |w: &[u32]| if w[0] < w[1] { s.ts[w[1] as usize - 1] } else { i64::MIN };
         let each: Vec<i64> = s.offsets.windows(2).map(last).collect();
         Latest { of_all: each.iter().copied().max().unwrap_or(i64::MIN), each }

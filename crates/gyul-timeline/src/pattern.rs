@@ -26,6 +26,9 @@ struct Progress {
 
 impl<'a> Block<'a> {
     pub(crate) fn pattern(&mut self, p: &PatternNode) -> Col {
+        if p.steps.first().is_none_or(|s| s.sources.iter().all(|x| self.events(x.stream).is_empty())) {
+            return Col::OneInt(0);
+        }
         let (steps, withouts) = self.inputs(p);
         let mut marks = vec![];
         let mut progress = vec![];

@@ -1,7 +1,9 @@
 //! A hub without threads: whoever simulates it says what happens next. Whoever waits for something turns the wheels.
 
-use super::hub::{Applying, Clock, Command, Decided, Hub, Options, Refused, Shared, Step, Writing, lock};
+use super::applying::Applying;
+use super::hub::{Clock, Command, Decided, Hub, Options, Refused, Shared, Step, lock};
 use super::record::Action;
+use super::writing::Writing;
 use gyul_store::StoreError;
 use std::collections::VecDeque;
 use std::path::Path;

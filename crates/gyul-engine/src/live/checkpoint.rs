@@ -8,6 +8,7 @@ use super::world::{Control, fingerprint};
 use gyul_model::{Column, ColumnKind, Instant, Message, StreamBatch, StreamInfo, TextColumn, Value, hash64};
 use gyul_store::log::{Entry, Reader as LogReader};
 use gyul_store::{Import, Manifest, Origin, StoreError, StoreErrorKind, Summary};
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Write;
@@ -37,13 +38,42 @@ pub struct Cut {
     /// Behind the last record that goes in.
     pub to: u64,
     pub state: State,
-    /// Handles of the messages in between, by seq.
-    pub owners: HashMap<u64, String>,
+    /// Whose the messages in between are.
+    pub owners: Owners,
     pub schema: Vec<StreamInfo>,
     pub zone: String,
     pub currency: String,
     /// Customers whose rows the base leaves behind.
     pub gone: Vec<String>,
+}
+
+/// Handles of messages by seq, each handle's name once: there are millions.
+#[derive(Default)]
+pub struct Owners {
+    /// Ascending by seq; the place of the name.
+    of: Vec<(u64, u32)>,
+    names: TextColumn,
+}
+
+impl Owners {
+    /// `handles`: ascending by seq.
+    pub fn of<'a>(handles: &[(u64, u32)], name: impl Fn(u32) -> &'a str) -> Owners {
+        let mut out = Owners { of: Vec::with_capacity(handles.len()), names: TextColumn::default() };
+        let mut places: FxHashMap<u32, u32> = FxHashMap::default();
+        for (seq, handle) in handles {
+            let place = *places.entry(*handle).or_insert_with(|| {
+                out.names.push(Some(name(*handle)));
+                out.names.len() as u32 - 1
+            });
+            out.of.push((*seq, place));
+        }
+        out
+    }
+
+    fn get(&self, seq: u64) -> Option<&str> {
+        let at = self.of.binary_search_by_key(&seq, |o| o.0).ok()?;
+        self.names.get(self.of[at].1 as usize)
+    }
 }
 
 /// Where the base stands in the log: behind the last record that it has taken in.
@@ -68,7 +98,7 @@ pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<S
         if r.kind != record::MESSAGE {
             continue;
         }
-        let Some(owner) = cut.owners.get(&r.seq) else { continue };
+        let Some(owner) = cut.owners.get(r.seq) else { continue };
         let Ok(message) = record::read_message(r.payload) else { continue };
         // To the second: that is how exactly anybody asks what was known when.
         if arrivals.last().is_none_or(|(_, at)| r.at.0 - at.0 >= gyul_model::MICROS_SECOND) {

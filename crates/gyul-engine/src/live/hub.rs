@@ -1,23 +1,24 @@
-//! Two threads around the world: one writes the log, one applies it.
+//! Two threads around the world: one writes the log ([`super::writing`]), one applies it ([`super::applying`]).
 
+use super::applying::{apply, publish};
 use super::by_hand::{self, Hand};
 use super::changes::{ChangeLog, Told};
-use super::checkpoint::{self, Cut, State};
-use super::record::{self, Action, Rejected};
+use super::checkpoint::Cut;
+use super::cut::{cut, run_checkpoint};
+use super::record::{Action, Rejected};
 use super::recover;
 use super::reload;
-use super::world::{Control, Outcome, World, fingerprint};
-use gyul_model::{Instant, MICROS_SECOND, Message};
+use super::world::{Outcome, World};
+use super::writing::{Backlog, Writing};
+use gyul_model::{Instant, Message};
 use gyul_profile::Rules;
-use gyul_store::log::{Disk, Log, Reader};
+use gyul_store::log::{Disk, Reader};
 use gyul_store::{Manifest, StoreError, StoreErrorKind, Summary};
 use gyul_timeline::live::Live;
-use rustc_hash::FxHashSet;
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -138,26 +139,27 @@ pub struct Gauges {
 }
 
 pub(super) struct Shared {
-    dir: PathBuf,
-    options: Options,
+    pub(super) dir: PathBuf,
+    pub(super) options: Options,
     pub(super) clock: Clock,
-    commands: SyncSender<Command>,
+    pub(super) commands: SyncSender<Command>,
     /// Without threads of its own: whoever waits turns the wheels.
     pub(super) hand: Option<Hand>,
-    world: RwLock<World>,
-    changes: Mutex<ChangeLog>,
+    pub(super) world: RwLock<World>,
+    pub(super) changes: Mutex<ChangeLog>,
     /// Called with the end of the stream of changes whenever it moves.
-    listeners: Mutex<Vec<Listener>>,
-    gauges: Gauges,
+    pub(super) listeners: Mutex<Vec<Listener>>,
+    pub(super) gauges: Gauges,
     stopping: AtomicBool,
-    healthy: AtomicBool,
-    checkpointing: AtomicBool,
+    pub(super) healthy: AtomicBool,
+    pub(super) checkpointing: AtomicBool,
     /// Definitions are to be computed beside the ones in force.
-    large: AtomicBool,
+    pub(super) large: AtomicBool,
     /// What was computed, until its record is applied.
-    built: Mutex<Option<Box<Live>>>,
-    settled: AtomicU64,
+    pub(super) built: Mutex<Option<Box<Live>>>,
+    pub(super) settled: AtomicU64,
     erasing: Mutex<()>,
+    pub(super) backlog: Backlog,
 }
 
 pub struct Hub {
@@ -182,7 +184,7 @@ impl Hub {
         let opened = recover::open(dir, &options, &clock)?;
         let large = opened.world.live.events() > options.define_beside;
         let (commands, inbox) = sync_channel(65_536);
-        let (steps, applied) = sync_channel(if sleep.is_some() { 65_536 } else { 64 });
+        let (steps, applied) = sync_channel(65_536);
         let (log_bytes, logged) = (opened.log.bytes(), opened.log.next());
         let writing = Writing { log: opened.log, seen: opened.seen, steps };
         let (hand, wheels) = match sleep {
@@ -208,6 +210,7 @@ impl Hub {
             built: Mutex::default(),
             settled: AtomicU64::new(opened.settled),
             erasing: Mutex::default(),
+            backlog: Backlog::default(),
             options,
             clock,
         });
@@ -449,7 +452,7 @@ impl Shared {
         self.commands.send(command).map_err(|_| Refused::Stopping)
     }
 
-    fn act(self: &Arc<Shared>, action: Action, by: &str) -> Result<(Outcome, u64), Refused> {
+    pub(super) fn act(self: &Arc<Shared>, action: Action, by: &str) -> Result<(Outcome, u64), Refused> {
         let (tell, told) = channel();
         let decided = Box::new(move |r| {
             let _ = tell.send(r);
@@ -458,13 +461,13 @@ impl Shared {
         self.wait(&told).unwrap_or(Err(Refused::Stopping))
     }
 
-    fn read_log(self: &Arc<Shared>, from: u64) -> Option<Reader> {
+    pub(super) fn read_log(self: &Arc<Shared>, from: u64) -> Option<Reader> {
         let (tell, told) = channel();
         self.commands.send(Command::Read(from, tell)).ok()?;
         self.wait(&told)
     }
 
-    fn stopped(&self) -> StoreError {
+    pub(super) fn stopped(&self) -> StoreError {
         StoreError::io(&self.dir)(std::io::Error::other("stopping"))
     }
 
@@ -475,7 +478,7 @@ impl Shared {
         }
     }
 
-    fn pause(&self, time: Duration) {
+    pub(super) fn pause(&self, time: Duration) {
         match &self.hand {
             Some(hand) => hand.pause(time),
             None => std::thread::sleep(time),
@@ -483,7 +486,7 @@ impl Shared {
     }
 
     /// Does something beside everything else.
-    fn spawn(self: &Arc<Shared>, name: &str, job: impl FnOnce(&Arc<Shared>) + Send + 'static) {
+    pub(super) fn spawn(self: &Arc<Shared>, name: &str, job: impl FnOnce(&Arc<Shared>) + Send + 'static) {
         let shared = self.clone();
         match &self.hand {
             Some(hand) => hand.later(Box::new(move || job(&shared))),
@@ -494,422 +497,6 @@ impl Shared {
 
 pub(super) fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-// ---- writing
-
-/// Ids of messages that were seen lately.
-#[derive(Default)]
-pub struct Seen {
-    ids: FxHashSet<u64>,
-    order: VecDeque<(Instant, u64)>,
-}
-
-/// Ids that are remembered at most.
-const SEEN_MAX: usize = 20_000_000;
-
-impl Seen {
-    pub fn insert(&mut self, at: Instant, id: u64) {
-        if self.ids.insert(id) {
-            self.order.push_back((at, id));
-        }
-    }
-
-    fn forget(&mut self, before: Instant) {
-        while self.order.front().is_some_and(|(at, _)| *at < before) || self.order.len() > SEEN_MAX {
-            if let Some((_, id)) = self.order.pop_front() {
-                self.ids.remove(&id);
-            }
-        }
-    }
-}
-
-pub(super) struct Writing {
-    log: Log,
-    seen: Seen,
-    steps: SyncSender<Vec<Step>>,
-}
-
-/// Messages of one commit, about.
-const GROUP: usize = 20_000;
-
-impl Writing {
-    fn run(mut self, shared: &Shared, inbox: &Receiver<Command>) {
-        let mut stop = false;
-        while !stop {
-            let Ok(first) = inbox.recv() else { break };
-            let mut group = vec![first];
-            let size = |c: &Command| if let Command::Ingest(i, _) = c { i.messages.len() } else { 1 };
-            let mut n = size(&group[0]);
-            while n < GROUP
-                && let Ok(next) = inbox.try_recv()
-            {
-                n += size(&next);
-                group.push(next);
-            }
-            stop = group.iter().any(|c| matches!(c, Command::Stop));
-            self.group(shared, group);
-        }
-    }
-
-    pub(super) fn group(&mut self, shared: &Shared, group: Vec<Command>) {
-        let at = (shared.clock)();
-        let g = &shared.gauges;
-        let mut steps: Vec<Step> = vec![];
-        let mut acks: Vec<(Acked, Done)> = vec![];
-        let mut reserved: Vec<(u64, Sender<Result<u64, StoreError>>)> = vec![];
-        let mut rewrites: Vec<(Ask, Sender<Result<u64, StoreError>>)> = vec![];
-        let mut fresh: FxHashSet<u64> = FxHashSet::default();
-        // A log that is unsure is made usable first; until it is, everything is refused.
-        let mut sound = !self.log.is_unsure() || self.log.recover().is_ok();
-        for command in group {
-            match command {
-                Command::Ingest(incoming, done) => {
-                    let n = (incoming.messages.len() + incoming.rejected.len()) as u64;
-                    g.waiting.fetch_sub(n, Ordering::AcqRel);
-                    let mut acked = Acked::default();
-                    let mut taken = vec![];
-                    for m in incoming.messages {
-                        let id = fingerprint(&m);
-                        if self.seen.ids.contains(&id) || !fresh.insert(id) {
-                            acked.duplicates += 1;
-                            continue;
-                        }
-                        let (span, payload) = record::message(&m);
-                        match self.log.append(record::MESSAGE, at, span, &payload) {
-                            Ok(seq) => taken.push((seq, m)),
-                            Err(_) => sound = false,
-                        }
-                    }
-                    acked.accepted = taken.len() as u64;
-                    steps.push(Step::Messages(taken));
-                    for r in incoming.rejected {
-                        match self.log.append(record::REJECTED, at, 1, &record::rejected(&r)) {
-                            Ok(seq) => steps.push(Step::Rejected(seq, at, r)),
-                            Err(_) => sound = false,
-                        }
-                        acked.rejected += 1;
-                    }
-                    acks.push((acked, done));
-                }
-                Command::Act(action, by, decided) => {
-                    let action = match action {
-                        Action::Define { kind, id, text } if shared.large.load(Ordering::Acquire) => {
-                            Action::Propose { kind, id, text }
-                        }
-                        other => other,
-                    };
-                    match self.log.append(record::ACTION, at, 1, &record::action(&action, &by)) {
-                        Ok(seq) => steps.push(Step::Act(seq, at, action, by, decided)),
-                        Err(_) => {
-                            sound = false;
-                            decided(Err(Refused::Storage));
-                        }
-                    }
-                }
-                Command::Read(from, reply) => drop(reply.send(self.log.read(from))),
-                Command::Settled(to) => {
-                    // Ids of messages are looked up in the log at the next start.
-                    let oldest = Instant(at.0.saturating_sub(shared.options.remember));
-                    if self.seen.order.front().is_none_or(|(t, _)| *t >= oldest) {
-                        let _ = self.log.prune(to.min(self.keep_from(oldest)));
-                    }
-                }
-                Command::Reserve(span, reply) => match self.log.append(record::SKIP, at, span, &[]) {
-                    Ok(first) => {
-                        steps.push(Step::Skipped(first + u64::from(span)));
-                        reserved.push((first, reply));
-                    }
-                    Err(e) => {
-                        sound = false;
-                        let _ = reply.send(Err(e));
-                    }
-                },
-                Command::Rewrite(ask, reply) => rewrites.push((ask, reply)),
-                Command::Stop => {}
-            }
-        }
-        let begun = std::time::Instant::now();
-        let committed = sound && self.log.commit().is_ok();
-        g.commits.fetch_add(1, Ordering::Relaxed);
-        g.commit_micros.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
-        shared.healthy.store(committed, Ordering::Release);
-        if !committed {
-            g.storage_errors.fetch_add(1, Ordering::Relaxed);
-            self.log.drop_pending();
-            acks.into_iter().for_each(|(_, done)| done(Err(Refused::Storage)));
-            let refused = || StoreError::io(&shared.dir)(std::io::Error::other("the disk takes nothing now"));
-            let waiting = reserved.into_iter().map(|(_, r)| r).chain(rewrites.into_iter().map(|(_, r)| r));
-            waiting.for_each(|reply| drop(reply.send(Err(refused()))));
-            for step in steps {
-                if let Step::Act(.., decided) = step {
-                    decided(Err(Refused::Storage));
-                }
-            }
-            return;
-        }
-        fresh.into_iter().for_each(|id| self.seen.insert(at, id));
-        self.seen.forget(Instant(at.0.saturating_sub(shared.options.remember)));
-        let next = self.log.next();
-        g.logged.store(next, Ordering::Release);
-        g.log_bytes.store(self.log.bytes(), Ordering::Relaxed);
-        for (acked, done) in acks {
-            g.accepted.fetch_add(acked.accepted, Ordering::Relaxed);
-            g.duplicates.fetch_add(acked.duplicates, Ordering::Relaxed);
-            g.rejected.fetch_add(acked.rejected, Ordering::Relaxed);
-            done(Ok(Acked { next, ..acked }));
-        }
-        for (first, reply) in reserved {
-            let _ = reply.send(Ok(first));
-        }
-        // Waits when the world is far behind: then the queue fills, and the hub says it is busy.
-        let _ = self.steps.send(steps);
-        for (mut ask, reply) in rewrites {
-            let rewritten = self.log.rewrite(&mut ask);
-            let _ = reply.send(rewritten.and_then(|n| self.log.forget_damaged().map(|()| n)));
-        }
-    }
-
-    /// The log is kept from here on so that the ids of the last days are known after a restart.
-    fn keep_from(&self, oldest: Instant) -> u64 {
-        let mut reader = self.log.read(self.log.first());
-        while let Ok(Some(entry)) = reader.next() {
-            if let gyul_store::log::Entry::Record(r) = entry
-                && r.at >= oldest
-            {
-                return r.seq;
-            }
-        }
-        self.log.next()
-    }
-}
-
-// ---- applying
-
-/// Messages of one step of the world, about: the lock is given back in between.
-const STEP: usize = 20_000;
-
-fn apply(shared: &Arc<Shared>, steps: &Receiver<Vec<Step>>) {
-    let mut applying = Applying::default();
-    loop {
-        perhaps_build(shared);
-        let mut group = match steps.recv_timeout(applying.rest(shared)) {
-            Ok(group) => group,
-            Err(RecvTimeoutError::Timeout) => vec![],
-            Err(RecvTimeoutError::Disconnected) => break,
-        };
-        let mut n = group.len();
-        while n < STEP
-            && let Ok(more) = steps.try_recv()
-        {
-            n += more.iter().map(|s| if let Step::Messages(m) = s { m.len() } else { 1 }).sum::<usize>();
-            group.extend(more);
-        }
-        applying.turn(shared, group);
-        perhaps_checkpoint(shared);
-    }
-}
-
-#[derive(Default)]
-pub(super) struct Applying {
-    /// When slow ranks were sorted out last.
-    settle_at: i64,
-}
-
-impl Applying {
-    /// How long nothing changes by itself.
-    fn rest(&self, shared: &Shared) -> Duration {
-        let now = (shared.clock)();
-        let (wake, slow) = {
-            let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
-            (world.live.next_wake(), world.live.has_slow_ranks())
-        };
-        let slow_wake = slow.then_some(Instant(self.settle_at + MICROS_SECOND));
-        let untold = lock(&shared.changes).is_behind().then_some(Instant(now.0 + MICROS_SECOND));
-        let next = [wake, slow_wake, untold].into_iter().flatten().min();
-        // Slow clocks of tests included, nobody sleeps longer than this.
-        let wait = next.map_or(3_600 * MICROS_SECOND, |t| (t.0 - now.0).clamp(0, 3_600 * MICROS_SECOND));
-        Duration::from_micros(wait as u64)
-    }
-
-    fn turn(&mut self, shared: &Shared, group: Vec<Step>) {
-        let begun = std::time::Instant::now();
-        let now = (shared.clock)();
-        let slow = shared.world.read().unwrap_or_else(PoisonError::into_inner).live.has_slow_ranks();
-        let settles = slow && now.0 >= self.settle_at + MICROS_SECOND;
-        if settles {
-            self.settle_at = now.0;
-        }
-        step(shared, group, now, settles);
-        let g = &shared.gauges;
-        g.ticks.fetch_add(1, Ordering::Relaxed);
-        g.tick_micros.fetch_add(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
-    }
-
-    /// The same as the thread does, once.
-    pub(super) fn by_hand(&mut self, shared: &Arc<Shared>, group: Vec<Step>) {
-        perhaps_build(shared);
-        self.turn(shared, group);
-        perhaps_checkpoint(shared);
-    }
-}
-
-/// Computes what is proposed beside what is in force, and asks for its place in the log when it is done.
-fn perhaps_build(shared: &Arc<Shared>) {
-    let proposed = {
-        let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
-        world.definitions.proposed().filter(|_| world.journal.is_none())
-    };
-    let Some(upto) = proposed else { return };
-    let mut built = {
-        let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
-        let (library, _) = world.definitions.proposal(&world.schema());
-        world.journal = Some(vec![]);
-        world.live.beside(library)
-    };
-    shared.spawn("gyul-define", move |shared| {
-        built.start();
-        // What was told meanwhile, until little is left for the step that puts it in place.
-        loop {
-            let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
-            let Some(journal) = &mut world.journal else { return };
-            let told = std::mem::take(journal);
-            drop(world);
-            let little = told.len() < 100;
-            told.into_iter().for_each(|t| t.tell(&mut built));
-            if little {
-                break;
-            }
-        }
-        *lock(&shared.built) = Some(Box::new(built));
-        // The disk does not take it now: later.
-        while shared.act(Action::InForce { upto }, "gyul") == Err(Refused::Storage) {
-            shared.pause(Duration::from_secs(1));
-        }
-    });
-}
-
-fn step(shared: &Shared, group: Vec<Step>, now: Instant, settles: bool) {
-    let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
-    let rules = &shared.options.rules;
-    let mut told: Vec<Told> = vec![];
-    let mut decided: Vec<(Decided, Outcome, u64)> = vec![];
-    let mut messages: Vec<(u64, Message)> = vec![];
-    for s in group {
-        match s {
-            Step::Messages(m) => messages.extend(m),
-            Step::Rejected(seq, at, r) => world.reject(seq, at, r),
-            Step::Skipped(next) => world.next = world.next.max(next),
-            Step::Act(seq, at, action, by, reply) => {
-                told.extend(world.apply(&std::mem::take(&mut messages), now, rules));
-                let built = match &action {
-                    Action::InForce { upto } => {
-                        lock(&shared.built).take().filter(|_| world.journal.is_some()).zip(Some(*upto))
-                    }
-                    _ => None,
-                };
-                let (outcome, more) = match built {
-                    Some((built, upto)) => {
-                        world.next = world.next.max(seq + 1);
-                        (Outcome::Done, world.swap(upto, *built))
-                    }
-                    None => world.act(seq, at, &action, &by, now),
-                };
-                told.extend(more);
-                world.control.push(Control { seq, at, kind: record::ACTION, payload: record::action(&action, &by) });
-                decided.push((reply, outcome, seq));
-            }
-        }
-    }
-    told.extend(world.apply(&messages, now, rules));
-    if settles {
-        told.extend(world.settle());
-    }
-    let fresh = world.live.fresh_events();
-    shared.large.store(world.live.events() > shared.options.define_beside, Ordering::Release);
-    if fresh > 1_000_000.max(world.live.events() / 4) && world.journal.is_none() {
-        world.live.compact();
-    }
-    publish(shared, world, told);
-    decided.into_iter().for_each(|(reply, outcome, seq)| reply(Ok((outcome, seq))));
-}
-
-/// Tells what a step changed. What the disk does not take now is told later: see [`Applying::rest`].
-fn publish(shared: &Shared, world: RwLockWriteGuard<'_, World>, told: Vec<Told>) {
-    let (position, sorted) = ((world.live.now(), world.next), world.told_by());
-    let n = told.len() as u64;
-    let (before, end) = {
-        let mut changes = lock(&shared.changes);
-        // Only now: a checkpoint sees a step and what it told, or neither.
-        drop(world);
-        let before = changes.end();
-        let _ = changes.publish(position, sorted, told);
-        (before, changes.end())
-    };
-    shared.gauges.changes.fetch_add(n, Ordering::Relaxed);
-    if before != end {
-        lock(&shared.listeners).iter().for_each(|f| f(end));
-    }
-}
-
-// ---- checkpoints
-
-fn perhaps_checkpoint(shared: &Arc<Shared>) {
-    let every = shared.options.checkpoint_every;
-    let waiting = shared.world.read().unwrap_or_else(PoisonError::into_inner).owners.len() as u64;
-    if every == 0 || waiting < every || shared.checkpointing.swap(true, Ordering::AcqRel) {
-        return;
-    }
-    let cut = cut(shared, &mut shared.world.write().unwrap_or_else(PoisonError::into_inner));
-    shared.spawn("gyul-checkpoint", move |shared| {
-        let _ = cut.and_then(|cut| run_checkpoint(shared, cut));
-        shared.checkpointing.store(false, Ordering::Release);
-    });
-}
-
-/// What the next base is made of. Everything up to here was told: nobody could tell it any more.
-fn cut(shared: &Shared, world: &mut World) -> Result<Cut, StoreError> {
-    // Slow ranks too: the thresholds of earlier cannot be found again from the base.
-    let told = if world.live.has_slow_ranks() { world.settle() } else { vec![] };
-    let (before, flushed, end) = {
-        let mut changes = lock(&shared.changes);
-        let before = changes.end();
-        let flushed = changes.publish((world.live.now(), world.next), world.told_by(), told);
-        (before, flushed, changes.end())
-    };
-    if before != end {
-        lock(&shared.listeners).iter().for_each(|f| f(end));
-    }
-    flushed?;
-    let owner = |(seq, h): &(u64, u32)| (*seq, world.identities.handle_id(*h).to_string());
-    Ok(Cut {
-        from: shared.settled.load(Ordering::Acquire),
-        to: world.next,
-        state: State {
-            identities: world.identities.save(),
-            control: world.control.clone(),
-            at: Some(world.live.now()),
-            quarantine: Some(world.quarantine.clone()),
-        },
-        owners: world.owners.iter().map(owner).collect(),
-        schema: world.live.schema().to_vec(),
-        zone: shared.options.zone.clone(),
-        currency: shared.options.currency.clone(),
-        gone: vec![],
-    })
-}
-
-fn run_checkpoint(shared: &Arc<Shared>, cut: Cut) -> Result<Summary, StoreError> {
-    let to = cut.to;
-    let log = shared.read_log(cut.from).ok_or_else(|| shared.stopped())?;
-    let summary = checkpoint::write(&shared.dir, cut, log, (shared.clock)())?;
-    shared.settled.store(to, Ordering::Release);
-    let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
-    world.owners.retain(|(seq, _)| *seq >= to);
-    drop(world);
-    shared.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
-    let _ = shared.commands.send(Command::Settled(to));
-    Ok(summary)
 }
 
 /// The manifest of a directory, if there is one.

@@ -4,17 +4,21 @@
 //! disk, and is handed on. Another applies: identities, timelines, membership, changes. Questions read the [`World`] between
 //! two steps.
 
+mod applying;
 mod backup;
 mod by_hand;
 mod changes;
 mod checkpoint;
+mod cut;
 mod definitions;
 mod erase;
 mod hub;
 mod record;
 mod recover;
 mod reload;
+mod tail;
 mod world;
+mod writing;
 
 pub use changes::Told;
 pub use definitions::{DefKind, Definitions, Version, file as definition_file, split as split_definitions};

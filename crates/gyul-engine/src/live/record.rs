@@ -342,10 +342,19 @@ impl<'a> Reader<'a> {
 pub const SOURCES: [&str; 9] =
     ["segment", "ga4", "shopify", "woocommerce", "cafe24", "kakao", "tracker", "api", "import"];
 
+fn source(name: &str) -> &'static str {
+    SOURCES.into_iter().find(|s| *s == name).unwrap_or("api")
+}
+
+/// A message's source and id, without the rest.
+pub fn read_id(payload: &[u8]) -> Read<(&'static str, &str)> {
+    let mut r = Reader::new(payload)?;
+    Ok((source(r.str()?), r.str()?))
+}
+
 pub fn read_message(payload: &[u8]) -> Read<Message> {
     let mut r = Reader::new(payload)?;
-    let source = r.str()?;
-    let source = SOURCES.into_iter().find(|s| *s == source).unwrap_or("api");
+    let source = source(r.str()?);
     let id = r.text()?;
     let ts = Instant(r.int()?);
     let who = (0..r.count()?).map(|_| {
@@ -422,6 +431,7 @@ mod tests {
     fn records_come_back_as_they_went_in_and_cut_ones_are_refused() {
         let m = sample();
         let (span, bytes) = message(&m);
+        assert_eq!(read_id(&bytes), Ok((m.source, m.id.as_str())));
         assert_eq!((span, read_message(&bytes)), (2, Ok(m)));
         (0..bytes.len()).for_each(|n| assert_eq!(read_message(&bytes[..n]), Err(Unreadable), "{n}"));
         let r = Rejected {

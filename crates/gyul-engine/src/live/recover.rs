@@ -3,12 +3,14 @@
 use super::changes::{self, ChangeLog, Told};
 use super::checkpoint;
 use super::definitions::{DefKind, Definitions, split};
-use super::hub::{Clock, Options, Seen, manifest};
+use super::hub::{Clock, Options, manifest};
 use super::record;
-use super::world::{Control, World, fingerprint};
+use super::tail::{Item, Look, STARTER, Tail};
+use super::world::{Control, World};
+use super::writing::Seen;
 use gyul_model::{Instant, Message, Snapshot};
 use gyul_profile::Identities;
-use gyul_store::log::{Entry, Log, Options as LogOptions};
+use gyul_store::log::{Log, Options as LogOptions};
 use gyul_store::{Needs, Store, StoreError, StoreErrorKind};
 use std::fs;
 use std::path::Path;
@@ -25,8 +27,9 @@ pub struct Opened {
 
 /// Messages that are applied at once.
 const STEP: usize = 50_000;
-/// Who made the definitions that a new directory begins with.
-const STARTER: &str = "starter";
+
+/// Events of a tail that are worth writing into the base's columns in memory.
+const LONG: usize = 500_000;
 
 pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, StoreError> {
     fs::create_dir_all(dir).map_err(StoreError::io(dir))?;
@@ -77,43 +80,16 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         }
         None => (Identities::new(rules.clone()), vec![], None),
     };
-    let mut seen = Seen::default();
     let oldest = Instant(now.0.saturating_sub(options.remember));
-    let mut tail: Vec<Tail> = vec![];
-    let mut first_at = None;
-    let mut reader = log.read(log.first());
-    while let Some(entry) = reader.next()? {
-        let Entry::Record(r) = entry else { continue };
-        let fresh = r.seq >= settled;
-        first_at = first_at.or(Some(r.at));
-        match r.kind {
-            record::MESSAGE if fresh || r.at >= oldest => {
-                let Ok(m) = record::read_message(r.payload) else { continue };
-                if r.at >= oldest {
-                    seen.insert(r.at, fingerprint(&m));
-                }
-                if fresh {
-                    tail.push(Tail::Message(r.seq, m));
-                }
-            }
-            record::REJECTED if fresh || quarantine.is_none() => {
-                if let Ok(rejected) = record::read_rejected(r.payload) {
-                    tail.push(Tail::Rejected(r.seq, r.at, rejected));
-                }
-            }
-            record::ACTION if fresh => {
-                tail.push(Tail::Act(Control { seq: r.seq, at: r.at, kind: r.kind, payload: r.payload.to_vec() }));
-            }
-            _ => {}
-        }
-    }
-    drop(reader);
+    let Look { seen, acts, first_at, begun } = Tail::look(&log, settled, oldest)?;
+    let mut tail = Tail::new(&log, settled, quarantine.is_none());
 
     let defines = |c: &Control| matches!(record::read_action(&c.payload), Ok((record::Action::Define { .. }, _)));
-    let none = !control.iter().any(defines) && !tail.iter().any(|t| matches!(t, Tail::Act(c) if defines(c)));
+    let none = !control.iter().chain(&acts).any(defines);
     // Power may have gone while the first of them were written.
-    if none || (control.is_empty() && tail.iter().all(Tail::is_starter)) {
-        let known: Vec<(DefKind, String)> = tail.iter().filter_map(Tail::defined).collect();
+    if none || (control.is_empty() && begun.is_none()) {
+        let defined = acts.iter().filter_map(definition).map(|(kind, id, ..)| (kind, id));
+        let known: Vec<(DefKind, String)> = defined.collect();
         // A new directory begins with the starter library, as its own.
         for (name, text) in &options.starter {
             for (kind, id, text) in split(text) {
@@ -137,10 +113,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         (Some(published), _) => published,
         (None, Some(cut)) => (cut, settled),
         // Nothing was ever told: nothing changed since the beginning, which is what the directory began with.
-        (None, None) if settled == 0 => {
-            let begun = tail.iter().find(|t| !t.is_starter()).map_or(log.next(), Tail::seq);
-            (first_at.unwrap_or(now), begun)
-        }
+        (None, None) if settled == 0 => (first_at.unwrap_or(now), begun.unwrap_or(log.next())),
         (None, None) => (now, u64::MAX),
     };
     // Slow ranks are sorted out now and then: what was told up to there was told by the thresholds of the last time.
@@ -153,8 +126,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         _ => (then, told_next),
     };
     let mut definitions = Definitions::default();
-    let before = tail.iter().filter_map(|t| if let Tail::Act(c) = t { Some(c) } else { None });
-    for c in control.iter().chain(before.filter(|c| c.seq < calm_next)) {
+    for c in control.iter().chain(acts.iter().filter(|c| c.seq < calm_next)) {
         if let Some((kind, id, text, by)) = definition(c) {
             definitions.propose(kind, &id, text, &by, (c.seq, c.at));
         }
@@ -170,15 +142,16 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let mends = quarantine.is_none();
     world.quarantined = quarantine.as_ref().map_or(0, |q| q.len() as u64);
     world.quarantine = quarantine.unwrap_or_default();
-    let cut = tail.partition_point(|t| t.seq() < told_next);
-    let later = tail.split_off(cut);
     // The timelines first, then who is in what: nobody asks what it was on the way.
-    let between = tail.split_off(tail.partition_point(|t| t.seq() < calm_next));
-    replay(&mut world, tail, calm.min(now), options, true);
+    replay(&mut world, &mut tail, calm_next, calm.min(now), options, true)?;
+    if world.live.fresh_events() > LONG {
+        // Most customers have something of a long tail: in the base it is small, and everybody is looked at in place.
+        world.live.compact();
+    }
     world.redefine(calm.min(now));
     // Told already.
-    replay(&mut world, between, then.min(now), options, false);
-    let mut told = replay(&mut world, later, now, options, false);
+    replay(&mut world, &mut tail, told_next, then.min(now), options, false)?;
+    let mut told = replay(&mut world, &mut tail, u64::MAX, now, options, false)?;
     let slow = world.settle();
     if told_next != u64::MAX {
         told.extend(slow);
@@ -201,31 +174,6 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     Ok(Opened { world, changes, log, seen, settled, lock })
 }
 
-enum Tail {
-    Message(u64, Message),
-    Rejected(u64, Instant, record::Rejected),
-    Act(Control),
-}
-
-impl Tail {
-    fn defined(&self) -> Option<(DefKind, String)> {
-        let Tail::Act(c) = self else { return None };
-        definition(c).map(|(kind, id, ..)| (kind, id))
-    }
-
-    /// What a new directory begins with.
-    fn is_starter(&self) -> bool {
-        matches!(self, Tail::Act(c) if record::read_action(&c.payload).is_ok_and(|(_, by)| by == STARTER))
-    }
-
-    fn seq(&self) -> u64 {
-        match self {
-            Tail::Message(seq, _) | Tail::Rejected(seq, ..) => *seq,
-            Tail::Act(c) => c.seq,
-        }
-    }
-}
-
 /// What a record puts in force.
 fn in_force(definitions: &mut Definitions, c: &Control) {
     match record::read_action(&c.payload) {
@@ -245,23 +193,30 @@ fn definition(c: &Control) -> Option<(DefKind, String, Option<String>, String)> 
     }
 }
 
-/// `defined`: what the records define is known already.
-fn replay(world: &mut World, tail: Vec<Tail>, now: Instant, options: &Options, defined: bool) -> Vec<Told> {
+/// Applies the records before `upto`. `defined`: what they define is known already.
+fn replay(
+    world: &mut World,
+    tail: &mut Tail,
+    upto: u64,
+    now: Instant,
+    options: &Options,
+    defined: bool,
+) -> Result<Vec<Told>, StoreError> {
     let mut changes = vec![];
     let mut messages: Vec<(u64, Message)> = vec![];
     let mut stale = false;
-    for t in tail {
-        let full = messages.len() >= STEP || (!messages.is_empty() && matches!(t, Tail::Act(_)));
+    while let Some(item) = tail.before(upto)? {
+        let full = messages.len() >= STEP || (!messages.is_empty() && matches!(item, Item::Act(_)));
         if full {
             if std::mem::take(&mut stale) {
                 changes.extend(world.redefine(now));
             }
             changes.extend(world.apply(&std::mem::take(&mut messages), now, &options.rules));
         }
-        match t {
-            Tail::Message(seq, m) => messages.push((seq, m)),
-            Tail::Rejected(seq, at, r) => world.reject(seq, at, r),
-            Tail::Act(c) => {
+        match item {
+            Item::Message(seq, m) => messages.push((seq, m)),
+            Item::Rejected(seq, at, r) => world.reject(seq, at, r),
+            Item::Act(c) => {
                 match (definition(&c), record::read_action(&c.payload)) {
                     // Several in a row are put in force at once.
                     (Some((kind, id, text, by)), _) if !defined => {
@@ -285,7 +240,7 @@ fn replay(world: &mut World, tail: Vec<Tail>, now: Instant, options: &Options, d
         changes.extend(world.redefine(now));
     }
     changes.extend(world.apply(&messages, now, &options.rules));
-    changes
+    Ok(changes)
 }
 
 fn missing(dir: &Path) -> StoreError {

@@ -506,10 +506,14 @@ impl World {
 
 /// What tells a retry from a new message.
 pub fn fingerprint(m: &Message) -> u64 {
-    let mut key = Vec::with_capacity(m.source.len() + m.id.len() + 1);
-    key.extend_from_slice(m.source.as_bytes());
+    fingerprint_of(m.source, &m.id)
+}
+
+pub fn fingerprint_of(source: &str, id: &str) -> u64 {
+    let mut key = Vec::with_capacity(source.len() + id.len() + 1);
+    key.extend_from_slice(source.as_bytes());
     key.push(0);
-    key.extend_from_slice(m.id.as_bytes());
+    key.extend_from_slice(id.as_bytes());
     hash64(&key)
 }
 

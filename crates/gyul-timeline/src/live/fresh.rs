@@ -33,10 +33,10 @@ pub struct Entry {
 pub struct Fresh {
     pub streams: Vec<FreshStream>,
     names: FxHashMap<String, usize>,
-    /// One more than the index in `lists`, by customer number; 0: nothing fresh.
-    slots: Vec<u32>,
-    /// The fresh rows of one customer, stream by stream, in the order of (ts, seq).
-    lists: Vec<(u32, Vec<Entry>)>,
+    /// The fresh rows of each customer by number, stream by stream, in the order of (ts, seq).
+    own: Vec<Vec<Entry>>,
+    /// Customers with fresh rows, in order of their first.
+    touched: Vec<u32>,
 }
 
 /// What new events did to the shape of the data.
@@ -82,19 +82,16 @@ impl Fresh {
     }
 
     pub fn own(&self, number: u32) -> &[Entry] {
-        match self.slots.get(number as usize) {
-            Some(&slot) if slot > 0 => &self.lists[slot as usize - 1].1,
-            _ => &[],
-        }
+        self.own.get(number as usize).map_or(&[], Vec::as_slice)
     }
 
     pub fn is_touched(&self, number: u32) -> bool {
-        self.slots.get(number as usize).is_some_and(|s| *s > 0)
+        !self.own(number).is_empty()
     }
 
-    /// Customers with fresh rows, in order of their first.
+    /// Customers with fresh rows, or whose rows were forgotten.
     pub fn touched(&self) -> impl Iterator<Item = u32> + '_ {
-        self.lists.iter().map(|(n, _)| *n)
+        self.touched.iter().copied()
     }
 
     /// Forgets all rows; names and dictionaries stay.
@@ -103,14 +100,14 @@ impl Fresh {
             s.rows = 0;
             s.columns.iter_mut().for_each(|c| *c = vec![]);
         }
-        self.slots = vec![];
-        self.lists = vec![];
+        self.own = vec![];
+        self.touched = vec![];
     }
 
     /// Forgets the rows of one customer.
     pub fn forget(&mut self, number: u32) {
-        if let Some(slot) = self.slots.get(number as usize).copied().filter(|s| *s > 0) {
-            self.lists[slot as usize - 1].1.clear();
+        if let Some(own) = self.own.get_mut(number as usize) {
+            *own = vec![];
         }
     }
 
@@ -155,15 +152,13 @@ impl Fresh {
     }
 
     fn list(&mut self, number: u32, entry: Entry) {
-        if self.slots.len() <= number as usize {
-            self.slots.resize(number as usize + 1, 0);
+        if self.own.len() <= number as usize {
+            self.own.resize(number as usize + 1, vec![]);
         }
-        let slot = &mut self.slots[number as usize];
-        if *slot == 0 {
-            self.lists.push((number, vec![]));
-            *slot = self.lists.len() as u32;
+        let own = &mut self.own[number as usize];
+        if own.is_empty() {
+            self.touched.push(number);
         }
-        let own = &mut self.lists[*slot as usize - 1].1;
         let at = own.partition_point(|e| (e.stream, e.ts, e.seq) <= (entry.stream, entry.ts, entry.seq));
         own.insert(at, entry);
     }

@@ -3,6 +3,7 @@
 use super::Live;
 use super::fresh::{Entry, unknown};
 use gyul_model::{Bucket, Codes, ColumnData, ColumnKind, Instant, Ints, Stream, StreamInfo};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Which streams are wanted, and which of their columns.
@@ -13,11 +14,12 @@ pub struct Need {
     pub ids: bool,
 }
 
-/// Where the rows of one handle are.
-struct Place<'a> {
-    base: Option<(u32, usize)>,
-    /// Fresh rows of the streams that are still to come, ascending.
-    own: &'a [Entry],
+/// What is gathered of one stream.
+struct Gathered {
+    out: Stream,
+    /// Where the rows are, if some column of theirs is wanted.
+    pieces: Vec<Piece>,
+    places: bool,
 }
 
 /// Rows that follow one another.
@@ -39,31 +41,49 @@ impl Live {
         need: Option<&Need>,
         handles: impl Fn(&'a u32) -> &'a [u32],
     ) -> Bucket {
-        let mut out = Bucket::default();
-        let mut places: Vec<Place> = Vec::with_capacity(heads.len());
-        let mut ends = Vec::with_capacity(heads.len());
-        for head in heads {
+        let infos = &self.base.data.streams;
+        let mut out = Bucket { exists_from: Vec::with_capacity(heads.len()), ..Bucket::default() };
+        let wanted = |s: usize, c: usize| need.is_none_or(|n| n.column(s, c));
+        let mut streams: Vec<Option<Gathered>> = infos
+            .iter()
+            .enumerate()
+            .map(|(s, info)| {
+                need.is_none_or(|n| n.stream(s)).then(|| Gathered {
+                    out: Stream::default(),
+                    pieces: vec![],
+                    places: (0..info.columns.len()).any(|c| wanted(s, c)),
+                })
+            })
+            .collect();
+        // Customer by customer: a customer's fresh rows stand side by side, whatever their streams.
+        for (i, head) in heads.iter().enumerate() {
             let handles = handles(head);
             if need.is_none_or(|n| n.ids) {
                 out.customers.push(Some(self.id(*head)));
             }
             out.exists_from.push(self.first_of(handles));
-            places.extend(handles.iter().map(|n| {
-                let base = self.base_place(*n).map(|(b, c)| (b as u32, c));
-                Place { base, own: self.fresh.own(*n) }
-            }));
-            ends.push(places.len());
+            match handles {
+                [one] => self.rows_of(*one, &mut streams),
+                many => self.merged_rows(many, &mut streams),
+            }
+            for g in streams.iter_mut().flatten().map(|g| &mut g.out).filter(|out| !out.ts.is_empty()) {
+                // Nobody before had any.
+                g.offsets.resize(i + 1, 0);
+                g.offsets.push(g.ts.len() as u32);
+            }
         }
-        for (s, info) in self.base.data.streams.iter().enumerate() {
-            let wanted = need.map(|n| n.streams.get(s).and_then(|c| c.as_ref()));
-            out.streams.push(Arc::new(match wanted {
-                Some(None) => Stream { offsets: vec![0; heads.len() + 1], ..Stream::default() },
-                Some(Some(columns)) => {
-                    self.gather_stream(s, &mut places, &ends, info, |c| columns.get(c) == Some(&true))
-                }
-                None => self.gather_stream(s, &mut places, &ends, info, |_| true),
-            }));
-        }
+        // Most of few customers have nothing in most streams: these are one and the same.
+        let blank = Arc::new(Stream { offsets: vec![0; heads.len() + 1], ..Stream::default() });
+        out.streams = streams
+            .into_iter()
+            .zip(infos)
+            .enumerate()
+            .map(|(s, (gathered, info))| match gathered {
+                Some(g) if !g.out.ts.is_empty() => Arc::new(self.with_columns(s, g, info, |c| wanted(s, c))),
+                _ if need.is_some() => blank.clone(),
+                _ => Arc::new(Stream::empty(heads.len(), info)),
+            })
+            .collect();
         out
     }
 
@@ -82,26 +102,8 @@ impl Live {
         dated.or_else(|| all().next()).unwrap_or(i64::MAX)
     }
 
-    fn gather_stream(
-        &self,
-        s: usize,
-        places: &mut [Place],
-        ends: &[usize],
-        info: &StreamInfo,
-        wanted: impl Fn(usize) -> bool,
-    ) -> Stream {
-        let mut out = Stream { offsets: Vec::with_capacity(ends.len() + 1), ..Stream::default() };
-        out.offsets.push(0);
-        let mut pieces = vec![];
-        let mut from = 0;
-        for &end in ends {
-            match &mut places[from..end] {
-                [one] => self.pieces(s, one, &mut out, &mut pieces),
-                many => self.merged_pieces(s, many, &mut out, &mut pieces),
-            }
-            from = end;
-            out.offsets.push(out.ts.len() as u32);
-        }
+    fn with_columns(&self, s: usize, g: Gathered, info: &StreamInfo, wanted: impl Fn(usize) -> bool) -> Stream {
+        let Gathered { mut out, pieces, .. } = g;
         let columns = info.columns.iter().enumerate().map(|(c, info)| match wanted(c) {
             true => self.gather_column(s, c, &info.kind, &pieces, out.ts.len()),
             false => empty(&info.kind),
@@ -111,59 +113,61 @@ impl Live {
     }
 
     /// The rows of one handle: those of the base, with fresh ones between and behind.
-    fn pieces(&self, s: usize, place: &mut Place, out: &mut Stream, pieces: &mut Vec<Piece>) {
-        let own = place.of(s);
-        let Some((bucket, c)) = place.base else {
+    fn rows_of(&self, number: u32, streams: &mut [Option<Gathered>]) {
+        let mut own = self.fresh.own(number);
+        let Some((bucket, c)) = self.base_place(number) else {
             for e in own {
-                out.ts.push(e.ts);
-                out.seq.push(e.seq);
-                pieces.push(Piece::Fresh { row: e.row });
+                if let Some(g) = &mut streams[e.stream as usize] {
+                    g.fresh(e);
+                }
             }
             return;
         };
-        let stream = &self.base.data.buckets[bucket as usize].streams[s];
-        let rows = stream.rows(c);
-        let (mut from, end) = (rows.start, rows.end);
-        let take = |from: usize, to: usize, out: &mut Stream, pieces: &mut Vec<Piece>| {
-            if from < to {
-                out.ts.extend_from_slice(&stream.ts[from..to]);
-                out.seq.extend_from_slice(&stream.seq[from..to]);
-                pieces.push(Piece::Base { bucket, from: from as u32, to: to as u32 });
+        for (s, (gathered, stream)) in streams.iter_mut().zip(&self.base.data.buckets[bucket].streams).enumerate() {
+            let fresh = of_stream(&mut own, s);
+            let Some(g) = gathered else { continue };
+            let rows = stream.rows(c);
+            let (mut from, end) = (rows.start, rows.end);
+            for e in fresh {
+                let mut to = end;
+                // Fresh rows are late ones, mostly.
+                while to > from && (stream.ts[to - 1], stream.seq[to - 1]) > (e.ts, e.seq) {
+                    to -= 1;
+                }
+                g.base(bucket, stream, from..to);
+                from = to;
+                g.fresh(e);
             }
-        };
-        for e in own {
-            let mut to = end;
-            // Fresh rows are late ones, mostly.
-            while to > from && (stream.ts[to - 1], stream.seq[to - 1]) > (e.ts, e.seq) {
-                to -= 1;
-            }
-            take(from, to, out, pieces);
-            from = to;
-            out.ts.push(e.ts);
-            out.seq.push(e.seq);
-            pieces.push(Piece::Fresh { row: e.row });
+            g.base(bucket, stream, from..end);
         }
-        take(from, end, out, pieces);
     }
 
     /// The rows of several handles, one by one in their order.
-    fn merged_pieces(&self, s: usize, places: &mut [Place], out: &mut Stream, pieces: &mut Vec<Piece>) {
+    fn merged_rows(&self, handles: &[u32], streams: &mut [Option<Gathered>]) {
+        let mut places: Vec<_> = handles.iter().map(|n| (self.base_place(*n), self.fresh.own(*n))).collect();
         let mut rows: Vec<(i64, u32, Piece)> = vec![];
-        for place in places {
-            if let Some((bucket, c)) = place.base {
-                let stream = &self.base.data.buckets[bucket as usize].streams[s];
-                rows.extend(stream.rows(c).map(|i| {
-                    let piece = Piece::Base { bucket, from: i as u32, to: i as u32 + 1 };
-                    (stream.ts[i], stream.seq[i], piece)
-                }));
+        for (s, gathered) in streams.iter_mut().enumerate() {
+            rows.clear();
+            for (base, own) in &mut places {
+                let fresh = of_stream(own, s);
+                if let Some((bucket, c)) = *base {
+                    let stream = &self.base.data.buckets[bucket].streams[s];
+                    rows.extend(stream.rows(c).map(|i| {
+                        let piece = Piece::Base { bucket: bucket as u32, from: i as u32, to: i as u32 + 1 };
+                        (stream.ts[i], stream.seq[i], piece)
+                    }));
+                }
+                rows.extend(fresh.iter().map(|e| (e.ts, e.seq, Piece::Fresh { row: e.row })));
             }
-            rows.extend(place.of(s).iter().map(|e| (e.ts, e.seq, Piece::Fresh { row: e.row })));
-        }
-        rows.sort_by_key(|(ts, seq, _)| (*ts, *seq));
-        for (ts, seq, piece) in rows {
-            out.ts.push(ts);
-            out.seq.push(seq);
-            pieces.push(piece);
+            let Some(g) = gathered else { continue };
+            rows.sort_by_key(|(ts, seq, _)| (*ts, *seq));
+            for (ts, seq, piece) in rows.drain(..) {
+                g.out.ts.push(ts);
+                g.out.seq.push(seq);
+                if g.places {
+                    g.pieces.push(piece);
+                }
+            }
         }
     }
 
@@ -197,15 +201,44 @@ impl Live {
     }
 }
 
-impl<'a> Place<'a> {
-    /// The fresh rows of a stream; streams are asked for in ascending order.
-    fn of(&mut self, stream: usize) -> &'a [Entry] {
-        let skipped = self.own.iter().take_while(|e| e.stream < stream as u32).count();
-        let len = self.own[skipped..].iter().take_while(|e| e.stream == stream as u32).count();
-        let (own, rest) = self.own[skipped..].split_at(len);
-        self.own = rest;
-        own
+impl Need {
+    fn stream(&self, s: usize) -> bool {
+        self.streams.get(s).is_some_and(Option::is_some)
     }
+
+    fn column(&self, s: usize, c: usize) -> bool {
+        self.streams.get(s).and_then(Option::as_ref).is_some_and(|columns| columns.get(c) == Some(&true))
+    }
+}
+
+impl Gathered {
+    #[inline]
+    fn fresh(&mut self, e: &Entry) {
+        self.out.ts.push(e.ts);
+        self.out.seq.push(e.seq);
+        if self.places {
+            self.pieces.push(Piece::Fresh { row: e.row });
+        }
+    }
+
+    fn base(&mut self, bucket: usize, stream: &Stream, rows: Range<usize>) {
+        if rows.is_empty() {
+            return;
+        }
+        if self.places {
+            self.pieces.push(Piece::Base { bucket: bucket as u32, from: rows.start as u32, to: rows.end as u32 });
+        }
+        self.out.ts.extend_from_slice(&stream.ts[rows.clone()]);
+        self.out.seq.extend_from_slice(&stream.seq[rows]);
+    }
+}
+
+/// Cuts off the fresh rows of a stream; streams are asked for in ascending order.
+fn of_stream<'a>(own: &mut &'a [Entry], stream: usize) -> &'a [Entry] {
+    let len = own.iter().take_while(|e| e.stream == stream as u32).count();
+    let (of, rest) = own.split_at(len);
+    *own = rest;
+    of
 }
 
 fn empty(kind: &ColumnKind) -> ColumnData {

@@ -24,6 +24,7 @@ use fresh::{Fresh, Shape};
 use gyul_model::{Bucket, Event, Instant, MICROS_DAY, Snapshot, TextColumn, Timeline, Value};
 use gyul_segment::tree::Library;
 use ranks::RankIndex;
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use subset::{Mask, Subset};
@@ -453,11 +454,16 @@ impl Live {
         let mut stale = vec![false; self.base.data.buckets.len()];
         let touched = self.fresh.touched().chain(self.base.moved.iter().map(|n| n as u32));
         touched.filter(|n| *n < self.base_numbers).for_each(|n| stale[self.base.place(n as usize).0] = true);
-        for b in (0..stale.len()).filter(|b| stale[*b]) {
-            let first = self.base.bases[b] as u32;
-            let numbers: Vec<u32> = (first..first + self.base.data.buckets[b].customers.len() as u32).collect();
-            let bucket = self.gather_handles(&numbers);
-            self.base.put_bucket(b, bucket);
+        let stale: Vec<usize> = (0..stale.len()).filter(|b| stale[*b]).collect();
+        // As many at once as there are threads: each is there twice while it is made.
+        for some in stale.chunks(rayon::current_num_threads()) {
+            let anew = |b: &usize| {
+                let first = self.base.bases[*b] as u32;
+                let numbers: Vec<u32> = (first..first + self.base.data.buckets[*b].customers.len() as u32).collect();
+                (*b, self.gather_handles(&numbers))
+            };
+            let made: Vec<(usize, Bucket)> = some.par_iter().map(anew).collect();
+            made.into_iter().for_each(|(b, bucket)| self.base.put_bucket(b, bucket));
         }
         if !self.newcomers.is_empty() {
             let numbers: Vec<u32> = (self.base_numbers..self.numbers()).collect();

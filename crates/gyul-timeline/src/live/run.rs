@@ -19,6 +19,10 @@ const CHUNK: usize = 1024;
 /// Fewer than these of one mask share a chunk with others.
 const FEW: usize = 48;
 
+/// Timelines of so many customers are kept from one layer of ranks to the next; those of more are gathered anew each
+/// time, so that a look at everybody does not hold a copy of all that is known.
+const KEPT: usize = 32 * CHUNK;
+
 /// Flips are looked for at most this far ahead; then they are looked for again.
 const FLIP_HORIZON: i64 = 31 * MICROS_DAY;
 
@@ -41,7 +45,8 @@ struct Chunk {
 enum Data {
     /// A part of a bucket of the base.
     Base(usize, Range<usize>),
-    Own(Box<Bucket>, Vec<Latest>),
+    /// Out of base and fresh rows; `None` until it is asked for.
+    Own(Option<Box<(Bucket, Vec<Latest>)>>),
 }
 
 impl Live {
@@ -289,17 +294,20 @@ impl Live {
         look_ahead: bool,
         cause: Cause,
     ) -> Chunk {
-        let data = Data::Own(Box::default(), vec![]);
-        Chunk::new(heads, instants, subset, data, look_ahead, cause)
+        Chunk::new(heads, instants, subset, Data::Own(None), look_ahead, cause)
     }
 
     /// Layer by layer: ranked values, thresholds, whom these move; then the roots.
     fn run(&mut self, chunks: &mut Vec<Chunk>, initial: bool) {
         self.subset(!0);
-        self.prepare(chunks);
         for layer in 1..=self.plan.ranks.iter().map(|r| r.layer).max().unwrap_or(0) {
             let orders: Vec<usize> = (0..self.orders.len()).filter(|o| self.layer(*o) == layer).collect();
-            each(chunks, |c| self.rank_keys(c, layer));
+            let keep = chunks.iter().filter(|c| matches!(c.data, Data::Own(_))).map(|c| c.heads.len()).sum::<usize>();
+            let keep = keep <= KEPT;
+            each(chunks, |c| {
+                self.rank_keys(c, layer);
+                c.let_go(keep);
+            });
             if initial {
                 self.build_ranks(chunks, &orders);
             }
@@ -319,11 +327,10 @@ impl Live {
                     }
                 }
             }
-            let from = chunks.len();
             chunks.extend(self.chunks_of(moved, Cause::Rank, false));
-            self.prepare(&mut chunks[from..]);
         }
         each(chunks, |c| {
+            self.prepare(c);
             let mut block = self.block(c);
             let words = c.heads.len().div_ceil(64);
             let mut roots = vec![vec![0; words]; c.subset.roots.len()];
@@ -331,20 +338,21 @@ impl Live {
                 block.col(self.roots[*i]).bits(c.heads.len(), bits);
             }
             let next = if c.look_ahead { self.next(c) } else { vec![] };
+            drop(block);
             (c.roots, c.next) = (roots, next);
+            c.let_go(false);
         });
     }
 
-    /// Gathers timelines.
-    fn prepare(&self, chunks: &mut [Chunk]) {
-        each(chunks, |c| {
-            if let Data::Own(bucket, latest) = &mut c.data {
-                // Looking ahead reads what every root reads.
-                let subset = if c.look_ahead { self.subsets.get(&!0).unwrap_or(&c.subset) } else { &c.subset };
-                **bucket = self.gather(&c.heads, Some(&subset.need));
-                *latest = bucket.streams.iter().map(Latest::of).collect();
-            }
-        });
+    /// Gathers the timelines of a chunk that has none.
+    fn prepare(&self, c: &mut Chunk) {
+        if let Data::Own(own @ None) = &mut c.data {
+            // Looking ahead reads what every root reads.
+            let subset = if c.look_ahead { self.subsets.get(&!0).unwrap_or(&c.subset) } else { &c.subset };
+            let bucket = self.gather(&c.heads, Some(&subset.need));
+            let latest = bucket.streams.iter().map(Latest::of).collect();
+            *own = Some(Box::new((bucket, latest)));
+        }
     }
 
     fn block<'a>(&'a self, c: &'a Chunk) -> Block<'a> {
@@ -356,7 +364,10 @@ impl Live {
     fn block_at<'a>(&'a self, c: &'a Chunk, instants: &[i64]) -> Block<'a> {
         let (bucket, latest, customers) = match &c.data {
             Data::Base(b, range) => (&*self.base.data.buckets[*b], self.base.latest[*b].as_slice(), range.clone()),
-            Data::Own(bucket, latest) => (&**bucket, latest.as_slice(), 0..c.heads.len()),
+            Data::Own(own) => {
+                let (bucket, latest) = own.as_deref().expect("prepared before it is looked at");
+                (bucket, latest.as_slice(), 0..c.heads.len())
+            }
         };
         let rows = match instants.first() {
             Some(t) if instants.iter().all(|x| x == t) => Rows::Each(*t),
@@ -371,6 +382,7 @@ impl Live {
         if !c.subset.orders.iter().any(|o| self.layer(*o) == layer) {
             return;
         }
+        self.prepare(c);
         let mut saved = vec![];
         let mut keys = vec![];
         {
@@ -523,6 +535,13 @@ fn each(chunks: &mut [Chunk], f: impl Fn(&mut Chunk) + Send + Sync) {
 }
 
 impl Chunk {
+    /// Its timelines are not needed any more, or not for now.
+    fn let_go(&mut self, keep: bool) {
+        if let (Data::Own(own), false) = (&mut self.data, keep) {
+            *own = None;
+        }
+    }
+
     fn new(
         heads: Vec<u32>,
         instants: Vec<i64>,

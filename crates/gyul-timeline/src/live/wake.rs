@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 /// The earliest instant at which the clock alone could change something for a customer; never later than that.
 #[derive(Clone, Debug, Default)]
 pub struct Wakes {
-    next: Vec<i64>,
-    /// Where the customer stands in the queue; entries for other instants are stale.
-    queued: Vec<i64>,
+    customers: Vec<Wake>,
     /// Those of the next hour or so, never empty while there are others.
     near: BinaryHeap<Reverse<(i64, u32)>>,
     /// Instants below this belong to `near`.
@@ -17,6 +15,16 @@ pub struct Wakes {
     far: BTreeMap<i64, Vec<(i64, u32)>>,
 }
 
+/// Side by side: they are looked at together, for customers here and there.
+#[derive(Clone, Copy, Debug)]
+struct Wake {
+    next: i64,
+    /// Where the customer stands in the queue; entries for other instants are stale.
+    queued: i64,
+}
+
+const NEVER: Wake = Wake { next: i64::MAX, queued: i64::MAX };
+
 /// Microseconds of an hour or so, as a power of two.
 const HOUR: u32 = 32;
 
@@ -24,14 +32,14 @@ impl Wakes {
     /// Sets the instant; `i64::MAX` is never.
     pub fn set(&mut self, customer: u32, at: i64) {
         let n = customer as usize;
-        if self.next.len() <= n {
-            self.next.resize(n + 1, i64::MAX);
-            self.queued.resize(n + 1, i64::MAX);
+        if self.customers.len() <= n {
+            self.customers.resize(n + 1, NEVER);
         }
-        self.next[n] = at;
+        let wake = &mut self.customers[n];
+        wake.next = at;
         // A later instant is put in when the earlier entry comes up.
-        if at < self.queued[n] {
-            self.queued[n] = at;
+        if at < wake.queued {
+            wake.queued = at;
             self.push(at, customer);
         }
     }
@@ -56,7 +64,7 @@ impl Wakes {
 
     /// Sets the instant if it is earlier than the one that is set.
     pub fn at_latest(&mut self, customer: u32, at: i64) {
-        if self.next.get(customer as usize).is_none_or(|t| at < *t) {
+        if self.customers.get(customer as usize).is_none_or(|w| at < w.next) {
             self.set(customer, at);
         }
     }
@@ -74,19 +82,19 @@ impl Wakes {
         {
             self.near.pop();
             self.refill();
-            let n = customer as usize;
-            if self.queued[n] != t {
+            let wake = &mut self.customers[customer as usize];
+            if wake.queued != t {
                 continue;
             }
-            self.queued[n] = i64::MAX;
-            match self.next[n] {
+            wake.queued = i64::MAX;
+            match wake.next {
                 next if next <= now => {
-                    self.next[n] = i64::MAX;
+                    wake.next = i64::MAX;
                     out.push((next, customer));
                 }
                 i64::MAX => {}
                 next => {
-                    self.queued[n] = next;
+                    wake.queued = next;
                     self.push(next, customer);
                 }
             }

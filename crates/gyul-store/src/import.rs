@@ -9,7 +9,8 @@ use crate::manifest::{ImportMeta, Manifest, StreamMeta};
 use crate::quarantine::{self, Rejected};
 use crate::rows::{BucketRows, Kind, StreamRows, Values};
 use crate::table::{Data, Field, Reader, Writer};
-use gyul_model::{BUCKETS, Column, Decimal, Instant, StreamBatch, TextColumn, bucket_of, hash64};
+use crate::undated;
+use gyul_model::{BUCKETS, Column, Decimal, Instant, StreamBatch, TextColumn, bucket_of, hash64, names};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 use std::borrow::Cow;
@@ -296,6 +297,7 @@ impl Import {
             slugs: &slugs,
             old_streams: &self.manifest.streams,
             gone: &self.gone,
+            now: self.now,
         };
         // A part is written as soon as it is merged, so that only the parts under work are in memory.
         let parts: Vec<Merged> =
@@ -435,6 +437,7 @@ struct Job<'a> {
     slugs: &'a BTreeMap<String, String>,
     old_streams: &'a [StreamMeta],
     gone: &'a FxHashSet<String>,
+    now: Instant,
 }
 
 /// What became of a part.
@@ -470,7 +473,10 @@ impl Job<'_> {
             } else {
                 fresh.customers.texts.iter().map(|t| bucket.customers.code(t)).collect()
             };
-            for s in fresh.streams {
+            for mut s in fresh.streams {
+                if s.name == names::IDENTIFY {
+                    undated::take_effect(&bucket, &customers, &mut s, self.now);
+                }
                 let (new, duplicates) = add(&mut bucket, &customers, s);
                 out.new_rows += new;
                 out.duplicates += duplicates;

@@ -6,17 +6,19 @@
 mod derive;
 mod error;
 mod import;
+mod known;
 mod load;
 pub mod log;
 mod manifest;
 mod quarantine;
 mod rows;
 mod table;
+mod undated;
 
 pub use error::{StoreError, StoreErrorKind};
 pub use import::{Import, Origin, Summary};
 pub use load::{Needs, Store};
-pub use manifest::{ImportMeta, Manifest, StreamMeta};
+pub use manifest::{ImportMeta, Manifest, Policy, StreamMeta};
 pub use quarantine::{QuarantineFile, Rejected, list as quarantined, resolve};
 pub use rows::Kind;
 pub use table::Field;

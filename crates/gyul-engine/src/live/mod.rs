@@ -11,6 +11,7 @@ mod checkpoint;
 mod definitions;
 mod erase;
 mod hub;
+mod left_out;
 mod record;
 mod recover;
 mod reload;

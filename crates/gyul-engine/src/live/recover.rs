@@ -6,6 +6,7 @@ use super::definitions::{DefKind, Definitions, split};
 use super::hub::{Clock, Options, Seen, manifest};
 use super::record;
 use super::world::{Control, World, fingerprint};
+use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
 use gyul_profile::Identities;
 use gyul_store::log::{Entry, Log, Options as LogOptions};
@@ -40,9 +41,9 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let manifest = manifest(dir)?;
     let settled = manifest.as_ref().map_or(0, checkpoint::position);
     let base_next = manifest.as_ref().map_or(0, |m| m.seq_next);
-    let data = match &manifest {
-        Some(_) => Store::open(dir)?.load(&Needs::All)?,
-        None => Snapshot::default(),
+    let (data, stale) = match &manifest {
+        Some(_) => load(dir)?,
+        None => Default::default(),
     };
     let state = match settled {
         0 => None,
@@ -161,6 +162,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         in_force(&mut definitions, c);
     }
     let mut world = World::new(identities, definitions, data, calm.min(now));
+    world.stale = stale;
     world.next = settled;
     for c in &control {
         let Ok((action, _)) = record::read_action(&c.payload) else { continue };
@@ -199,6 +201,15 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         }
     }
     Ok(Opened { world, changes, log, seen, settled, lock })
+}
+
+/// The base, and what the staleness policy leaves out of it.
+pub fn load(dir: &Path) -> Result<(Snapshot, Stale), StoreError> {
+    let store = Store::open(dir)?;
+    let data = store.load(&Needs::All)?;
+    let left_out = store.events_beside_traits().saturating_sub(data.events_beside_traits());
+    let stale = Stale::new(store.manifest().policy.clone(), left_out);
+    Ok((data, stale))
 }
 
 enum Tail {

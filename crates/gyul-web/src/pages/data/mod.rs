@@ -164,6 +164,8 @@ async fn enough(State(app): Shared, page: Page) -> ApiResult {
             hints.push((true, page.t("data-enough-no-orders")));
         } else if enough.months < 12.0 {
             hints.push((true, page.t("data-enough-short")));
+        } else if enough.months < 24.0 {
+            hints.push((false, page.t("data-enough-one-year")));
         }
         if let Some(days) = enough.stale_days.filter(|d| *d > 7) {
             hints.push((true, page.t1("data-enough-stale", "n", days as u64)));
@@ -177,6 +179,15 @@ async fn enough(State(app): Shared, page: Page) -> ApiResult {
         if hints.is_empty() {
             hints.push((false, page.t("data-enough-good")));
         }
+        if let Some(l) = &enough.left_out {
+            let parts = [
+                ("policy", l.policy.clone().into()),
+                ("date", page.date(l.from).into()),
+                ("n", l.events.into()),
+                ("all", l.of.into()),
+            ];
+            hints.push((false, page.tn("data-enough-policy", &parts)));
+        }
     }
     let mut traits = enough.traits.clone();
     traits.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
@@ -186,6 +197,7 @@ async fn enough(State(app): Shared, page: Page) -> ApiResult {
             true => super::customers::trait_label(&page, &m.name),
             false => super::customers::event_title(&page, &m.name),
         };
+        let name = m.property.as_ref().map_or(name.clone(), |p| format!("{name} · {p}"));
         (name, m.clone())
     };
     let part = EnoughPart {

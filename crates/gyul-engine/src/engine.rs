@@ -1,20 +1,12 @@
 //! A data directory, open for questions.
 
-use gyul_model::{Duration, Instant, Snapshot, Zone};
+use crate::LeftOut;
+use gyul_model::{Instant, Snapshot};
 use gyul_store::{ImportMeta, Manifest, Needs, QuarantineFile, Store, StoreError};
 use std::path::Path;
 
 pub struct Engine {
     store: Store,
-}
-
-/// Which events are too old to be looked at.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Policy {
-    /// Those before an instant.
-    IgnoreBefore(Instant),
-    /// Those longer ago than this.
-    Keep(Duration),
 }
 
 /// How many rows of an import were rejected for a reason.
@@ -33,13 +25,25 @@ impl Engine {
         Ok(Engine { store: Store::open(dir)? })
     }
 
-    /// Everything, or what was known at an instant.
+    /// Everything, or what was known at an instant; without what the staleness policy leaves out.
     pub fn load(&self, known_at: Option<Instant>) -> Result<Snapshot, StoreError> {
-        let data = self.store.load(&Needs::All)?;
-        Ok(match known_at {
-            Some(t) => data.known_before(data.seq_known_at(t)),
-            None => data,
-        })
+        match known_at {
+            Some(t) => self.store.load_known(t),
+            None => self.store.load(&Needs::All),
+        }
+    }
+
+    /// The same, with how much the policy leaves out of the whole.
+    pub fn load_counted(&self, known_at: Option<Instant>) -> Result<(Snapshot, Option<LeftOut>), StoreError> {
+        let data = self.load(known_at)?;
+        let Some(policy) = self.manifest().policy.clone() else { return Ok((data, None)) };
+        // What was not yet known is not left out by the policy: the whole is counted as of now.
+        let kept = match known_at {
+            Some(_) => self.store.load(&Needs::All)?.events_beside_traits(),
+            None => data.events_beside_traits(),
+        };
+        let events = self.store.events_beside_traits().saturating_sub(kept);
+        Ok((data, Some(LeftOut { policy: policy.said, from: policy.from, events, of: events + kept })))
     }
 
     pub fn manifest(&self) -> &Manifest {
@@ -79,16 +83,5 @@ impl Engine {
         let mut out: Vec<(usize, QuarantineFile)> = files.into_iter().map(|f| (number(&f), f)).collect();
         out.sort_by_key(|(n, _)| *n);
         Ok(out)
-    }
-}
-
-impl Policy {
-    /// What is left of the data for a question at `at`: older events are taken out, traits stay.
-    pub fn apply(self, data: Snapshot, at: Instant, zone: &Zone) -> Snapshot {
-        let from = match self {
-            Policy::IgnoreBefore(t) => t,
-            Policy::Keep(d) => zone.ago(at, d),
-        };
-        data.since(from)
     }
 }

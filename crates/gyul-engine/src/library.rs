@@ -21,6 +21,57 @@ pub fn starter() -> Vec<(String, String)> {
     STARTER.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect()
 }
 
+/// The same for a shop that is at home where its currency and zone say: who lives elsewhere is abroad.
+pub fn starter_at(zone: &str, currency: &str) -> Vec<(String, String)> {
+    let mut files = starter();
+    if let Some(home) = home(zone, currency) {
+        let at_home = format!("country != '{home}'");
+        files.iter_mut().for_each(|(_, text)| *text = text.replace("country != 'KR'", &at_home));
+    }
+    files
+}
+
+/// ISO code of the country of a zone, or of a currency that one country alone has.
+fn home(zone: &str, currency: &str) -> Option<&'static str> {
+    const ZONES: [(&str, &str); 16] = [
+        ("Asia/Seoul", "KR"),
+        ("Europe/Berlin", "DE"),
+        ("Europe/Paris", "FR"),
+        ("Europe/Madrid", "ES"),
+        ("Europe/Rome", "IT"),
+        ("Europe/Amsterdam", "NL"),
+        ("Europe/Brussels", "BE"),
+        ("Europe/Vienna", "AT"),
+        ("Europe/Dublin", "IE"),
+        ("Europe/Lisbon", "PT"),
+        ("Europe/Helsinki", "FI"),
+        ("Europe/Athens", "GR"),
+        ("Asia/Shanghai", "CN"),
+        ("Asia/Tokyo", "JP"),
+        ("Asia/Taipei", "TW"),
+        ("Europe/London", "GB"),
+    ];
+    const CURRENCIES: [(&str, &str); 14] = [
+        ("KRW", "KR"),
+        ("JPY", "JP"),
+        ("GBP", "GB"),
+        ("USD", "US"),
+        ("CNY", "CN"),
+        ("TWD", "TW"),
+        ("HKD", "HK"),
+        ("SGD", "SG"),
+        ("THB", "TH"),
+        ("VND", "VN"),
+        ("CAD", "CA"),
+        ("AUD", "AU"),
+        ("INR", "IN"),
+        ("CHF", "CH"),
+    ];
+    let of = |list: &[(&str, &'static str)], key: &str| list.iter().find(|(k, _)| *k == key).map(|(_, c)| *c);
+    // Shops abroad often sell in dollars; where they stand is the better sign.
+    of(&ZONES, zone).or_else(|| of(&CURRENCIES, currency))
+}
+
 /// Which events, properties and traits the data has.
 pub fn schema_of(data: &Snapshot) -> Schema {
     let mut schema = Schema::default();
@@ -60,6 +111,14 @@ pub fn resting_on(library: &Library, what: &dyn Fn(&Kind) -> bool) -> Vec<String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn abroad_is_seen_from_where_the_shop_is() {
+        let has = |zone, currency, text: &str| starter_at(zone, currency).iter().any(|(_, t)| t.contains(text));
+        assert!(has("Europe/London", "GBP", "country != 'GB'") && !has("Europe/London", "GBP", "country != 'KR'"));
+        assert!(has("Asia/Seoul", "USD", "country != 'KR'") && has("America/New_York", "USD", "country != 'US'"));
+        assert_eq!(starter_at("Asia/Seoul", "KRW"), starter());
+    }
 
     #[test]
     fn the_starter_library_holds_every_file_of_the_folder_and_has_no_problems() {

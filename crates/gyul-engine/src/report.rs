@@ -1,5 +1,6 @@
 //! The parts of a report, from a view.
 
+use crate::needs::{self, called};
 use crate::sufficiency::{Missing, Sufficiency, sufficiency};
 use crate::view::{View, bits};
 use gyul_model::{Date, Decimal, Duration, Instant, Lang, Period, Value, names};
@@ -71,6 +72,7 @@ pub fn report(view: &View, at: Instant, options: ReportOptions) -> page::ReportD
             id: count.id,
             name: text(&about.name),
             group: count.group.as_ref().map(text).unwrap_or_default(),
+            needs: needs::words(&count.needs),
             goal: text(&about.goal),
             treatment: text(&about.treatment),
             customers: count.customers,
@@ -80,6 +82,13 @@ pub fn report(view: &View, at: Instant, options: ReportOptions) -> page::ReportD
     }
     out.overlap = overlap(view, now, last);
     out.sufficiency = Some(said(view, sufficiency(view, at)));
+    out.warnings.extend(view.left_out().map(|l| {
+        let (n, of, from) = (page::words::count(l.events), page::words::count(l.of), zone.date(l.from));
+        Text::new(
+            format!("보존 정책 '{}'에 따라 {from} 전의 이벤트 {n}건(전체 {of}건 중)을 제외했습니다.", l.policy),
+            format!("The policy '{}' leaves out {n} of {of} events, those before {from}.", l.policy),
+        )
+    }));
     out
 }
 
@@ -256,10 +265,11 @@ fn lifecycle(view: &View, instants: &[Instant], answers: &[Answers]) -> Option<p
 
 /// The largest segments that are not nearly everybody.
 fn overlap(view: &View, everybody: &Answers, answers: &Answers) -> Option<page::Overlap> {
+    let seen = needs::Seen::of(view.data());
     let most = everybody.population.count() * 9 / 10;
     let mut sizes: Vec<(usize, Named)> = (0..view.library.segments.len())
         .map(|i| (answers.segments[i].count(), Named::Segment(i)))
-        .filter(|(n, _)| *n > 0 && *n <= most)
+        .filter(|(n, named)| *n > 0 && *n <= most && seen.needs(&view.library, *named).is_empty())
         .collect();
     sizes.sort_by_key(|(n, _)| std::cmp::Reverse(*n));
     sizes.truncate(OVERLAP_MAX);
@@ -270,8 +280,8 @@ fn overlap(view: &View, everybody: &Answers, answers: &Answers) -> Option<page::
 
 fn said(view: &View, s: Sufficiency) -> page::Sufficiency {
     let share = |n: u64| if s.customers == 0 { 0.0 } else { n as f64 / s.customers as f64 };
-    let known = s.traits.iter().map(|(name, n)| page::Known { what: trait_words(name), share: share(*n) });
-    let missing = s.missing.iter().map(|m| page::Missing { what: missing_words(m), segments: names_of(view, m) });
+    let known = s.traits.iter().map(|(name, n)| page::Known { what: called(name), share: share(*n) });
+    let missing = s.missing.iter().map(|m| page::Missing { what: m.lack.words(), segments: names_of(view, m) });
     page::Sufficiency {
         months: s.months,
         orders_per_buyer: s.orders_per_buyer,
@@ -317,46 +327,6 @@ fn name_or(name: &Words, id: &str) -> Text {
 
 fn text(words: &Words) -> Text {
     Text::new(words.ko.clone().unwrap_or_default(), words.en.clone().unwrap_or_default())
-}
-
-/// What standard traits and events are called in sentences.
-const WORDS: [(&str, &str, &str); 28] = [
-    ("gender", "성별", "gender"),
-    ("birth_date", "생년월일", "birth date"),
-    ("age", "나이", "age"),
-    ("region", "지역", "region"),
-    ("country", "국가", "country"),
-    ("city", "도시", "city"),
-    ("email", "이메일", "e-mail"),
-    ("phone", "전화번호", "phone number"),
-    ("name", "이름", "name"),
-    ("income", "소득", "income"),
-    ("education", "학력", "education"),
-    ("marital_status", "혼인 상태", "marital status"),
-    ("tags", "태그", "tags"),
-    ("consent.email", "이메일 수신 동의", "e-mail consent"),
-    ("consent.sms", "문자 수신 동의", "SMS consent"),
-    ("consent.kakao", "카카오 수신 동의", "Kakao consent"),
-    ("consent.push", "앱 푸시 수신 동의", "push consent"),
-    (names::ORDER, "주문", "orders"),
-    (names::ITEM, "주문 품목", "order lines"),
-    (names::REFUND, "환불", "refunds"),
-    (names::ITEM_REFUND, "품목 환불", "refunded lines"),
-    (names::VIEW, "상품 조회", "product views"),
-    (names::CART, "장바구니 담기", "carts"),
-    (names::SEARCH, "상품 검색", "searches"),
-    (names::CHECKOUT, "결제 시작", "checkouts"),
-    (names::SENT, "메시지 발송", "messages sent"),
-    (names::OPENED, "메시지 열람", "messages opened"),
-    (names::CLICKED, "메시지 클릭", "messages clicked"),
-];
-
-fn trait_words(name: &str) -> Text {
-    WORDS.iter().find(|w| w.0 == name).map_or_else(|| Text::same(name), |(_, ko, en)| Text::new(*ko, *en))
-}
-
-fn missing_words(m: &Missing) -> Text {
-    trait_words(&m.name)
 }
 
 #[cfg(test)]

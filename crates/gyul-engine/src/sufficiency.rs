@@ -1,10 +1,9 @@
 //! What can be trusted with this much data, and what is missing for which definitions.
 
+use crate::LeftOut;
+use crate::needs::{Lack, Seen};
 use crate::view::View;
-use crate::walk::{selects, walk};
 use gyul_model::{ColumnData, Instant, MICROS_DAY, names};
-use gyul_segment::tree::{Expr, Kind, Names};
-use gyul_timeline::Named;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,34 +24,34 @@ pub struct Sufficiency {
     pub streams: Vec<(String, u64)>,
     /// For how many customers each trait is known.
     pub traits: Vec<(String, u64)>,
-    /// What definitions ask for and the data does not have: `(event or trait, is a trait, ids of the definitions)`.
+    /// What the data does not have, and which definitions cannot be told without it.
     pub missing: Vec<Missing>,
+    /// What a staleness policy leaves out of all this.
+    pub left_out: Option<LeftOut>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// Name of an event or trait.
-    pub name: String,
-    pub is_trait: bool,
-    /// Segments and classes that look at it.
+    pub lack: Lack,
+    /// Segments and classes.
     pub definitions: Vec<String>,
 }
 
 /// Of events up to `at`.
 pub fn sufficiency(view: &View, at: Instant) -> Sufficiency {
-    let data = view.data();
-    let mut out = Sufficiency { missing: missing(view), ..Sufficiency::default() };
+    let (data, timelines) = (view.data(), view.timelines());
+    let mut out = Sufficiency { missing: missing(view), left_out: view.left_out().cloned(), ..Sufficiency::default() };
     let mut last = None;
     for (s, info) in data.streams.iter().enumerate() {
         let mut count = 0;
-        for bucket in &data.buckets {
+        for (b, bucket) in data.buckets.iter().enumerate() {
             let stream = &bucket.streams[s];
-            let seen = || stream.ts.iter().copied().filter(|t| *t <= at.0);
+            let seen = || timelines.rows(b, s).map(|i| stream.ts[i]).filter(|t| *t <= at.0);
             count += seen().count() as u64;
             last = last.max(seen().filter(|t| *t > Instant::ALWAYS.0).max());
             if info.name == names::ORDER {
                 let of = |c: usize| stream.rows(c).filter(|i| stream.ts[*i] <= at.0).count();
-                out.buyers += (0..bucket.customers.len()).filter(|c| of(*c) > 0).count() as u64;
+                out.buyers += timelines.present(b).filter(|c| of(*c) > 0).count() as u64;
                 let first = seen().min().map(Instant);
                 out.first_order = [out.first_order, first].into_iter().flatten().min();
                 out.last_order = out.last_order.max(seen().max().map(Instant));
@@ -72,17 +71,18 @@ pub fn sufficiency(view: &View, at: Instant) -> Sufficiency {
                 ColumnData::Instant(v) => v[i] != i64::MIN,
                 ColumnData::Codes(v) => v.get(i) != 0,
             };
-            let customers = data.buckets.iter().map(|b| {
-                let stream = &b.streams[s];
+            let customers = data.buckets.iter().enumerate().map(|(b, bucket)| {
+                let stream = &bucket.streams[s];
                 let Some(data) = stream.columns.get(c) else { return 0 };
                 let knows = |c2: &usize| stream.rows(*c2).any(|i| stream.ts[i] <= at.0 && known(data, i));
-                (0..b.customers.len()).filter(knows).count() as u64
+                timelines.present(b).filter(knows).count() as u64
             });
             out.traits.push((column.name.clone(), customers.sum()));
         }
     }
     out.events = out.streams.iter().map(|(_, n)| n).sum();
-    out.customers = data.buckets.iter().flat_map(|b| &b.exists_from).filter(|t| **t <= at.0).count() as u64;
+    let exists = |b: usize| timelines.present(b).filter(move |c| data.buckets[b].exists_from[*c] <= at.0);
+    out.customers = (0..data.buckets.len()).map(|b| exists(b).count() as u64).sum();
     if let (Some(first), Some(last)) = (out.first_order, out.last_order) {
         out.months = (last.0 - first.0) as f64 / MICROS_DAY as f64 / (365.2425 / 12.0);
     }
@@ -92,44 +92,12 @@ pub fn sufficiency(view: &View, at: Instant) -> Sufficiency {
 }
 
 fn missing(view: &View) -> Vec<Missing> {
-    let data = view.data();
-    let empty = |s: usize| data.buckets.iter().all(|b| b.streams[s].ts.is_empty());
-    let streams = data.streams.iter().enumerate().filter(|(s, _)| !empty(*s)).map(|(_, s)| s);
-    let events: BTreeSet<&str> = streams.map(|s| s.name.as_str()).collect();
-    let identify = data.streams.iter().find(|s| s.name == names::IDENTIFY);
-    let traits: BTreeSet<&str> = identify.into_iter().flat_map(|s| &s.columns).map(|c| c.name.as_str()).collect();
-    let mut out: BTreeMap<(bool, String), Vec<String>> = BTreeMap::new();
+    let seen = Seen::of(view.data());
+    let mut out: BTreeMap<Lack, Vec<String>> = BTreeMap::new();
     for named in view.all() {
+        let needs: BTreeSet<Lack> = seen.needs(&view.library, named).into_iter().flatten().collect();
         let (id, ..) = view.describe(named);
-        let mut asked: BTreeSet<(bool, String)> = BTreeSet::new();
-        let mut look = |e: &Expr| {
-            match &e.kind {
-                Kind::Trait(name) => drop(asked.insert((true, name.clone()))),
-                Kind::Age => drop(asked.insert((true, names::BIRTH_DATE.into()))),
-                _ => {}
-            }
-            for s in selects(e) {
-                if let Names::Of(list) = &s.events {
-                    // Of several names one is enough.
-                    if let Some(name) = list.first().filter(|_| !list.iter().any(|n| events.contains(n.as_str()))) {
-                        asked.insert((false, name.clone()));
-                    }
-                }
-            }
-        };
-        let when = match named {
-            Named::Segment(i) => Some(&view.library.segments[i].when),
-            Named::Class(p, k) => view.library.partitions[p].classes.get(k).map(|c| &c.when),
-            Named::Measure(_) => None,
-        };
-        when.into_iter().for_each(|e| walk(&view.library, e, &mut look));
-        let age = traits.contains("age");
-        asked.retain(|(is_trait, n)| {
-            let known = traits.contains(n.as_str()) || (n == names::BIRTH_DATE && age);
-            !is_trait || !known
-        });
-        asked.into_iter().for_each(|a| out.entry(a).or_default().push(id.clone()));
+        needs.into_iter().for_each(|lack| out.entry(lack).or_default().push(id.clone()));
     }
-    let missing = out.into_iter().map(|((is_trait, name), definitions)| Missing { name, is_trait, definitions });
-    missing.collect()
+    out.into_iter().map(|(lack, definitions)| Missing { lack, definitions }).collect()
 }

@@ -1,10 +1,12 @@
 //! The questions: who is in what, since when, how many.
 
+use crate::LeftOut;
 use crate::kept::Kept;
+use crate::needs::{Needs, Seen};
 use gyul_model::{Duration, Instant, Snapshot, Value, Zone};
 use gyul_segment::problem::nearest;
 use gyul_segment::tree::{About, Library, Words};
-use gyul_timeline::{Answers, Bits, Named, Plan, Timelines};
+use gyul_timeline::{Answers, Bits, Named, NoHistory, Plan, Timelines};
 use std::sync::OnceLock;
 
 /// Timelines in memory together with the definitions that are asked of them.
@@ -14,6 +16,7 @@ pub struct View {
     /// Of everything; made when it is asked for.
     plan: OnceLock<Plan>,
     pub(crate) kept: Kept,
+    left_out: Option<LeftOut>,
 }
 
 /// No segment, class or customer has this name.
@@ -35,16 +38,18 @@ pub struct Count {
     pub customers: u64,
     /// Everybody who was known at the instant.
     pub population: u64,
+    /// What the data lacks to tell; then the size says nothing.
+    pub needs: Needs,
 }
 
 /// The size of a segment over time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     pub id: String,
-    /// Entries and exits are known to the microsecond; else sizes alone are.
-    pub exact: bool,
+    /// Why entries and exits are not known, and sizes alone are; absent: they are known to the microsecond.
+    pub inexact: Option<NoHistory>,
     pub points: Vec<Point>,
-    /// Every entry and exit, if `exact`.
+    /// Every entry and exit, unless `inexact`.
     pub changes: Vec<Change>,
 }
 
@@ -88,7 +93,17 @@ impl View {
 
     /// The same for timelines that are in memory already.
     pub fn of(timelines: Timelines, library: Library) -> View {
-        View { timelines, library, plan: OnceLock::new(), kept: Kept::default() }
+        View { timelines, library, plan: OnceLock::new(), kept: Kept::default(), left_out: None }
+    }
+
+    /// Says what the staleness policy leaves out of the timelines.
+    pub fn without(self, left_out: Option<LeftOut>) -> View {
+        View { left_out, ..self }
+    }
+
+    /// What a staleness policy leaves out, if one is in force.
+    pub fn left_out(&self) -> Option<&LeftOut> {
+        self.left_out.as_ref()
     }
 
     pub fn timelines(&self) -> &Timelines {
@@ -143,11 +158,13 @@ impl View {
 
     pub(crate) fn counts_of(&self, answers: &Answers) -> Vec<Count> {
         let population = answers.population.count() as u64;
+        let seen = Seen::of(self.data());
         self.all()
             .into_iter()
             .map(|named| {
                 let (id, about, group) = self.describe(named);
-                Count { id, about, group, customers: bits(answers, named).count() as u64, population }
+                let needs = seen.needs(&self.library, named);
+                Count { id, about, group, customers: bits(answers, named).count() as u64, population, needs }
             })
             .collect()
     }
@@ -187,7 +204,7 @@ impl View {
         let (id, ..) = self.describe(named);
         let plan = self.plan_of(named);
         let (Some(&from), Some(&to)) = (instants.first(), instants.last()) else {
-            return Series { id, exact: true, points: vec![], changes: vec![] };
+            return Series { id, inexact: None, points: vec![], changes: vec![] };
         };
         match self.timelines.history(&plan, from, to) {
             Ok(history) => {
@@ -204,17 +221,17 @@ impl View {
                     customer: self.timelines.customer_id(c.customer).into(),
                     entered: c.entered,
                 });
-                Series { id, exact: true, points: points.collect(), changes: changes.collect() }
+                Series { id, inexact: None, points: points.collect(), changes: changes.collect() }
             }
-            // Everybody's rank changes at every instant: sizes alone.
-            Err(_) => {
+            // Thresholds cannot be followed: sizes alone.
+            Err(why) => {
                 let size = |at: &Instant| Point {
                     at: *at,
                     customers: self.timelines.evaluate(&plan, *at).segments[0].count() as u64,
                     entered: None,
                     left: None,
                 };
-                Series { id, exact: false, points: instants.iter().map(size).collect(), changes: vec![] }
+                Series { id, inexact: Some(why), points: instants.iter().map(size).collect(), changes: vec![] }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A walk over everything that an expression rests on.
 
-use gyul_segment::tree::{EventSelect, Expr, Kind, Library, Near, Window};
+use gyul_segment::tree::{EventSelect, Expr, Kind, Library, Window};
 
 /// Calls `f` for the expression and all below it, through measures, segments, classes and ranks.
 pub(crate) fn walk<'a>(lib: &'a Library, e: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
@@ -41,19 +41,6 @@ pub(crate) fn walk<'a>(lib: &'a Library, e: &'a Expr, f: &mut dyn FnMut(&'a Expr
         | Kind::Within(a, _)
         | Kind::NearOccasion { date: a, .. } => walk(lib, a, f),
         _ => {}
-    }
-}
-
-/// The selections of events that one expression makes itself.
-pub(crate) fn selects(e: &Expr) -> Vec<&EventSelect> {
-    match &e.kind {
-        Kind::Agg(agg) => vec![&agg.select],
-        Kind::Pattern(p) => p.steps.iter().flat_map(|s| std::iter::once(&s.select).chain(&s.without)).collect(),
-        Kind::Near(near) => {
-            let Near { select, .. } = near.as_ref();
-            vec![select]
-        }
-        _ => vec![],
     }
 }
 

@@ -118,6 +118,9 @@ const TIMES_PROFILES: &[&str] = &[
     "updatedat",
     "modifiedat",
     "asof",
+    "since",
+    "sincedate",
+    "기준시각",
     "timestamp",
     "snapshotdate",
 ];

@@ -254,6 +254,12 @@ impl Snapshot {
         self.buckets.iter().flat_map(|b| &b.streams).map(|s| s.ts.len()).sum()
     }
 
+    /// Events that are not traits.
+    pub fn events_beside_traits(&self) -> u64 {
+        let kinds = (0..self.streams.len()).filter(|s| self.streams[*s].name != names::IDENTIFY);
+        kinds.flat_map(|s| self.buckets.iter().map(move |b| b.streams[s].ts.len() as u64)).sum()
+    }
+
     /// Where a customer is: `(bucket, index)`.
     pub fn find(&self, customer: &str) -> Option<(usize, usize)> {
         self.buckets.iter().enumerate().find_map(|(b, bucket)| Some((b, bucket.find(customer)?)))

@@ -208,6 +208,8 @@ pub struct Segment {
     pub group: Text,
     pub goal: Text,
     pub treatment: Text,
+    /// What the data lacks to tell who is in; empty if it can be told. Then sizes say nothing.
+    pub needs: Text,
     pub customers: u64,
     /// Net revenue of its members over the whole period.
     pub revenue: Option<f64>,

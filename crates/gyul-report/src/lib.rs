@@ -12,7 +12,7 @@ mod overview;
 mod quality;
 mod rfm;
 mod segments;
-mod words;
+pub mod words;
 
 pub use data::{
     Flow, Known, Lang, Lifecycle, Missing, Month, Overlap, Quality, Rejected, ReportData, Rfm, RfmCell, Segment,

@@ -100,17 +100,22 @@ fn files(q: &Quality) -> String {
 
 pub fn sufficiency(data: &ReportData) -> String {
     let Some(s) = &data.sufficiency else { return String::new() };
-    let lead = both(|lang| match (s.months >= 12.0, lang) {
-        (true, Lang::Ko) => format!("{}개월의 주문이 있어 계절 흐름까지 볼 수 있습니다.", decimal(s.months)),
-        (true, Lang::En) => format!("{} months of orders are enough to see the seasons.", decimal(s.months)),
-        (false, Lang::Ko) => format!(
-            "{}개월의 주문이 있습니다. 1년이 차기 전에는 12개월 기준 지표가 실제보다 작게 나옵니다.",
-            decimal(s.months)
+    let months = decimal(s.months);
+    let lead = both(|lang| match (s.months, lang) {
+        (24.0.., Lang::Ko) => format!("{months}개월의 주문이 있어 계절과 추세를 가를 수 있습니다."),
+        (24.0.., Lang::En) => format!("{months} months of orders: enough to tell season from trend."),
+        (12.0.., Lang::Ko) => {
+            format!("{months}개월의 주문이 있습니다. 2년이 차기 전에는 계절 때문인지 추세 때문인지 가를 수 없습니다.")
+        }
+        (12.0.., Lang::En) => format!(
+            "{months} months of orders: a year is full, but what is season and what is trend cannot be told apart before two."
         ),
-        (false, Lang::En) => format!(
-            "{} months of orders: measures over twelve months are too small until a year is full.",
-            decimal(s.months)
-        ),
+        (_, Lang::Ko) => {
+            format!("{months}개월의 주문이 있습니다. 1년이 차기 전에는 12개월 기준 지표가 실제보다 작게 나옵니다.")
+        }
+        (_, Lang::En) => {
+            format!("{months} months of orders: measures over twelve months are too small until a year is full.")
+        }
     });
     let mut body = facts(s);
     if !s.known.is_empty() {
@@ -145,8 +150,8 @@ pub fn sufficiency(data: &ReportData) -> String {
             "<h3>{}</h3><p class=\"lead\">{}</p><ul class=\"missing\">{rows}</ul>",
             say("더 있으면 좋은 데이터", "What is missing"),
             say(
-                "아래 데이터가 없어 오른쪽 세그먼트는 비어 있거나 거칠게 나뉩니다.",
-                "Without it the segments on the right stay empty or coarse."
+                "아래 데이터가 없어 오른쪽 세그먼트는 알 수 없습니다.",
+                "Without it the segments on the right cannot be told."
             )
         );
     }

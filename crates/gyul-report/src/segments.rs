@@ -28,7 +28,7 @@ pub fn render(data: &ReportData) -> String {
 }
 
 fn lead(data: &ReportData) -> String {
-    let singles = || data.segments.iter().filter(|s| s.group.is_empty());
+    let singles = || data.segments.iter().filter(|s| s.group.is_empty() && s.needs.is_empty());
     let change = |s: &&Segment| Some(s.customers as i128 - i128::from(*s.history.first()?));
     let fastest = singles().filter_map(|s| Some((s, change(&s)?))).max_by_key(|(_, change)| *change);
     match (fastest.filter(|(_, change)| *change > 0), data.history_dates.first()) {
@@ -60,7 +60,7 @@ fn table(data: &ReportData, group: &[Segment]) -> String {
         _ => say("세그먼트별 크기와 쓰임", "Sizes and uses"),
     };
     let money_known = group.iter().any(|s| s.revenue.is_some());
-    let ever = |s: &&Segment| s.customers > 0 || s.history.iter().any(|n| *n > 0);
+    let ever = |s: &&Segment| s.needs.is_empty() && (s.customers > 0 || s.history.iter().any(|n| *n > 0));
     let (used, unused): (Vec<&Segment>, Vec<&Segment>) = group.iter().partition(ever);
     // A partition with everybody in one class says only that the data for it is missing.
     let tells_nothing = group.first().is_some_and(|s| !s.group.is_empty()) && used.len() <= 1;
@@ -80,8 +80,14 @@ fn table(data: &ReportData, group: &[Segment]) -> String {
     if !unused.is_empty() {
         let n = unused.len() as u64;
         let summary = both(|lang| match lang {
-            Lang::Ko => format!("아무도 없는 항목 {}개. 필요한 데이터는 ‘데이터 충분성’에 있습니다.", count(n)),
-            Lang::En => format!("{} without anybody. “Sufficiency” says which data they need.", count(n)),
+            Lang::Ko => format!(
+                "아무도 없거나 데이터가 없어 알 수 없는 항목 {}개. 필요한 데이터는 ‘데이터가 충분한가’에 있습니다.",
+                count(n)
+            ),
+            Lang::En => format!(
+                "{} without anybody, or without the data to tell. “Is there enough data?” says what is missing.",
+                count(n)
+            ),
         });
         out += &format!("<details><summary>{summary}</summary>{}</details>", rows(&unused));
     }
@@ -102,6 +108,9 @@ fn head(list: &[&Segment], data: &ReportData, money_known: bool) -> String {
 }
 
 fn row(data: &ReportData, s: &Segment, money_known: bool) -> String {
+    if !s.needs.is_empty() {
+        return untold(s, money_known);
+    }
     let share = if data.totals.customers > 0 { s.customers as f64 / data.totals.customers as f64 } else { 0.0 };
     let goal = if s.goal.is_empty() { String::new() } else { format!("<small>{}</small>", text(&s.goal)) };
     let bar = match s.customers {
@@ -126,6 +135,22 @@ fn row(data: &ReportData, s: &Segment, money_known: bool) -> String {
         both(|lang| people(s.customers, lang)),
         percent(share),
         spark(data, s),
+        text(&s.treatment)
+    )
+}
+
+/// Nobody and everybody are no answers where the data cannot tell.
+fn untold(s: &Segment, money_known: bool) -> String {
+    let goal = if s.goal.is_empty() { String::new() } else { format!("<small>{}</small>", text(&s.goal)) };
+    let why = both(|lang| match lang {
+        Lang::Ko => format!("데이터 없음: {}", s.needs.get(lang)),
+        Lang::En => format!("no data: needs {}", s.needs.get(lang)),
+    });
+    format!(
+        "<tr><th scope=\"row\">{}{goal}</th><td class=\"num size\">–<small>{why}</small></td><td class=\"trend\">–</td>{}\
+         <td class=\"do\">{}</td></tr>",
+        both(|lang| name(s, lang)),
+        if money_known { "<td class=\"num revenue\">–</td>" } else { "" },
         text(&s.treatment)
     )
 }

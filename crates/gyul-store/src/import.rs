@@ -256,6 +256,7 @@ impl Import {
             slugs: &slugs,
             old_streams: &self.manifest.streams,
             gone: &self.gone,
+            now: self.now,
         };
         // A part is written as soon as it is merged, so that only the parts under work are in memory.
         let parts: Vec<Merged> =

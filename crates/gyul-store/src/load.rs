@@ -3,6 +3,7 @@
 use crate::error::{StoreError, StoreErrorKind};
 use crate::import::{PARTS, undated};
 use crate::interner::Interner;
+use crate::known::forget_later;
 use crate::manifest::{Manifest, StreamMeta};
 use crate::rows::{Kind, Values};
 use crate::table::{Field, Reader};
@@ -46,6 +47,12 @@ impl Store {
         Some((streams().filter_map(|s| s.first).min()?, streams().filter_map(|s| s.last).max()?))
     }
 
+    /// Events of the base, traits aside, with those that the staleness policy leaves out.
+    pub fn events_beside_traits(&self) -> u64 {
+        let events = self.manifest.streams.iter().filter(|s| s.name != gyul_model::names::IDENTIFY);
+        events.map(|s| s.rows).sum()
+    }
+
     /// How many columns of customers in the base's files still name one of these, read from the files themselves.
     pub fn named(&self, customers: &[String]) -> Result<u64, StoreError> {
         if self.manifest.generation == 0 {
@@ -67,13 +74,36 @@ impl Store {
         Ok(found)
     }
 
+    /// Without the events that the staleness policy leaves out.
     pub fn load(&self, needs: &Needs) -> Result<Snapshot, StoreError> {
-        match self.load_once(needs) {
+        Ok(self.left_in(self.loaded(needs, None)?))
+    }
+
+    /// All there is, whatever the staleness policy says.
+    pub fn load_whole(&self) -> Result<Snapshot, StoreError> {
+        self.loaded(&Needs::All, None)
+    }
+
+    fn left_in(&self, data: Snapshot) -> Snapshot {
+        match &self.manifest.policy {
+            Some(p) => data.since(p.from),
+            None => data,
+        }
+    }
+
+    /// Everything as it was known at an instant: without rows that arrived later, and without what they made of others.
+    pub fn load_known(&self, at: Instant) -> Result<Snapshot, StoreError> {
+        let later = self.manifest.arrivals.iter().find(|(_, t)| *t > at);
+        Ok(self.left_in(self.loaded(&Needs::All, later.map(|(seq, _)| *seq))?))
+    }
+
+    fn loaded(&self, needs: &Needs, before: Option<u64>) -> Result<Snapshot, StoreError> {
+        match self.load_once(needs, before) {
             // An import has put a newer base in force meanwhile: that one is there.
             Err(StoreError { kind: StoreErrorKind::Io(e), path }) if e.kind() == std::io::ErrorKind::NotFound => {
                 let fresh = Store::open(&self.dir)?;
                 match fresh.manifest.generation > self.manifest.generation {
-                    true => fresh.load_once(needs),
+                    true => fresh.load_once(needs, before),
                     false => Err(StoreError::io(&path)(e)),
                 }
             }
@@ -81,7 +111,7 @@ impl Store {
         }
     }
 
-    fn load_once(&self, needs: &Needs) -> Result<Snapshot, StoreError> {
+    fn load_once(&self, needs: &Needs, before: Option<u64>) -> Result<Snapshot, StoreError> {
         let mut wanted: Vec<StreamMeta> = vec![];
         for s in &self.manifest.streams {
             match needs {
@@ -102,6 +132,9 @@ impl Store {
         let parts: Vec<Vec<Raw>> =
             (0..PARTS).into_par_iter().map(|p| read_part(&base, p, &wanted)).collect::<Result<_, StoreError>>()?;
         let mut raws: Vec<Raw> = parts.into_iter().flatten().collect();
+        if let Some(before) = before {
+            raws.par_iter_mut().for_each(|raw| forget_later(raw, &wanted, before));
+        }
         let mut snapshot = Snapshot {
             streams: vec![],
             buckets: raws
@@ -132,18 +165,20 @@ impl Store {
     }
 }
 
+/// A bucket's rows of one event name.
 #[derive(Default)]
-struct RawStream {
-    offsets: Vec<u32>,
-    ts: Vec<i64>,
-    seq: Vec<u32>,
-    columns: Vec<Values>,
+pub(crate) struct RawStream {
+    pub offsets: Vec<u32>,
+    pub ts: Vec<i64>,
+    pub seq: Vec<u32>,
+    pub columns: Vec<Values>,
 }
 
-struct Raw {
-    customers: TextColumn,
-    exists_from: Vec<i64>,
-    streams: Vec<RawStream>,
+/// A bucket as it was read.
+pub(crate) struct Raw {
+    pub customers: TextColumn,
+    pub exists_from: Vec<i64>,
+    pub streams: Vec<RawStream>,
 }
 
 fn read_part(base: &Path, part: usize, wanted: &[StreamMeta]) -> Result<Vec<Raw>, StoreError> {

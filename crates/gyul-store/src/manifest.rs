@@ -25,6 +25,18 @@ pub struct Manifest {
     pub streams: Vec<StreamMeta>,
     pub customers: u64,
     pub imports: Vec<ImportMeta>,
+    /// The staleness policy in force.
+    pub policy: Option<Policy>,
+}
+
+/// Which events are too old to be looked at. They stay on disk; nothing that is loaded has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// As it was declared: `keep 3y`.
+    pub said: String,
+    /// Events before this are left out, everywhere and for every instant that is asked about. Fixed until it is moved on,
+    /// so that whoever reads the directory meanwhile answers from the same events.
+    pub from: Instant,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +86,7 @@ impl Manifest {
             streams: vec![],
             customers: 0,
             imports: vec![],
+            policy: None,
         }
     }
 
@@ -137,11 +150,12 @@ impl Manifest {
                 })
             })
             .collect();
+        let policy = self.policy.as_ref().map(|p| json!({ "said": p.said, "from": p.from.0 }));
         json!({
             "format": FORMAT, "zone": self.zone, "currency": self.currency, "generation": self.generation,
             "seq_next": self.seq_next, "customers": self.customers,
             "arrivals": self.arrivals.iter().map(|(s, t)| json!([s, t.0])).collect::<Vec<_>>(),
-            "streams": streams, "imports": imports,
+            "streams": streams, "imports": imports, "policy": policy,
         })
     }
 }
@@ -190,5 +204,9 @@ fn parse(v: &Value) -> Option<Manifest> {
         streams: streams.collect::<Option<_>>()?,
         customers: v["customers"].as_u64()?,
         imports: imports.collect::<Option<_>>()?,
+        policy: match &v["policy"] {
+            Value::Null => None,
+            p => Some(Policy { said: text(&p["said"])?, from: instant(&p["from"])? }),
+        },
     })
 }

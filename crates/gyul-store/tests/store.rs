@@ -165,6 +165,81 @@ fn orders_come_together_from_several_files() {
 }
 
 #[test]
+fn what_is_known_of_an_order_is_what_its_known_lines_are_worth() {
+    let f = Folder::new("known");
+    let at = |day: i64| Instant(day * MICROS_DAY);
+    let take = |name: &str, now: Instant, batches: &[StreamBatch]| {
+        let mut import = Import::begin(&f.0, "Asia/Seoul", "KRW", &origin(name), now).unwrap();
+        batches.iter().for_each(|b| import.append(b).unwrap());
+        import.commit(batches.iter().map(|b| b.len() as u64).sum()).unwrap();
+    };
+    let line = |rows| lines(names::ITEM, "order_id", rows);
+    take("a", at(100), &[line(&[("a", "1", "p", 5, 1, 100), ("b", "2", "p", 5, 1, 300)])]);
+    take("b", at(200), &[line(&[("a", "1", "q", 6, 1, 1_000)])]);
+    let back = lines(names::ITEM_REFUND, "refund_id", &[("a", "9", "q", 7, 1, 1_000)]);
+    take("c", at(300), &[back, line(&[("c", "3", "p", 5, 1, 100)])]);
+    let known = |day| {
+        let data = Store::open(&f.0).unwrap().load_known(at(day)).unwrap();
+        let totals = |customer: &str, name: &str| {
+            let t = timeline(&data, customer);
+            let of = t.events.iter().filter(|e| e.name == name);
+            of.map(|e| e.prop("total").unwrap().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let exist = data.buckets.iter().flat_map(|b| &b.exists_from).filter(|t| **t < i64::MAX).count();
+        (totals("a", names::ORDER), totals("a", names::REFUND), totals("b", names::ORDER), exist)
+    };
+    let of = |a: &str, back: &str, b: &str, exist| (a.to_string(), back.to_string(), b.to_string(), exist);
+    assert_eq!(known(99), of("", "", "", 0));
+    assert_eq!(known(100), of("1", "", "3", 2));
+    assert_eq!(known(200), of("11", "", "3", 2));
+    assert_eq!(known(300), of("11", "10", "3", 3));
+    let all = Store::open(&f.0).unwrap().load(&Needs::All).unwrap();
+    let timelines = |d: &gyul_model::Snapshot| ["a", "b", "c"].map(|c| timeline(d, c));
+    assert_eq!(timelines(&Store::open(&f.0).unwrap().load_known(at(300)).unwrap()), timelines(&all));
+}
+
+#[test]
+fn an_undated_trait_takes_effect_when_it_comes_once_the_trait_has_dates() {
+    let f = Folder::new("undated");
+    let at = |day: i64| Instant(day * MICROS_DAY);
+    let row = |ts: Instant, id: u64, city: Option<&str>, gender: Option<&str>| StreamBatch {
+        seq: vec![],
+        name: names::IDENTIFY.into(),
+        customer: texts(&[Some("kim")]),
+        ts: vec![ts.0],
+        id: vec![id],
+        row: vec![1],
+        props: vec![("city".into(), Column::Text(texts(&[city]))), ("gender".into(), Column::Text(texts(&[gender])))],
+    };
+    let take = |name: &str, now: Instant, batch: StreamBatch| {
+        let mut import = Import::begin(&f.0, "Asia/Seoul", "KRW", &origin(name), now).unwrap();
+        import.append(&batch).unwrap();
+        import.commit(1).unwrap()
+    };
+    let latest = |t: Instant, name: &str| {
+        let kim = timeline(&Store::open(&f.0).unwrap().load(&Needs::All).unwrap(), "kim");
+        kim.events.iter().rev().filter(|e| e.ts <= t).find_map(|e| e.prop(name)).map(|v| v.to_string())
+    };
+    let said = |day, name| latest(at(day), name).unwrap_or_default();
+    let always = Instant::ALWAYS;
+    take("1", at(1), row(always, 1, Some("Seoul"), None));
+    take("2", at(10), row(at(10), 2, Some("Jeju"), None));
+    // The city has a date, the gender has none: the one is new from here on, the other was always so.
+    let s = take("3", at(20), row(always, 3, Some("Daegu"), Some("female")));
+    assert_eq!((s.rows, s.events, s.duplicates), (1, 1, 0));
+    assert_eq!([5, 10, 19, 20].map(|d| said(d, "city")), ["Seoul", "Jeju", "Jeju", "Daegu"]);
+    assert_eq!([5, 20].map(|d| said(d, "gender")), ["female", "female"]);
+    // The same row again says nothing new, whatever came in between.
+    take("4", at(30), row(at(30), 4, Some("Busan"), None));
+    let s = take("5", at(40), row(always, 3, Some("Daegu"), Some("female")));
+    assert_eq!((s.events, s.duplicates, s.unchanged), (0, 1, true));
+    assert_eq!(said(50, "city"), "Busan");
+    // Alone it needs no row beside it.
+    take("6", at(60), row(always, 6, Some("Ulsan"), None));
+    assert_eq!([59, 60].map(|d| said(d, "city")), ["Busan", "Ulsan"]);
+}
+
+#[test]
 fn kinds_that_differ_from_the_base_are_brought_to_its_kind() {
     let f = Folder::new("kinds");
     let batch = |c: Column, id: u64| StreamBatch {

@@ -161,6 +161,18 @@ impl Timelines {
         self.moved.words.len() * 64
     }
 
+    /// Customers of a bucket whose timeline is there, and has not moved to a later one.
+    pub fn present(&self, bucket: usize) -> impl Iterator<Item = usize> + Clone + '_ {
+        let base = self.bases[bucket];
+        (0..self.data.buckets[bucket].customers.len()).filter(move |c| !self.moved.has(base + c))
+    }
+
+    /// The rows of a stream that belong to them.
+    pub fn rows(&self, bucket: usize, stream: usize) -> impl Iterator<Item = usize> + Clone + '_ {
+        let stream = &self.data.buckets[bucket].streams[stream];
+        self.present(bucket).flat_map(|c| stream.rows(c))
+    }
+
     /// Bucket and index of a customer number.
     pub fn place(&self, number: usize) -> (usize, usize) {
         let bucket = self.bases.partition_point(|b| *b <= number) - 1;

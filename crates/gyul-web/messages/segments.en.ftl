@@ -3,6 +3,7 @@ segments-title = Segments
 segments-lead = How many customers are in each segment, whether it grows, and what they buy.
 segments-new = New segment
 segments-starters = Choose from the starter library
+segments-needs = No data: needs { $what }
 segments-none = No segments yet
 segments-none-lead = Build one from conditions, or begin with those that most shops use.
 segments-search = Search

@@ -3,6 +3,7 @@ segments-title = 세그먼트
 segments-lead = 세그먼트마다 몇 명인지, 늘고 있는지, 얼마를 사는지 봅니다.
 segments-new = 세그먼트 만들기
 segments-starters = 기본 세그먼트에서 고르기
+segments-needs = 데이터 없음: { $what }
 segments-none = 아직 세그먼트가 없습니다
 segments-none-lead = 조건을 골라 직접 만들거나, 쇼핑몰에서 자주 쓰는 기본 세그먼트로 시작하세요.
 segments-search = 검색

@@ -271,6 +271,9 @@ pub struct DefState {
     /// What is to be done with its members.
     pub treatment_ko: Option<String>,
     pub treatment_en: Option<String>,
+    /// What the data lacks to tell who is in; then sizes say nothing.
+    pub needs_ko: Option<String>,
+    pub needs_en: Option<String>,
     pub owner: Option<String>,
     pub tags: Vec<String>,
     pub version: u32,
@@ -297,6 +300,9 @@ pub struct ClassSize {
     pub goal_en: Option<String>,
     pub treatment_ko: Option<String>,
     pub treatment_en: Option<String>,
+    /// What the data lacks to tell who is in.
+    pub needs_ko: Option<String>,
+    pub needs_en: Option<String>,
     /// The condition as written; absent for the class of all others.
     pub when: Option<String>,
     pub size: u64,

@@ -86,6 +86,8 @@ fn state_of(kind: DefKind, id: &str, version: usize) -> DefState {
         goal_en: None,
         treatment_ko: None,
         treatment_en: None,
+        needs_ko: (id == "blind").then(|| "쿠폰".into()),
+        needs_en: (id == "blind").then(|| "coupons".into()),
         owner: Some("kim".into()),
         tags: vec!["keep".into()],
         version: version as u32,
@@ -551,7 +553,8 @@ impl Backend for Fake {
     }
 
     fn enough(&self) -> Reply<Enough> {
-        let missing = MissingWord { name: "birth_date".into(), is_trait: true, definitions: vec!["vip".into()] };
+        let definitions = vec!["vip".into()];
+        let missing = MissingWord { name: "birth_date".into(), is_trait: true, definitions, ..MissingWord::default() };
         self.ask(|_| {
             Ok(Enough { customers: 3, buyers: 2, orders: 5, events: 9, missing: vec![missing], ..Enough::default() })
         })

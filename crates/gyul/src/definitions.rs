@@ -4,8 +4,7 @@ use crate::Context;
 use crate::args::Asked;
 use crate::failure::Failure;
 use crate::time;
-use crate::verbs::data::policy;
-use gyul_engine::{Engine, View, schema_of, starter};
+use gyul_engine::{Engine, View, schema_of, starter, starter_at};
 use gyul_model::{Instant, Lang};
 use gyul_segment::{Problem, Schema, Severity};
 use std::path::{Path, PathBuf};
@@ -66,8 +65,11 @@ pub fn view(context: &Context, asked: &Asked) -> Result<(View, Instant), Failure
     // Errors in definitions are told before the data is touched.
     library(&files, None)?;
     let engine = Engine::open(&context.data).map_err(|e| Failure::says(crate::failure::IO, |l| e.message(l)))?;
-    // The data's zone and currency hold unless a file says otherwise: later files win.
     let (zone, currency) = (&engine.manifest().zone, &engine.manifest().currency);
+    if asked.defs.is_empty() {
+        files = starter_at(zone, currency);
+    }
+    // The data's zone and currency hold unless a file says otherwise: later files win.
     files.insert(0, ("gyul.json".into(), format!("version: 1\nzone: {zone}\ncurrency: {currency}\n")));
     let zone = library(&files, None)?.zone;
     let known = asked.known_at.as_deref().map(|t| time::instant(t, &zone)).transpose()?;
@@ -81,18 +83,15 @@ pub fn view(context: &Context, asked: &Asked) -> Result<(View, Instant), Failure
             )
         );
     }
-    let data = engine.load(known).map_err(|e| Failure::says(crate::failure::IO, |l| e.message(l)))?;
+    let (data, left_out) =
+        engine.load_counted(known).map_err(|e| Failure::says(crate::failure::IO, |l| e.message(l)))?;
     let library = library(&files, Some(&schema_of(&data)))?;
     let at = match (at, asked.as_of.as_deref()) {
         (Some(at), _) => at,
         (None, Some(_)) => engine.range().map_or(context.now, |r| r.1),
         (None, None) => context.now,
     };
-    let data = match policy(&context.data, &zone)? {
-        Some(p) => p.apply(data, at, &zone),
-        None => data,
-    };
-    Ok((View::new(data, library), at))
+    Ok((View::new(data, library).without(left_out), at))
 }
 
 /// A segment, class or customer that is not there.

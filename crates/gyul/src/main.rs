@@ -5,6 +5,7 @@ mod definitions;
 mod failure;
 mod output;
 mod parquet_file;
+mod policy;
 mod serve;
 mod time;
 mod verbs;

@@ -278,9 +278,99 @@ fn a_policy_hides_old_events() {
     assert_eq!(shop.gyul(&["data", "policy", "ignore", "events", "before", "2026-02-01"]).code, 0);
     let count = ["segments", "count", "-f", "defs.yaml", "--as-of", "2026-02-08", "--format", "csv"];
     assert!(shop.gyul(&count).out.contains("repeat,0,"));
+    // It is said wherever somebody could take the rest for the whole.
+    let said = "leaves out 1 of 4 events, those before 2026-02-01";
+    let page = ["report", "-f", "defs.yaml", "--as-of", "2026-02-08", "-o", "r.html"];
+    assert_eq!(shop.gyul(&page).code, 0);
+    assert!(shop.read("r.html").contains(said));
+    for asked in [&["data", "info"][..], &["data", "sufficiency"], &["data", "policy"], &["check", "defs.yaml"]] {
+        let out = shop.gyul(asked).out;
+        assert!(out.contains(said), "{asked:?}: {out}");
+    }
+    assert!(shop.gyul(&count[..6]).out.contains(said));
     assert_eq!(shop.gyul(&["data", "policy", "keep", "forever"]).code, 2);
     assert_eq!(shop.gyul(&["data", "policy", "none"]).out, "none\n");
     assert!(shop.gyul(&count).out.contains("repeat,1,"));
+}
+
+#[test]
+fn a_window_beyond_what_a_policy_keeps_is_warned_of() {
+    let shop = Shop::open();
+    shop.file("silent.yaml", "version: 1\nsegments:\n  - id: silent\n    when: count(order, last 30d) = 0\n");
+    shop.file("now.csv", "customer_id,order_time,order_id,amount\nkim,2026-02-09T10:00:00Z,n1,500\n");
+    shop.gyul(&["import", "now.csv", "--as", "orders"]);
+    assert!(!shop.gyul(&["check", "silent.yaml"]).out.contains("looks back"));
+    shop.gyul(&["data", "policy", "ignore", "events", "before", "2026-01-20"]);
+    assert!(shop.gyul(&["check", "silent.yaml"]).out.contains("looks back 30d"));
+}
+
+#[test]
+fn changes_that_cannot_be_known_are_not_told_as_none() {
+    let shop = Shop::open();
+    let ranked = |when: &str| {
+        shop.file("rank.yaml", format!("version: 1\nsegments:\n  - id: s\n    when: {when}\n"));
+        shop.gyul(&["segments", "history", "s", "-f", "rank.yaml", "--changes", "--format", "csv"])
+    };
+    for (when, why) in [
+        ("percentile(sum(order.total)) >= 50", "percentile()"),
+        ("avg(order.total) above average", "average of quotients"),
+        ("since(order) / 1d in top 10%", "grows with time"),
+    ] {
+        let r = ranked(when);
+        assert!(r.code == 1 && r.err.contains(why), "{when}: {} {} {}", r.code, r.out, r.err);
+        let table = shop.gyul(&["segments", "history", "s", "-f", "rank.yaml", "--every", "1mo"]);
+        assert!(table.code == 0 && table.out.contains(why), "{when}: {}", table.out);
+    }
+    let r = ranked("sum(order.total) in top 50%");
+    assert!(r.code == 0 && r.out.contains("kim,entered") && r.err.is_empty(), "{} {}", r.out, r.err);
+}
+
+#[test]
+fn what_cannot_be_told_is_not_told_as_nobody() {
+    let shop = Shop::new();
+    shop.file("o.csv", "order,date,customer,total\n1,2026-01-05,kim,10\n2,2026-01-06,kim,10\n3,2026-01-07,kim,5\n");
+    assert_eq!(shop.gyul(&["import", "o.csv", "--as", "orders"]).code, 0);
+    let count = |format: &str| shop.gyul(&["segments", "count", "--as-of", "end", "--format", format]).out;
+    let table = count("table");
+    let line = |id: &str| table.lines().find(|l| l.starts_with(&format!("{id} "))).unwrap_or_default().to_string();
+    assert!(line("full_price").contains("–  no data: needs coupon of orders or discount of orders"), "{table}");
+    assert!(line("buyers_without_consent").contains("no data: needs e-mail consent or"), "{table}");
+    for told in ["one_time", "top_spenders", "tier/silver", "lifecycle/active"] {
+        assert!(!line(told).is_empty() && !line(told).contains("no data"), "{table}");
+    }
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&count("json")).unwrap();
+    let row = |id: &str| rows.iter().find(|r| r["segment"] == id).unwrap();
+    assert_eq!(row("full_price")["needs"][0][1], "Order Completed.discount");
+    assert_eq!((&row("full_price")["count"], row("one_time").get("needs")), (&1.into(), None));
+    // The report neither counts it nor opens with it.
+    assert_eq!(shop.gyul(&["report", "--as-of", "end", "-o", "r.html"]).code, 0);
+    let page = shop.read("r.html");
+    assert!(page.contains("no data: needs coupon of orders") && !page.contains("enough to see the seasons"));
+    let said = shop.gyul(&["data", "sufficiency", "--as-of", "end"]).out;
+    assert!(said.contains("Order Completed.coupon: ") && !said.contains("Order Refunded: top_spenders"), "{said}");
+}
+
+#[test]
+fn what_was_known_of_an_order_is_what_its_lines_were_worth() {
+    let shop = Shop::new();
+    let line = |name: &str, row: &str| {
+        shop.file(name, format!("order,date,customer,product,quantity,price\n{row}\n"));
+        assert_eq!(shop.gyul(&["import", name, "--as", "orders"]).code, 0);
+    };
+    line("a.csv", "1,2026-01-05,kim,pen,1,100");
+    let between = gyul_model::Instant(now_us()).to_string();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    line("b.csv", "1,2026-01-05,kim,ink,1,1000");
+    shop.file("d.yaml", "version: 1\nsegments:\n  - id: rich\n    when: sum(order.total) > 500\n");
+    let rich = |more: &[&str]| {
+        let asked = [&["segments", "count", "-f", "d.yaml", "--format", "csv"], more].concat();
+        shop.gyul(&asked).out.lines().nth(1).unwrap().split(',').nth(1).unwrap().to_string()
+    };
+    assert_eq!((rich(&[]), rich(&["--known-at", &between])), ("1".into(), "0".into()));
+}
+
+fn now_us() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as i64
 }
 
 #[test]

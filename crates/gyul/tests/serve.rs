@@ -159,6 +159,104 @@ fn a_segment_is_built_counted_saved_and_guarded() {
     assert_eq!(server.stop(), 0);
 }
 
+/// Sizes of everything defined, as the server says them.
+fn sizes(server: &Server) -> std::collections::BTreeMap<String, u64> {
+    let mut out = std::collections::BTreeMap::new();
+    for s in server.get("/api/v1/segments")["items"].as_array().unwrap() {
+        out.insert(s["id"].as_str().unwrap().to_string(), s["size"].as_u64().unwrap());
+    }
+    for p in server.get("/api/v1/partitions")["items"].as_array().unwrap() {
+        let id = p["id"].as_str().unwrap();
+        for c in p["classes"].as_array().unwrap() {
+            out.insert(format!("{id}/{}", c["class"].as_str().unwrap()), c["size"].as_u64().unwrap());
+        }
+    }
+    out
+}
+
+/// The same from the command line.
+fn counted(data: &Path) -> std::collections::BTreeMap<String, u64> {
+    let out = gyul(data, &["segments", "count", "--format", "json"]).output().unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&out.stdout).unwrap();
+    rows.iter().map(|r| (r["segment"].as_str().unwrap().to_string(), r["count"].as_u64().unwrap())).collect()
+}
+
+#[test]
+fn the_server_and_the_command_line_leave_out_the_same_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let day = |ago: u64| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        gyul_model::Instant((now - ago * 86_400) as i64 * 1_000_000).to_string()
+    };
+    let file = dir.path().join("orders.csv");
+    // Customer i bought i × 40 days ago, and once more 400 days before that.
+    let mut orders = "customer_id,order_time,order_id,amount\n".to_string();
+    for i in 0..20 {
+        orders += &format!("c{i},{},a{i},{}\nc{i},{},b{i},900\n", day(i * 40), 100 + i, day(i * 40 + 400));
+    }
+    std::fs::write(&file, &orders).unwrap();
+    let import = |name: &str| run(&data, &["import", dir.path().join(name).to_str().unwrap(), "--as", "orders"]);
+    assert_eq!(import("orders.csv").0, 0);
+    let whole = counted(&data);
+    let key = key(&data);
+    assert_eq!(run(&data, &["data", "policy", "keep", "300d"]).0, 0);
+    let cut = counted(&data);
+    assert_ne!(whole, cut);
+    let (_, info) = run(&data, &["data", "info", "--format", "json"]);
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    assert_eq!((&info["policy"]["left_out"], &info["policy"]["of"]), (&32.into(), &40.into()), "{info}");
+
+    let server = Server::start(&data, &key);
+    assert_eq!(sizes(&server), cut);
+    // Late ones are as old as any other; they are kept, with properties that nothing else has.
+    let late = |id: &str, ago: u64| {
+        serde_json::json!({
+            "customer": "c3", "name": "Order Completed", "id": id, "ts": day(ago),
+            "props": { "order_id": id, "total": 5_000, "coupon": "OLD" },
+        })
+    };
+    let body = serde_json::Value::from(vec![late("x1", 500), late("x2", 20)]).to_string();
+    assert_eq!(server.ask("POST", "/api/v1/events", &body).0, 200);
+    let taken = |n: u64| {
+        (0..200).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(25));
+            server.get("/api/v1/customers/c3")["events"] == n
+        })
+    };
+    // One of its first two is old, and one of its late two.
+    assert!(taken(2), "{}", server.get("/api/v1/customers/c3"));
+    let live = sizes(&server);
+    // What is left out of answers is theirs to have all the same: one from the base, one from the log.
+    let export = |server: &Server| server.get("/api/v1/customers/c3/export")["events"].as_array().unwrap().len();
+    assert_eq!(export(&server), 4);
+    let (_, said) = server.ask("GET", "/data/enough", "");
+    assert!(said.contains("keep 300d") && said.contains("33 of 42 events"), "{said}");
+    // Nobody else changes what a server answers by.
+    assert_eq!(run(&data, &["data", "policy", "none"]).0, 3);
+    server.kill();
+    let server = Server::start(&data, &key);
+    assert_eq!(sizes(&server), live);
+    assert_eq!(server.stop(), 0);
+
+    // Into the base with the log's events, and everything again: nothing was lost.
+    std::fs::write(
+        dir.path().join("more.csv"),
+        format!("customer_id,order_time,order_id,amount\nc5,{},m,70\n", day(3)),
+    )
+    .unwrap();
+    assert_eq!(import("more.csv").0, 0);
+    let server = Server::start(&data, &key);
+    assert_eq!((sizes(&server), export(&server)), (counted(&data), 4));
+    assert_eq!(server.stop(), 0);
+    assert_eq!(run(&data, &["data", "policy", "none"]).0, 0);
+    let server = Server::start(&data, &key);
+    assert_eq!(server.get("/api/v1/customers/c3")["events"], 4);
+    assert_eq!(sizes(&server), counted(&data));
+    assert!(server.ask("GET", "/api/v1/changes?from=0&limit=1000", "").1.contains("\"cause\":\"import\""));
+    assert_eq!(server.stop(), 0);
+}
+
 #[test]
 fn what_was_rejected_comes_in_once_as_what_it_was() {
     let dir = tempfile::tempdir().unwrap();

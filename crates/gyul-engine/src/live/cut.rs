@@ -44,7 +44,7 @@ pub(super) fn cut(shared: &Shared, world: &mut World) -> Result<Cut, StoreError>
             quarantine: Some(world.quarantine.clone()),
         },
         owners: Owners::of(&world.owners, |h| world.identities.handle_id(h)),
-        schema: world.live.schema().to_vec(),
+        schema: world.stale.widen(world.live.schema().to_vec()),
         zone: shared.options.zone.clone(),
         currency: shared.options.currency.clone(),
         gone: vec![],

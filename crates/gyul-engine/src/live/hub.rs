@@ -380,7 +380,7 @@ impl Hub {
     /// What the rows changed is told. `before`: the manifest without them.
     pub fn reload(&self, before: Option<&Manifest>) -> Result<(), StoreError> {
         let manifest = Manifest::read(&self.shared.dir)?;
-        let data = gyul_store::Store::open(&self.shared.dir)?.load(&gyul_store::Needs::All)?;
+        let data = super::recover::load(&self.shared.dir)?;
         // The reader comes after, so that it has all that the copy rests on.
         let start = reload::Start::of(&self.world());
         let log = self.read_log(self.settled()).ok_or_else(|| self.shared.stopped())?;

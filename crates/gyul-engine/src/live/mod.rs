@@ -13,6 +13,7 @@ mod cut;
 mod definitions;
 mod erase;
 mod hub;
+mod left_out;
 mod record;
 mod recover;
 mod reload;

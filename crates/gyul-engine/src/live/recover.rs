@@ -8,6 +8,7 @@ use super::record;
 use super::tail::{Item, Look, STARTER, Tail};
 use super::world::{Control, World};
 use super::writing::Seen;
+use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
 use gyul_profile::Identities;
 use gyul_store::log::{Log, Options as LogOptions};
@@ -43,9 +44,9 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let manifest = manifest(dir)?;
     let settled = manifest.as_ref().map_or(0, checkpoint::position);
     let base_next = manifest.as_ref().map_or(0, |m| m.seq_next);
-    let data = match &manifest {
-        Some(_) => Store::open(dir)?.load(&Needs::All)?,
-        None => Snapshot::default(),
+    let (data, stale) = match &manifest {
+        Some(_) => load(dir)?,
+        None => Default::default(),
     };
     let state = match settled {
         0 => None,
@@ -133,6 +134,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         in_force(&mut definitions, c);
     }
     let mut world = World::new(identities, definitions, data, calm.min(now));
+    world.stale = stale;
     world.next = settled;
     for c in &control {
         let Ok((action, _)) = record::read_action(&c.payload) else { continue };
@@ -174,6 +176,14 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     Ok(Opened { world, changes, log, seen, settled, lock })
 }
 
+/// The base, and what the staleness policy leaves out of it.
+pub fn load(dir: &Path) -> Result<(Snapshot, Stale), StoreError> {
+    let store = Store::open(dir)?;
+    let data = store.load(&Needs::All)?;
+    let left_out = store.events_beside_traits().saturating_sub(data.events_beside_traits());
+    let stale = Stale::new(store.manifest().policy.clone(), left_out);
+    Ok((data, stale))
+}
 /// What a record puts in force.
 fn in_force(definitions: &mut Definitions, c: &Control) {
     match record::read_action(&c.payload) {

@@ -3,6 +3,7 @@
 use super::definitions::Definitions;
 use super::record;
 use super::world::{Told, World};
+use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
 use gyul_profile::{Identities, Rules};
 use gyul_store::StoreError;
@@ -35,9 +36,10 @@ impl Start {
 }
 
 /// The world as it was, over another base. `log` begins where the base ends.
-pub fn beside(start: Start, data: Snapshot, mut log: Reader) -> Result<World, StoreError> {
+pub fn beside(start: Start, (data, stale): (Snapshot, Stale), mut log: Reader) -> Result<World, StoreError> {
     let Start { identities, definitions, owners, next, now } = start;
     let mut fresh = World::new(identities, definitions, data, now);
+    fresh.stale = stale;
     fresh.next = next;
     let known: HashMap<u64, u32> = owners.iter().copied().collect();
     fresh.owners = owners;
@@ -50,7 +52,7 @@ pub fn beside(start: Start, data: Snapshot, mut log: Reader) -> Result<World, St
         let (record::MESSAGE, Some(&owner)) = (r.kind, known.get(&r.seq)) else { continue };
         let Ok(m) = record::read_message(r.payload) else { continue };
         let number = fresh.numbered(owner);
-        events.extend(m.events_at(r.seq).map(|e| (number, e)));
+        events.extend(m.events_at(r.seq).filter(|e| !fresh.stale.takes(e)).map(|e| (number, e)));
         if events.len() >= STEP {
             Told::Tick(now, std::mem::take(&mut events)).tell(&mut fresh.live);
         }

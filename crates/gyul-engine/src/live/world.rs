@@ -5,9 +5,11 @@ use super::definitions::{DefKind, Definitions};
 use super::erase::names_somebody;
 use super::record::{self, Action, Rejected};
 use crate::library::schema_of;
+use crate::stale::{LeftOut, Stale};
 use gyul_model::{Event, IdKind, Identifier, Instant, Message, Snapshot, Timeline, hash64, names};
 use gyul_profile::{Change as Joined, Identities, Rules, Said};
 use gyul_segment::Schema;
+use gyul_timeline::Timelines;
 use gyul_timeline::live::{Cause, Change, Live};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,6 +59,8 @@ pub struct World {
     pub owners: Vec<(u64, u32)>,
     /// Where slow ranks were sorted out last: an instant, and behind which record.
     pub sorted: (Instant, u64),
+    /// What is too old to be looked at.
+    pub stale: Stale,
     /// Names of the people whose erasure was applied and is not through yet: what they have to be looked for by.
     pub forgotten: BTreeSet<String>,
     /// Timeline number by handle, and the other way round.
@@ -137,6 +141,7 @@ impl World {
             journal: None,
             owners: vec![],
             sorted: (at, 0),
+            stale: Stale::default(),
             forgotten: BTreeSet::new(),
             numbers,
             handles,
@@ -187,7 +192,9 @@ impl World {
                         self.volumes.insert(e.name.clone(), v);
                     }
                 }
-                fresh.push((number, e));
+                if !self.stale.takes(&e) {
+                    fresh.push((number, e));
+                }
             }
         }
         let heads: BTreeSet<u32> = regroup.into_iter().map(|h| self.identities.head_of(h)).collect();
@@ -455,6 +462,11 @@ impl World {
     }
 
     // ---- questions
+
+    /// What the staleness policy leaves out of the timelines.
+    pub fn left_out(&self, timelines: &Timelines) -> Option<LeftOut> {
+        self.stale.policy.clone().map(|p| LeftOut::of(p, self.stale.events, timelines))
+    }
 
     /// The customer that an identifier leads to: the number of its head's timeline, and the head's handle.
     pub fn find(&self, who: &Identifier) -> Option<(u32, u32)> {

@@ -186,6 +186,7 @@ fn segments(unit: f64) -> Vec<Segment> {
                 group,
                 goal: Text::new(goal.0, goal.1),
                 treatment: Text::new(todo.0, todo.1),
+                needs: Text::default(),
                 customers: n,
                 revenue: Some(n as f64 * unit * 3.1),
                 history: (0..24).map(|i| if down { n * (40 - i) / 17 } else { n * (i + 2) / 25 }).collect(),

@@ -7,7 +7,8 @@ use crate::interner::Texts;
 use crate::manifest::StreamMeta;
 use crate::rows::{BucketRows, Kind, StreamRows};
 use crate::table::{Field, Reader};
-use gyul_model::Instant;
+use crate::undated;
+use gyul_model::{Instant, names};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub(super) struct Job<'a> {
     pub slugs: &'a BTreeMap<String, String>,
     pub old_streams: &'a [StreamMeta],
     pub gone: &'a FxHashSet<String>,
+    pub now: Instant,
 }
 
 /// What became of a part.
@@ -55,7 +57,10 @@ impl Job<'_> {
             } else {
                 fresh.customers.texts.iter().map(|t| bucket.customers.code(t)).collect()
             };
-            for s in fresh.streams {
+            for mut s in fresh.streams {
+                if s.name == names::IDENTIFY {
+                    undated::take_effect(&bucket, &customers, &mut s, self.now);
+                }
                 let (new, duplicates) = add(&mut bucket, &customers, s);
                 out.new_rows += new;
                 out.duplicates += duplicates;

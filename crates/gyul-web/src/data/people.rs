@@ -179,12 +179,30 @@ pub struct Enough {
     /// Trait and number of customers for whom it is known.
     pub traits: Vec<(String, u64)>,
     pub missing: Vec<MissingWord>,
+    /// What the staleness policy leaves out of all this.
+    pub left_out: Option<LeftOut>,
+}
+
+/// What a staleness policy leaves out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LeftOut {
+    /// As it was declared: `keep 3y`.
+    pub policy: String,
+    /// Events before this are left out; traits are not.
+    #[serde(serialize_with = "time")]
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Instant,
+    pub events: u64,
+    /// With those that are left out.
+    pub of: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct MissingWord {
     /// An event or trait that nothing was seen of.
     pub name: String,
+    /// The property of the event that is missing, where the event is there.
+    pub property: Option<String>,
     pub is_trait: bool,
     /// Segments, and classes as `partition/class`, that ask for it.
     pub definitions: Vec<String>,

@@ -34,6 +34,8 @@ pub struct ClassLine {
     pub name: String,
     pub address: String,
     pub when: Option<String>,
+    /// What the data lacks to tell who is in.
+    pub needs: String,
     pub size: u64,
     pub share: String,
     pub revenue: String,
@@ -93,6 +95,7 @@ pub fn shown(page: &Page, d: &DefState, growth: Option<&Growth>) -> Shown {
             name: page.name(&c.name_ko, &c.name_en, &c.class),
             address: format!("/partitions/{}/classes/{}", encode(&d.id), encode(&c.class)),
             when: c.when.clone(),
+            needs: pick(&c.needs_ko, &c.needs_en),
             size: c.size,
             share: format::share(c.size, all),
             revenue: revenue.map_or("–".into(), |r| page.money_short(r)),

@@ -46,6 +46,8 @@ pub struct Line {
     pub goal: String,
     pub owner: String,
     pub tags: Vec<String>,
+    /// What the data lacks to tell who is in.
+    pub needs: String,
     pub size: Option<u64>,
     pub share: Option<f64>,
     pub spark: Option<String>,
@@ -106,8 +108,7 @@ pub fn lines(page: &Page, segments: &[DefState], partitions: &[DefState], growth
             id: d.id.clone(),
             name: page.name(&d.name_ko, &d.name_en, &d.id),
             goal: pick(&d.goal_ko, &d.goal_en),
-            size: d.size,
-            ..with_growth(line_of(page, d), d.size, grown(&d.id), everybody)
+            ..told(page, line_of(page, d), (&d.needs_ko, &d.needs_en), d.size, grown(&d.id), everybody)
         });
     }
     for p in partitions {
@@ -118,8 +119,14 @@ pub fn lines(page: &Page, segments: &[DefState], partitions: &[DefState], growth
                 name: page.name(&c.name_ko, &c.name_en, &c.class),
                 of: Some(page.name(&p.name_ko, &p.name_en, &p.id)),
                 goal: pick(&c.goal_ko, &c.goal_en),
-                size: Some(c.size).filter(|_| p.size.is_some()),
-                ..with_growth(line_of(page, p), p.size.map(|_| c.size), grown(&id), everybody)
+                ..told(
+                    page,
+                    line_of(page, p),
+                    (&c.needs_ko, &c.needs_en),
+                    p.size.map(|_| c.size),
+                    grown(&id),
+                    everybody,
+                )
             });
             if let Some(line) = out.last_mut() {
                 line.id = id;
@@ -139,6 +146,21 @@ fn line_of(page: &Page, d: &DefState) -> Line {
         lag_seconds: d.lag_ms.unwrap_or(0) / 1000,
         last_change: d.last_change.filter(|t| *t != Instant::ALWAYS),
         ..Line::default()
+    }
+}
+
+/// With its numbers, or with what is missing to have some.
+fn told(
+    page: &Page,
+    line: Line,
+    (ko, en): (&Option<String>, &Option<String>),
+    size: Option<u64>,
+    grown: Option<&GrowthOf>,
+    everybody: u64,
+) -> Line {
+    match (ko, en) {
+        (Some(ko), Some(en)) => Line { needs: page.either(ko, en).to_string(), ..line },
+        _ => Line { size, ..with_growth(line, size, grown, everybody) },
     }
 }
 

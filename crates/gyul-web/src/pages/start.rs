@@ -175,7 +175,8 @@ async fn week(State(app): State<Arc<App>>, page: Page) -> ApiResult {
             }
         }
     }
-    for d in &segments {
+    // What cannot be told did not grow either.
+    for d in segments.iter().filter(|d| d.needs_en.is_none()) {
         let Some(s) = found.sizes.iter().find(|s| s.id == d.id) else { continue };
         let name = page.name(&d.name_ko, &d.name_en, &d.id);
         let grown = s.after as i64 - s.before as i64;

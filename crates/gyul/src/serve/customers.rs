@@ -1,7 +1,7 @@
 //! Customers, one at a time.
 
 use super::span::{is_ranked, roots, since_in, spans};
-use super::{Live, as_own_event, conflict, find, lock, names_of};
+use super::{Live, as_own_event, conflict, find, lock, names_of, storage};
 use gyul_engine::View;
 use gyul_engine::live::{Action, Outcome, World};
 use gyul_model::{
@@ -315,7 +315,19 @@ impl Live {
 
     pub(super) fn exported(&self, who: &Identifier) -> Reply<String> {
         let about = self.about(who)?;
-        let events = self.events_of(who, None, usize::MAX)?;
+        let mut events = self.events_of(who, None, usize::MAX)?;
+        // What no answer rests on is theirs as well.
+        let handles = {
+            let world = self.hub.world();
+            let (_, head) = find(&world, who)?;
+            world.identities.handles_of(head).to_vec()
+        };
+        let several = handles.len() > 1;
+        for (handle, e) in self.hub.left_out_of(&handles).map_err(storage)? {
+            let handle = Some(handle).filter(|_| several);
+            events.push(TimelineEvent { ts: e.ts, seq: e.seq, name: e.name, properties: e.props, handle });
+        }
+        events.sort_by_key(|e| std::cmp::Reverse((e.ts, e.seq)));
         let world = self.hub.world();
         let (_, head) = find(&world, who)?;
         let own: Vec<String> = world.identifiers(head).into_iter().map(|(_, v)| v).collect();

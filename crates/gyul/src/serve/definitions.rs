@@ -4,6 +4,7 @@ use super::span::{roots, spans};
 use super::{Live, conflict, invalid, lock};
 use gyul_engine::View;
 use gyul_engine::live::{Action, DefKind as Sort, Outcome, World, definition_file};
+use gyul_engine::needs::{Seen, words};
 use gyul_model::{Duration, Instant};
 use gyul_segment::Severity as Grade;
 use gyul_segment::problem::Problem as Found;
@@ -61,6 +62,8 @@ pub(super) fn classes(p: &Partition) -> Vec<ClassSize> {
         goal_en: about.goal.en.clone(),
         treatment_ko: about.treatment.ko.clone(),
         treatment_en: about.treatment.en.clone(),
+        needs_ko: None,
+        needs_en: None,
         when: when.cloned(),
         size: 0,
     };
@@ -102,9 +105,20 @@ impl Live {
             Some(p) if kind == DefKind::Partition => self::classes(p),
             _ => vec![],
         };
-        for c in &mut classes {
+        let seen = Seen::in_streams(world.live.schema().iter());
+        let lacks = |named| {
+            let needs = seen.needs(library, named);
+            (!needs.is_empty()).then(|| words(&needs)).map(|t| (t.ko, t.en)).unzip()
+        };
+        let place = library.partitions.iter().position(|p| p.id == id);
+        for (k, c) in classes.iter_mut().enumerate() {
             c.size = size_of(&format!("{id}/{}", c.class)).unwrap_or_default();
+            (c.needs_ko, c.needs_en) = place.map_or((None, None), |p| lacks(Named::Class(p, k)));
         }
+        let (needs_ko, needs_en) = match library.segments.iter().position(|s| s.id == id) {
+            Some(i) if kind == DefKind::Segment => lacks(Named::Segment(i)),
+            _ => (None, None),
+        };
         let size = match kind {
             DefKind::Segment => size_of(id),
             DefKind::Partition => known.as_ref().map(|_| classes.iter().map(|c| c.size).sum()),
@@ -126,6 +140,8 @@ impl Live {
             goal_en: about.goal.en,
             treatment_ko: about.treatment.ko,
             treatment_en: about.treatment.en,
+            needs_ko,
+            needs_en,
             owner: about.owner,
             tags: about.tags,
             version: version.version,

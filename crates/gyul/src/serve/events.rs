@@ -200,8 +200,9 @@ impl Live {
         let mut out: Vec<EventSchema> = vec![];
         for (s, info) in data.streams.iter().enumerate() {
             let volume = volumes.get(&info.name).copied().unwrap_or_default();
-            let streams = || data.buckets.iter().map(|b| &b.streams[s]);
-            let known = |c: usize| streams().filter_map(|s| Some(known_in(s.columns.get(c)?, s.ts.len()))).sum::<u64>();
+            let streams = || data.buckets.iter().enumerate().map(|(b, of)| (&of.streams[s], timelines.rows(b, s)));
+            let known =
+                |c: usize| streams().filter_map(|(s, rows)| Some(known_in(s.columns.get(c)?, rows))).sum::<u64>();
             let property = |(c, column): (usize, &gyul_model::ColumnInfo)| PropertySchema {
                 name: column.name.clone(),
                 types: vec![type_of(&column.kind).into()],
@@ -211,7 +212,7 @@ impl Live {
             out.push(EventSchema {
                 name: info.name.clone(),
                 count: volume.count,
-                last_day: streams().map(|s| s.ts.iter().filter(|t| **t >= day).count() as u64).sum(),
+                last_day: streams().map(|(s, rows)| rows.filter(|i| s.ts[*i] >= day).count() as u64).sum(),
                 first_seen: volume.first,
                 last_seen: volume.last,
                 properties: info.columns.iter().enumerate().map(property).collect(),
@@ -253,9 +254,9 @@ fn type_of(kind: &ColumnKind) -> &'static str {
     }
 }
 
-/// In how many of so many rows a column is known.
-fn known_in(data: &ColumnData, rows: usize) -> u64 {
-    let count = |known: &dyn Fn(usize) -> bool| (0..rows).filter(|i| known(*i)).count() as u64;
+/// In how many of these rows a column is known.
+fn known_in(data: &ColumnData, rows: impl Iterator<Item = usize> + Clone) -> u64 {
+    let count = |known: &dyn Fn(usize) -> bool| rows.clone().filter(|i| known(*i)).count() as u64;
     match data {
         ColumnData::Bool(v) => count(&|i| v[i] < 2),
         ColumnData::Num(v) => count(&|i| v.get(i) != i64::MIN),

@@ -131,6 +131,10 @@ impl Job {
         let mut progress = |d: Done| self.show(|i| (i.bytes_read, i.rows) = (d.bytes.min(i.bytes), d.rows));
         let dir = self.hub.dir();
         let _nobody_goes = self.hub.erasing();
+        if kind == Kind::Profiles {
+            // Whether a trait has dates already is told by the base: what came in lately belongs to it first.
+            self.hub.checkpoint().map_err(|e| failed(ImportFailure::Store(e)))?;
+        }
         self.hub.alone(|| {
             let before = Manifest::read(dir).ok();
             let done = gyul_engine::import(dir, request, &mut progress).map_err(failed)?;
@@ -139,7 +143,11 @@ impl Job {
                 // Without it the next file is looked at anew, so a failure is none.
                 let _ = std::fs::create_dir_all(dir.join("maps")).and_then(|()| std::fs::write(path, m.to_yaml()));
             }
-            if !done.unchanged {
+            let moved = match crate::policy::moved_on(dir, self.hub.now()) {
+                Some(p) => crate::policy::put(dir, Some(p)).map_err(|e| failed(ImportFailure::Store(e)))?,
+                None => false,
+            };
+            if !done.unchanged || moved {
                 self.hub.reload(before.as_ref()).map_err(|e| failed(ImportFailure::Store(e)))?;
             }
             Ok(done)

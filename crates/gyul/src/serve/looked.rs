@@ -1,9 +1,10 @@
 //! What takes a look at everything: counted anew once a minute, whoever asks.
 
 use super::{Live, lock};
+use gyul_engine::needs::Lack;
 use gyul_engine::{View, sufficiency};
 use gyul_model::{Date, Instant, names};
-use gyul_web::data::{DayVolume, Enough, MissingWord};
+use gyul_web::data::{DayVolume, Enough, LeftOut, MissingWord};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +52,14 @@ impl Live {
 fn enough(view: &View, now: Instant) -> Enough {
     let s = sufficiency(view, now);
     let missing = s.missing.into_iter();
-    let missing = missing.map(|m| MissingWord { name: m.name, is_trait: m.is_trait, definitions: m.definitions });
+    let missing = missing.map(|m| {
+        let (name, property, is_trait) = match m.lack {
+            Lack::Event(name) => (name, None, false),
+            Lack::Property(event, name) => (event, Some(name), false),
+            Lack::Trait(name) => (name, None, true),
+        };
+        MissingWord { name, property, is_trait, definitions: m.definitions }
+    });
     Enough {
         customers: s.customers,
         buyers: s.buyers,
@@ -63,6 +71,7 @@ fn enough(view: &View, now: Instant) -> Enough {
         last_order: s.last_order,
         traits: s.traits,
         missing: missing.collect(),
+        left_out: s.left_out.map(|l| LeftOut { policy: l.policy, from: l.from, events: l.events, of: l.of }),
     }
 }
 
@@ -78,7 +87,8 @@ fn seen(view: &View, now: Instant) -> (BTreeMap<i64, u64>, Vec<String>) {
         let mut last = vec![i64::MIN; bucket.customers.len()];
         for (s, info) in data.streams.iter().enumerate() {
             let stream = &bucket.streams[s];
-            for (c, last) in last.iter_mut().enumerate() {
+            for c in view.timelines().present(b) {
+                let last = &mut last[c];
                 let rows = stream.rows(c);
                 let own = stream.ts[rows.clone()].iter().rev().find(|t| **t <= now.0);
                 *last = own.copied().unwrap_or(i64::MIN).max(*last);

@@ -124,10 +124,23 @@ impl Live {
             *drafts = None;
         }
         let (next, timelines, library) = (world.next, world.live.freeze(), world.live.library().clone());
+        let left_out = world.left_out(&timelines);
         drop(world);
-        let view = Arc::new(View::of(timelines, (*library).clone()));
+        let view = Arc::new(View::of(timelines, (*library).clone()).without(left_out));
         *frozen = Some((next, view.clone()));
         view
+    }
+
+    /// Leaves out other events from here on; who enters and leaves by that is told.
+    fn keep(&self, policy: Option<gyul_store::Policy>) -> Result<(), gyul_store::StoreError> {
+        let _nobody_goes = self.hub.erasing();
+        self.hub.alone(|| {
+            let before = gyul_store::Manifest::read(self.hub.dir())?;
+            match crate::policy::put(self.hub.dir(), policy)? {
+                true => self.hub.reload(Some(&before)),
+                false => Ok(()),
+            }
+        })
     }
 
     /// Decides; what came of it.
@@ -447,14 +460,31 @@ pub fn open(data: &Path, workspace: Option<(&str, &str)>) -> Result<Live, Failur
         (None, Some((zone, currency))) => (zone.into(), currency.into()),
         (None, None) => ("Asia/Seoul".to_string(), "KRW".to_string()),
     };
-    let mut starter = gyul_engine::starter();
+    let mut starter = gyul_engine::starter_at(&zone, &currency);
     starter.push((machine::WORKSPACE.into(), machine::workspace_file(&zone, &currency)));
     let options = Options { zone, currency, starter, ..Options::default() };
     let hub = Hub::open(data, options, Arc::new(crate::now)).map_err(|e| match e.kind {
         gyul_store::StoreErrorKind::Locked => served(data),
         _ => says(e),
     })?;
-    Ok(Live::new(hub))
+    let live = Live::new(hub);
+    if let Some(policy) = crate::policy::moved_on(data, crate::now()) {
+        live.keep(Some(policy)).map_err(says)?;
+    }
+    Ok(live)
+}
+
+/// Puts a staleness policy in force where no server runs.
+pub fn keep(data: &Path, policy: Option<gyul_store::Policy>) -> Result<(), Failure> {
+    let says = |e: gyul_store::StoreError| Failure::says(IO, |l| e.message(l));
+    if !data.join("log").exists() {
+        let _alone = lock_of(data)?;
+        return crate::policy::put(data, policy).map(|_| ()).map_err(says);
+    }
+    let live = open(data, None)?;
+    let kept = live.keep(policy);
+    live.hub.stop();
+    kept.map_err(says)
 }
 
 /// Takes a data directory for something that is done beside no server: what its log holds goes into the base first, so

@@ -5,11 +5,10 @@ use crate::args::{Data, TextFormat};
 use crate::definitions::view;
 use crate::failure::{Failure, IO};
 use crate::output::{json_text, percent, print, thousands};
-use crate::time;
-use gyul_engine::{Engine, Policy, Sufficiency, sufficiency};
+use gyul_engine::{Engine, LeftOut, Sufficiency, sufficiency};
 use gyul_model::{Instant, Zone};
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub fn run(context: &Context, verb: &Data) -> Result<u8, Failure> {
     match verb {
@@ -36,23 +35,17 @@ pub fn run(context: &Context, verb: &Data) -> Result<u8, Failure> {
             );
         }
         Data::Policy { policy } => {
-            let path = policy_path(&context.data);
             let text = policy.join(" ");
-            match text.as_str() {
-                "" => {}
-                "none" => {
-                    if path.exists() {
-                        std::fs::remove_file(&path).map_err(|e| Failure::write(&path, &e))?;
-                    }
-                }
-                text => {
-                    let zone = Zone::new(&open(context)?.manifest().zone).unwrap_or_else(Zone::seoul);
-                    parse_policy(text, &zone)?;
-                    std::fs::write(&path, format!("{text}\n")).map_err(|e| Failure::write(&path, &e))?;
-                }
+            if !text.is_empty() {
+                let zone = Zone::new(&open(context)?.manifest().zone).unwrap_or_else(Zone::seoul);
+                let policy = crate::policy::parse(&text, context.now, &zone)?;
+                crate::serve::keep(&context.data, policy)?;
             }
-            let now = std::fs::read_to_string(&path).unwrap_or_else(|_| "none\n".into());
-            print(&now)?;
+            let engine = open(context)?;
+            let left_out = left_out(&engine)?;
+            let zone = Zone::new(&engine.manifest().zone).unwrap_or_else(Zone::seoul);
+            let said = left_out.as_ref().map_or("none", |l| &l.policy);
+            print(&format!("{said}\n{}", crate::policy::said(context.lang, left_out.as_ref(), &zone)))?;
         }
     }
     Ok(0)
@@ -62,37 +55,19 @@ fn open(context: &Context) -> Result<Engine, Failure> {
     Engine::open(&context.data).map_err(|e| Failure::says(IO, |l| e.message(l)))
 }
 
-fn policy_path(data: &Path) -> PathBuf {
-    data.join("policy")
-}
-
-/// The staleness policy of a data directory.
-pub fn policy(data: &Path, zone: &Zone) -> Result<Option<Policy>, Failure> {
-    match std::fs::read_to_string(policy_path(data)) {
-        Ok(text) => parse_policy(text.trim(), zone).map(Some),
-        Err(_) => Ok(None),
+/// What a policy leaves out; the events themselves are read only if there is one.
+fn left_out(engine: &Engine) -> Result<Option<LeftOut>, Failure> {
+    match engine.manifest().policy {
+        Some(_) => Ok(engine.load_counted(None).map_err(|e| Failure::says(IO, |l| e.message(l)))?.1),
+        None => Ok(None),
     }
-}
-
-fn parse_policy(text: &str, zone: &Zone) -> Result<Policy, Failure> {
-    if let Some(d) = text.strip_prefix("keep ") {
-        return time::duration(d.trim()).map(Policy::Keep);
-    }
-    if let Some(t) = text.strip_prefix("ignore events before ") {
-        return time::beginning(t, zone).map(Policy::IgnoreBefore);
-    }
-    Err(Failure::usage(
-        format!(
-            "'{text}'은(는) 보존 정책이 아닙니다. keep 3y, ignore events before 2023-01-01, none 중 하나로 적으세요."
-        ),
-        format!("'{text}' is no policy. Write keep 3y, ignore events before 2023-01-01, or none."),
-    ))
 }
 
 fn info(context: &Context, format: TextFormat) -> Result<(), Failure> {
     let engine = open(context)?;
     let m = engine.manifest();
     let range = engine.range();
+    let left_out = left_out(&engine)?;
     if format == TextFormat::Json {
         let streams: Vec<_> = m.streams.iter().map(|s| json!({"event": s.name, "rows": s.rows})).collect();
         let imports: Vec<_> = m
@@ -109,7 +84,7 @@ fn info(context: &Context, format: TextFormat) -> Result<(), Failure> {
         return print(&json_text(&json!({
             "customers": m.customers, "zone": m.zone, "currency": m.currency, "generation": m.generation,
             "first": range.map(|r| r.0.to_string()), "last": range.map(|r| r.1.to_string()),
-            "events": streams, "imports": imports,
+            "events": streams, "imports": imports, "policy": left_out.as_ref().map(json_policy),
         })));
     }
     let zone = Zone::new(&m.zone).unwrap_or_else(Zone::seoul);
@@ -122,6 +97,7 @@ fn info(context: &Context, format: TextFormat) -> Result<(), Failure> {
     if let Some((first, last)) = range {
         out += &format!("{} {} – {}\n", context.say("기간", "from"), date(first), date(last));
     }
+    out += &crate::policy::said(context.lang, left_out.as_ref(), &zone);
     out += context.say("\n이벤트\n", "\nevents\n");
     m.streams.iter().for_each(|s| out += &format!("  {:>12}  {}\n", thousands(s.rows), s.name));
     out += context.say("\n가져오기\n", "\nimports\n");
@@ -172,23 +148,29 @@ fn said(context: &Context, s: &Sufficiency, zone: &Zone) -> String {
             format!("last order {date}, last event {days} days ago\n"),
         );
     }
-    if s.months < 12.0 {
-        out += context.say(
+    out += &crate::policy::said(context.lang, s.left_out.as_ref(), zone);
+    out += match s.months {
+        ..12.0 => context.say(
             "! 1년이 안 되는 데이터입니다. 계절과 휴면(1년)에 관한 세그먼트는 아직 믿을 수 없습니다.\n",
             "! Less than a year: segments about seasons and about a year of silence cannot be trusted yet.\n",
-        );
-    }
+        ),
+        12.0..24.0 => context.say(
+            "! 2년이 안 되는 데이터입니다. 계절 때문인지 추세 때문인지는 아직 가를 수 없습니다.\n",
+            "! Less than two years: what is season and what is trend cannot be told apart yet.\n",
+        ),
+        _ => "",
+    };
     if !s.traits.is_empty() {
         out += context.say("\n알려진 고객 속성\n", "\nknown traits\n");
         s.traits.iter().for_each(|(name, k)| out += &format!("  {:>6}  {name}\n", percent(*k, s.customers)));
     }
     if !s.missing.is_empty() {
         out += context.say(
-            "\n데이터에 없어서 비어 있거나 거친 정의\n",
-            "\nmissing, and the definitions that stay empty or coarse\n",
+            "\n데이터에 없는 것과, 그래서 알 수 없는 정의\n",
+            "\nmissing, and the definitions that cannot be told without it\n",
         );
         for m in &s.missing {
-            out += &format!("  {}: {}\n", m.name, m.definitions.join(", "));
+            out += &format!("  {}: {}\n", m.lack.name(), m.definitions.join(", "));
         }
     }
     out
@@ -201,16 +183,18 @@ fn json(s: &Sufficiency, at: Instant) -> serde_json::Value {
     let missing: Vec<_> = s
         .missing
         .iter()
-        .map(
-            |m| json!({"name": m.name, "is": if m.is_trait { "trait" } else { "event" }, "definitions": m.definitions}),
-        )
+        .map(|m| json!({"name": m.lack.name(), "is": m.lack.kind(), "definitions": m.definitions}))
         .collect();
     json!({
         "as_of": at.to_string(), "customers": s.customers, "buyers": s.buyers, "orders": s.orders, "events": s.events,
         "months": s.months, "orders_per_buyer": s.orders_per_buyer, "stale_days": s.stale_days,
         "first_order": s.first_order.map(|t| t.to_string()), "last_order": s.last_order.map(|t| t.to_string()),
-        "traits": traits, "missing": missing,
+        "traits": traits, "missing": missing, "policy": s.left_out.as_ref().map(json_policy),
     })
+}
+
+fn json_policy(l: &LeftOut) -> serde_json::Value {
+    json!({"policy": l.policy, "from": l.from.to_string(), "left_out": l.events, "of": l.of})
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use crate::definitions;
 use crate::failure::{Failure, IO};
 use crate::output::print;
 use crate::verbs::{demo_live, import, report, segments};
-use gyul_engine::{Engine, FileInput, View, schema_of, starter};
+use gyul_engine::{Engine, FileInput, View, schema_of, starter_at};
 use gyul_ingest::{Kind, Mapping};
 use gyul_report::Text;
 use std::io::IsTerminal;
@@ -56,7 +56,7 @@ pub fn run(context: &Context, args: &DemoArgs) -> Result<u8, Failure> {
     )?;
     print(&import::summary(context.lang, &done, false))?;
 
-    let mut files = starter();
+    let mut files = starter_at("Europe/London", "GBP");
     files.push(("demo".into(), SHOP.into()));
     let engine = Engine::open(&context.data).map_err(|e| Failure::says(IO, |l| e.message(l)))?;
     let data = engine.load(None).map_err(|e| Failure::says(IO, |l| e.message(l)))?;

@@ -100,7 +100,11 @@ fn inner(
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    done.map_err(|e| failed(&name, e))
+    let done = done.map_err(|e| failed(&name, e))?;
+    if !dry_run {
+        crate::policy::renew(&context.data, context.now)?;
+    }
+    Ok(done)
 }
 
 /// Zone and currency of the data directory; Korea's before the first import.

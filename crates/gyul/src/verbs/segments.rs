@@ -3,11 +3,11 @@
 use crate::Context;
 use crate::args::{MembersFormat, Segments, TableFormat};
 use crate::definitions::{not_found, view};
-use crate::failure::Failure;
+use crate::failure::{FINDINGS, Failure};
 use crate::output::{csv, deliver, json_text, percent, print, table, thousands};
 use crate::parquet_file;
 use crate::time;
-use gyul_engine::{Count, Series, View};
+use gyul_engine::{Count, NoHistory, Series, View, needs};
 use gyul_model::{Instant, Lang, Value};
 use gyul_segment::tree::Words;
 use serde_json::json;
@@ -24,7 +24,14 @@ pub fn run(context: &Context, verb: &Segments) -> Result<u8, Failure> {
                     csv(&["segment", "count", "as_of"], &counts.iter().map(row).collect::<Vec<_>>())
                 }
                 TableFormat::Json => {
-                    let row = |c: &Count| json!({"segment": c.id, "count": c.customers, "as_of": at.to_string()});
+                    let row = |c: &Count| {
+                        let mut row = json!({"segment": c.id, "count": c.customers, "as_of": at.to_string()});
+                        if !c.needs.is_empty() {
+                            let any = |list: &Vec<needs::Lack>| list.iter().map(|l| l.name()).collect::<Vec<_>>();
+                            row["needs"] = c.needs.iter().map(any).collect();
+                        }
+                        row
+                    };
                     json_text(&counts.iter().map(row).collect())
                 }
             })?;
@@ -66,6 +73,11 @@ pub fn run(context: &Context, verb: &Segments) -> Result<u8, Failure> {
             } else {
                 series_text(context, &view, &series, *format)
             })?;
+            // No changes and unknown changes must not look alike.
+            if *changes && series.iter().any(|s| s.inexact.is_some()) {
+                eprint!("{}", no_history(context, &series));
+                return Ok(FINDINGS);
+            }
         }
         Segments::Why { id, customer, asked } => {
             let (view, at) = view(context, asked)?;
@@ -140,9 +152,15 @@ pub fn counts_table(lang: Lang, view: &View, counts: &[Count], at: Instant) -> S
             let partition = c.id.split('/').next().unwrap_or("");
             name = format!("{} · {name}", words(group, lang, partition));
         }
-        vec![c.id.clone(), name, thousands(c.customers), percent(c.customers, population)]
+        if c.needs.is_empty() {
+            return vec![c.id.clone(), name, thousands(c.customers), percent(c.customers, population), String::new()];
+        }
+        // Nobody and everybody are no answers where the data cannot tell.
+        let needs = needs::words(&c.needs);
+        let why = lang.pick(format!("데이터 없음: {}", needs.ko), format!("no data: needs {}", needs.en));
+        vec![c.id.clone(), name, "–".into(), "–".into(), why]
     };
-    let header = lang.pick(["세그먼트", "이름", "고객 수", "비율"], ["segment", "name", "customers", "share"]);
+    let header = lang.pick(["세그먼트", "이름", "고객 수", "비율", ""], ["segment", "name", "customers", "share", ""]);
     let rows: Vec<_> = counts.iter().map(row).collect();
     let when = moment(view, at);
     let zone = view.zone().name();
@@ -152,6 +170,7 @@ pub fn counts_table(lang: Lang, view: &View, counts: &[Count], at: Instant) -> S
             format!("전체 고객 {all}명, {when} ({zone}) {now}\n"),
             format!("{all} customers in all, {now} {when} ({zone})\n"),
         )
+        + &crate::policy::said(lang, view.left_out(), view.zone())
         + &stale(lang, view, at)
 }
 
@@ -194,15 +213,37 @@ fn series_text(context: &Context, view: &View, series: &[Series], format: TableF
                 ["segment", "time", "customers", "entered", "left"],
             );
             let mut out = table(&header, &[2, 3, 4], &flat().map(row).collect::<Vec<_>>());
-            if series.iter().any(|s| !s.exact) {
-                out += context.say(
-                    "–: 시간에 따라 늘 변하는 값의 순위라서 크기만 셉니다.\n",
-                    "–: ranks of a quantity that grows with time; sizes alone are counted.\n",
-                );
-            }
+            out += &no_history(context, series);
             out
         }
     }
+}
+
+/// For whom entries and exits are not known, and why: a line each.
+fn no_history(context: &Context, series: &[Series]) -> String {
+    let mut out = String::new();
+    for s in series {
+        let Some(why) = &s.inexact else { continue };
+        let why = match why {
+            NoHistory::RankFlows => context.say(
+                "시간에 따라 늘 변하는 값의 순위입니다. since(order) 대신 last(order.ts)의 순위로 바꾸면 알 수 있습니다",
+                "it ranks a quantity that grows with time; rank the instant, last(order.ts), instead of since(order)",
+            ),
+            NoHistory::Percentile => context.say(
+                "percentile()은 매 순간 모두와 비교하는 값입니다. top N%, bottom N%, quintile()로 바꾸면 알 수 있습니다",
+                "percentile() compares with everybody at every instant; use top N%, bottom N% or quintile() instead",
+            ),
+            NoHistory::AverageOfQuotients => context.say(
+                "나눗셈한 값들의 평균과 비교합니다. 합계의 평균이나 top N%와 비교하면 알 수 있습니다",
+                "it compares with the average of quotients; compare with the average of a sum, or use top N%",
+            ),
+        };
+        out += &context.lang.pick(
+            format!("{}: 진입과 이탈 시각을 알 수 없어 크기만 셉니다. {why}.\n", s.id),
+            format!("{}: entries and exits are not known, sizes alone are: {why}.\n", s.id),
+        );
+    }
+    out
 }
 
 fn changes_text(series: &[Series], format: TableFormat) -> String {

@@ -155,6 +155,7 @@ struct EnoughPart {
 struct Missing {
     name: String,
     is_trait: bool,
+    is_property: bool,
     /// Segments and partitions that need it: address and name.
     needed_by: Vec<(String, String)>,
 }
@@ -185,6 +186,8 @@ async fn enough(State(app): Shared, page: Page) -> ApiResult {
             hints.push((true, page.t("data-enough-no-orders")));
         } else if enough.months < 12.0 {
             hints.push((true, page.t("data-enough-short")));
+        } else if enough.months < 24.0 {
+            hints.push((false, page.t("data-enough-one-year")));
         }
         if let Some(days) = enough.stale_days.filter(|d| *d > 7) {
             hints.push((true, page.t1("data-enough-stale", "n", days as u64)));
@@ -198,6 +201,15 @@ async fn enough(State(app): Shared, page: Page) -> ApiResult {
         if hints.is_empty() {
             hints.push((false, page.t("data-enough-good")));
         }
+        if let Some(l) = &enough.left_out {
+            let parts = [
+                ("policy", l.policy.clone().into()),
+                ("date", page.date(l.from).into()),
+                ("n", l.events.into()),
+                ("all", l.of.into()),
+            ];
+            hints.push((false, page.tn("data-enough-policy", &parts)));
+        }
     }
     let mut traits = enough.traits.clone();
     traits.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
@@ -207,13 +219,14 @@ async fn enough(State(app): Shared, page: Page) -> ApiResult {
             true => super::customers::trait_label(&page, &m.name),
             false => super::customers::event_title(&page, &m.name),
         };
+        let name = m.property.as_ref().map_or(name.clone(), |p| format!("{name} · {p}"));
         let mut needed_by: Vec<(String, String)> = vec![];
         for one in m.definitions.iter().map(needs) {
             if !needed_by.contains(&one) {
                 needed_by.push(one);
             }
         }
-        Missing { name, is_trait: m.is_trait, needed_by }
+        Missing { name, is_trait: m.is_trait, is_property: m.property.is_some(), needed_by }
     };
     let part = EnoughPart {
         months: format::decimal(enough.months, 1),

@@ -80,6 +80,15 @@ impl What {
         page.either(ko.as_deref().unwrap_or_default(), en.as_deref().unwrap_or_default()).into()
     }
 
+    /// What the data lacks to tell who is in.
+    pub fn needs(&self, page: &Page) -> Option<String> {
+        let (ko, en) = match &self.class {
+            Some(c) => (&c.needs_ko, &c.needs_en),
+            None => (&self.state.needs_ko, &self.state.needs_en),
+        };
+        Some(page.either(ko.as_deref()?, en.as_deref()?).into())
+    }
+
     pub fn treatment(&self, page: &Page) -> String {
         let (ko, en) = match &self.class {
             Some(c) => (&c.treatment_ko, &c.treatment_en),

@@ -40,6 +40,20 @@ async fn the_list_answers_to_its_query() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_told_has_no_number() {
+    let bed = bed().await;
+    bed.fake.with(|s| drop(s.definitions.insert((DefKind::Segment, "blind".into()), vec!["when: d".into()])));
+    let get =
+        async |path: &str| bed.send(browser(&bed, Role::ReadOnly, Method::GET, path, "")).await.text().to_string();
+    for path in ["/segments?q=blind", "/segments/blind"] {
+        let page = get(path).await;
+        assert!(page.contains("No data: needs") && page.contains("coupons"), "{path}: {page}");
+        assert!(!page.contains("3 customers"), "{path}: {page}");
+    }
+    assert!(get("/segments/vip").await.contains("3 customers"));
+}
+
+#[tokio::test]
 async fn every_part_comes_to_the_roles_that_may_see_it() {
     let bed = bed().await;
     for base in ["/segments/vip", "/partitions/steps/classes/new"] {

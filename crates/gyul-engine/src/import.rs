@@ -1,9 +1,9 @@
 //! Import: a file's bytes to rows, rows to events in parallel, events to the store.
 
 use gyul_ingest::{
-    Choice, Chunk, Context, InputError, Kind, Mapped, Mapper, Mapping, Note, Options, Problem, Reject, Source,
+    Choice, Chunk, Context, Encoding, InputError, Kind, Mapped, Mapper, Mapping, Note, Options, Problem, Reject, Source,
 };
-use gyul_model::{Instant, Zone};
+use gyul_model::{Column, Instant, StreamBatch, Zone};
 use gyul_store::{Import, Origin, Rejected, StoreError};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -14,6 +14,8 @@ use std::path::Path;
 const CHUNKS: usize = 8;
 /// Rejected rows shown in a summary.
 const SHOWN: usize = 3;
+/// Of a [`Note`]: the property is of another kind in what was there before.
+const OTHER_KIND: &str = "other_kind";
 
 /// Where a file comes from.
 pub enum FileInput<'a> {
@@ -32,6 +34,8 @@ pub struct Request<'a> {
     pub kind: Kind,
     /// Inferred if not given.
     pub mapping: Option<Mapping>,
+    /// Of a text file; the mapping's, or what the bytes say, if not given.
+    pub encoding: Option<Encoding>,
     /// The workspace's, for times without an offset.
     pub zone: Zone,
     /// Of amounts that do not say theirs.
@@ -74,6 +78,8 @@ pub struct Imported {
     pub notes: Vec<Note>,
     /// The first few rejected rows.
     pub examples: Vec<Reject>,
+    /// Rows by the currency that they say.
+    pub currencies: BTreeMap<String, u64>,
 }
 
 impl Imported {
@@ -85,15 +91,16 @@ impl Imported {
 #[derive(Debug)]
 pub enum ImportFailure {
     Input(InputError),
-    /// What is wrong with the mapping, or cannot be inferred.
-    Mapping(Vec<Problem>),
+    /// What is wrong with the mapping, or cannot be inferred, and as much of one as could be.
+    Mapping(Vec<Problem>, Option<Box<Mapping>>),
     Store(StoreError),
 }
 
 /// Imports one file into a directory. After a failure nothing that was not there before is in force, but for the
 /// checkpoints of very large files, behind which the next run goes on.
 pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> Result<Imported, ImportFailure> {
-    let options = Options::default();
+    let encoding = request.encoding.or(request.mapping.as_ref().and_then(|m| m.encoding));
+    let options = Options { encoding, ..Options::default() };
     let mut source = match &request.input {
         FileInput::Path(p) => Source::open_path(p, &options),
         FileInput::Bytes(name, bytes) => {
@@ -115,13 +122,17 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
     let mapping = match request.mapping {
         Some(m) => m,
         None => {
-            let found = gyul_ingest::infer(request.kind, source.header(), &source.sample(), &context);
-            let found = found.map_err(ImportFailure::Mapping)?;
+            let (mut found, problems) = gyul_ingest::propose(request.kind, source.header(), &source.sample(), &context);
+            found.mapping.encoding = request.encoding;
+            if !problems.is_empty() {
+                return Err(ImportFailure::Mapping(problems, Some(Box::new(found.mapping))));
+            }
             (out.choices, out.remarks) = (found.choices, found.notes);
             found.mapping
         }
     };
-    let mapper = Mapper::new(&mapping, source.header(), &context).map_err(ImportFailure::Mapping)?;
+    let mapper = Mapper::new(&mapping, source.header(), &context);
+    let mapper = mapper.map_err(|problems| ImportFailure::Mapping(problems, None))?;
     let header = header_line(&source);
     let mut store = match request.dry_run {
         true => None,
@@ -164,10 +175,29 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
             out.duplicates = summary.duplicates;
             out.rejected = summary.rejected;
             out.unchanged = summary.unchanged;
+            let unfit = summary.unfit.into_iter();
+            out.notes.extend(unfit.map(|((column, _), count)| Note { column, code: OTHER_KIND, count }));
         }
         None => out.events = out.rows - out.rejected_total(),
     }
     Ok(out)
+}
+
+/// Sums do not exchange currencies, so whoever imports several is told.
+fn count_currencies(batch: &StreamBatch, seen: &mut BTreeMap<String, u64>) {
+    let column = batch.props.iter().find(|(name, _)| name == "currency");
+    let Some((_, Column::Text(texts))) = column else { return };
+    let mut row = 0;
+    while row < texts.len() {
+        let same = (row..texts.len()).take_while(|i| texts.code(*i) == texts.code(row)).count();
+        if let Some(text) = texts.get(row) {
+            match seen.get_mut(text) {
+                Some(n) => *n += same as u64,
+                None => drop(seen.insert(text.to_string(), same as u64)),
+            }
+        }
+        row += same;
+    }
 }
 
 fn read(source: &mut Source) -> Result<Vec<Chunk>, InputError> {
@@ -193,6 +223,7 @@ fn take(
         out.rows > out.resumed_at
     });
     for m in &mut mapped {
+        m.batches.iter().for_each(|b| count_currencies(b, &mut out.currencies));
         for note in m.notes.drain(..) {
             match out.notes.iter_mut().find(|n| n.column == note.column && n.code == note.code) {
                 Some(n) => n.count += note.count,

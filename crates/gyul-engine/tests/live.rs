@@ -156,6 +156,7 @@ fn a_file_comes_in_beside_the_log_and_nothing_is_lost_or_counted_twice() {
             input: gyul_engine::FileInput::Named("orders.csv", &file),
             kind: gyul_ingest::Kind::Orders,
             mapping: None,
+            encoding: None,
             zone: gyul_model::Zone::seoul(),
             currency: "KRW".into(),
             now,

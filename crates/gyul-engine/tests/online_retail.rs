@@ -35,6 +35,7 @@ fn request() -> Request<'static> {
         input: FileInput::Bytes("online_retail.csv.zst", FILE),
         kind: Kind::Orders,
         mapping: Some(Mapping::from_yaml(MAP).unwrap()),
+        encoding: None,
         zone: Zone::new("Europe/London").unwrap(),
         currency: "GBP".into(),
         now: Instant::parse_rfc3339("2026-11-23T00:00:00Z").unwrap(),

@@ -19,6 +19,9 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// What [`Encoding::parse`] knows, for those who choose.
+    pub const NAMES: &str = "utf-8, cp949, utf-16le, utf-16be, windows-1252";
+
     pub fn as_str(self) -> &'static str {
         match self {
             Encoding::Utf8 => "UTF-8",

@@ -1,5 +1,6 @@
 //! What the columns of a foreign table mean, and the YAML that says so.
 
+use crate::decode::Encoding;
 use crate::problem::{Problem, ProblemKind};
 use serde_yaml_ng::Value;
 
@@ -110,6 +111,8 @@ pub struct Cancel {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mapping {
     pub kind: Kind,
+    /// Of a text file, where it cannot be told from the bytes.
+    pub encoding: Option<Encoding>,
     pub grain: Grain,
     pub columns: Vec<(Role, String)>,
     pub time: Option<TimeFormat>,
@@ -229,6 +232,7 @@ impl Mapping {
     pub(crate) fn new(kind: Kind) -> Mapping {
         Mapping {
             kind,
+            encoding: None,
             grain: Grain::Orders,
             columns: vec![],
             time: None,
@@ -267,6 +271,9 @@ impl Mapping {
                 "orders   # a row is an order"
             };
             out += &format!("rows: {rows}\n");
+        }
+        if let Some(encoding) = self.encoding {
+            out += &format!("encoding: {}\n", encoding.as_str());
         }
         if let Some(zone) = &self.zone {
             out += &format!("zone: {}\n", scalar(zone));
@@ -422,6 +429,7 @@ impl Reader<'_> {
                     };
                     grain = self.one_of("rows", &value, parse, "orders, lines");
                 }
+                "encoding" => m.encoding = self.one_of("encoding", &value, Encoding::parse, Encoding::NAMES),
                 "zone" => m.zone = self.text("zone", &value),
                 "currency" => m.currency = self.text("currency", &value),
                 "event" => m.event = self.text("event", &value),
@@ -448,7 +456,7 @@ impl Reader<'_> {
                 "ignore" => m.ignore = self.list("ignore", &value),
                 _ => self.fail(
                     &key,
-                    format!("unknown key `{key}`; known are kind, rows, zone, currency, decimal, event, columns, cancel, properties, traits, ignore"),
+                    format!("unknown key `{key}`; known are kind, rows, encoding, zone, currency, decimal, event, columns, cancel, properties, traits, ignore"),
                     "",
                 ),
             }

@@ -1,5 +1,6 @@
 //! What can be wrong with a file, a mapping or a row: typed, with a place, a reason and a next step, in two languages.
 
+use crate::decode::Encoding;
 use crate::mapping::Role;
 use gyul_model::Lang;
 use std::fmt;
@@ -165,9 +166,13 @@ impl InputError {
             ),
             InputErrorKind::Encoding { expected } => (
                 format!(
-                    "글자를 {expected}(으)로 읽을 수 없습니다. UTF-8로 다시 저장하거나 문자 인코딩을 직접 지정하세요."
+                    "글자를 {expected}(으)로 읽을 수 없습니다. UTF-8로 다시 저장하거나 --encoding(매핑 파일에서는 encoding:)으로 인코딩을 지정하세요: {}.",
+                    Encoding::NAMES
                 ),
-                format!("the text is not {expected}. Save it as UTF-8, or name its encoding."),
+                format!(
+                    "the text is not {expected}. Save it as UTF-8, or name its encoding with --encoding (in a mapping file, encoding:): {}.",
+                    Encoding::NAMES
+                ),
             ),
             InputErrorKind::UnknownFormat("xls") => (
                 "옛 엑셀(.xls) 형식이거나 암호가 걸린 파일입니다. .xlsx 또는 CSV로 저장하세요.".into(),
@@ -209,8 +214,14 @@ impl fmt::Display for InputError {
 impl std::error::Error for InputError {}
 
 impl Problem {
-    /// What is wrong and what to do; `fix` shows the lines for the mapping file.
+    /// What is wrong and what to do, with the lines for the mapping file.
     pub fn message(&self, lang: Lang) -> String {
+        let text = self.reason(lang);
+        if self.fix.is_empty() { text } else { format!("{text}:\n{}", self.fix) }
+    }
+
+    /// What is wrong and what to do.
+    pub fn reason(&self, lang: Lang) -> String {
         let list = |c: &[String]| c.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
         let (ko, en) = match &self.kind {
             ProblemKind::Missing { role, candidates } => {
@@ -253,8 +264,7 @@ impl Problem {
                 format!("there is no time zone `{z}` (an example is Asia/Seoul)"),
             ),
         };
-        let text = lang.pick(ko, en);
-        if self.fix.is_empty() { text } else { format!("{text}:\n{}", self.fix) }
+        lang.pick(ko, en)
     }
 }
 

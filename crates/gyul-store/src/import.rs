@@ -42,6 +42,8 @@ pub struct Summary {
     pub unchanged: bool,
     /// Rows of customers that were to be forgotten.
     pub forgotten: u64,
+    /// Values that became unknown because the base has the property in another kind: by name and that kind.
+    pub unfit: BTreeMap<(String, &'static str), u64>,
 }
 
 /// What is being imported.
@@ -74,6 +76,7 @@ pub struct Import {
     /// Customers whose rows are left behind with the next merge.
     gone: FxHashSet<String>,
     forgotten: u64,
+    unfit: BTreeMap<(String, &'static str), u64>,
     derived: u64,
     changed: bool,
     bytes_max: usize,
@@ -139,6 +142,7 @@ impl Import {
             arrivals: None,
             gone: FxHashSet::default(),
             forgotten: 0,
+            unfit: BTreeMap::new(),
             derived: 0,
             changed: false,
             bytes_max: BYTES_MAX,
@@ -188,19 +192,16 @@ impl Import {
             if self.seq_next + 2 * batch.len() as u64 >= u64::from(u32::MAX) {
                 return Err(StoreError::new(&self.dir, StoreErrorKind::Full));
             }
-            let (batch, refused) = match self.fit(batch) {
-                Some((batch, refused)) => (Cow::Owned(batch), refused),
-                None => (Cow::Borrowed(*batch), vec![]),
-            };
+            let batch = self.fit(batch).map_or(Cow::Borrowed(*batch), Cow::Owned);
             if !implied {
-                self.waiting_events += (batch.len() - refused.len()) as u64;
+                self.waiting_events += batch.len() as u64;
             }
             let seq = self.seq_next;
             self.seq_next = match batch.seq.iter().max() {
                 Some(last) => self.seq_next.max(last + 1),
                 None => self.seq_next + 2 * batch.len() as u64,
             };
-            fresh.push(Fresh { batch, refused, seq, implied: *implied });
+            fresh.push(Fresh { batch, seq, implied: *implied });
         }
         let shares: Vec<Vec<Vec<u32>>> = fresh.par_iter().map(Fresh::shares).collect();
         self.buckets.par_iter_mut().enumerate().for_each(|(b, bucket)| {
@@ -236,6 +237,7 @@ impl Import {
             derived: self.derived,
             unchanged: !self.changed,
             forgotten: self.forgotten,
+            unfit: self.unfit,
         })
     }
 
@@ -372,8 +374,6 @@ impl Import {
 /// A batch on its way into the buckets.
 struct Fresh<'a> {
     batch: Cow<'a, StreamBatch>,
-    /// Rows that are left out, ascending.
-    refused: Vec<usize>,
     seq: u64,
     implied: bool,
 }
@@ -382,7 +382,7 @@ impl Fresh<'_> {
     /// Which rows each bucket gets.
     fn shares(&self) -> Vec<Vec<u32>> {
         let mut shares = vec![vec![]; BUCKETS];
-        for i in (0..self.batch.len()).filter(|i| self.refused.binary_search(i).is_err()) {
+        for i in 0..self.batch.len() {
             shares[bucket_of(self.batch.customer.get(i).unwrap_or(""))].push(i as u32);
         }
         shares

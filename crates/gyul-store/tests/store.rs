@@ -261,7 +261,7 @@ fn kinds_that_differ_from_the_base_are_brought_to_its_kind() {
 }
 
 #[test]
-fn what_cannot_be_brought_to_the_kind_is_rejected_and_our_own_names_are_kept_apart() {
+fn what_cannot_be_brought_to_the_kind_is_unknown_and_our_own_names_are_kept_apart() {
     let f = Folder::new("conflict");
     let batch = |c: Column| StreamBatch {
         seq: vec![],
@@ -274,11 +274,12 @@ fn what_cannot_be_brought_to_the_kind_is_rejected_and_our_own_names_are_kept_apa
     };
     import(&f.0, "1", &[batch(Column::Num { scale: 0, mantissas: vec![7, 8] })]);
     let s = import(&f.0, "2", &[batch(Column::Text(texts(&[Some("red"), Some("8")])))]);
-    assert_eq!((s.rows, s.events, s.duplicates, s.rejected["type_conflict"]), (2, 0, 1, 1));
-    let kept = quarantined(&f.0).unwrap();
-    assert_eq!((kept[0].rows[0].row, kept[0].rows[0].content.as_str()), (1, "v=red, id=x"));
+    assert_eq!((s.rows, s.events, s.duplicates, s.rejected.len()), (2, 1, 1, 0));
+    assert_eq!(s.unfit.into_iter().collect::<Vec<_>>(), [(("v".to_string(), "num"), 1)]);
     let data = Store::open(&f.0).unwrap().load(&Needs::All).unwrap();
-    assert_eq!(timeline(&data, "a").events[0].prop("id_"), Some(&Value::text("x")));
+    let events = timeline(&data, "a").events;
+    assert_eq!(events.iter().map(|e| e.prop("v")).collect::<Vec<_>>(), [Some(&Value::Num(Decimal::new(7, 0))), None]);
+    assert!(events.iter().all(|e| e.prop("id_") == Some(&Value::text("x"))));
 }
 
 #[test]

@@ -68,9 +68,16 @@ pub struct ImportArgs {
     /// Write the mapping that was used / 사용한 매핑 저장
     #[arg(long, value_name = "MAP.yaml")]
     pub save_map: Option<PathBuf>,
+    /// Of a text file, where it cannot be told: utf-8, cp949, utf-16le, utf-16be, windows-1252 / 문자 인코딩
+    #[arg(long, value_name = "NAME", value_parser = encoding)]
+    pub encoding: Option<gyul_ingest::Encoding>,
     /// Look, and change nothing / 확인만 하기
     #[arg(long)]
     pub dry_run: bool,
+}
+
+fn encoding(name: &str) -> Result<gyul_ingest::Encoding, String> {
+    gyul_ingest::Encoding::parse(name).ok_or_else(|| gyul_ingest::Encoding::NAMES.to_string())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

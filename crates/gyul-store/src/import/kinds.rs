@@ -2,7 +2,6 @@
 
 use super::Import;
 use crate::derive;
-use crate::quarantine::Rejected;
 use crate::rows::Kind;
 use gyul_model::{Column, Decimal, Instant, StreamBatch, TextColumn};
 
@@ -10,16 +9,16 @@ use gyul_model::{Column, Decimal, Instant, StreamBatch, TextColumn};
 const RESERVED: [&str; 6] = ["customer", "ts", "seq", "id", derive::DERIVED, derive::MATCHED];
 
 impl Import {
-    /// The batch with its columns in the kinds that the base has, and the rows that cannot be brought to them:
-    /// those are rejected. `None` if everything fits already.
-    pub(super) fn fit(&mut self, batch: &StreamBatch) -> Option<(StreamBatch, Vec<usize>)> {
+    /// The batch with its columns in the kinds that the base has; `None` if everything fits already. What cannot be
+    /// brought to them is unknown, as what no reader understands, and counted: the event stays.
+    pub(super) fn fit(&mut self, batch: &StreamBatch) -> Option<StreamBatch> {
         let mut out: Option<StreamBatch> = None;
-        let mut refused: Vec<(usize, String)> = vec![];
         for (c, (name, data)) in batch.props.iter().enumerate() {
-            if RESERVED.contains(&name.as_str()) {
-                out.get_or_insert_with(|| batch.clone()).props[c].0 = format!("{name}_");
+            let reserved = RESERVED.contains(&name.as_str());
+            let name = if reserved { format!("{name}_") } else { name.clone() };
+            if reserved {
+                out.get_or_insert_with(|| batch.clone()).props[c].0 = name.clone();
             }
-            let name = if RESERVED.contains(&name.as_str()) { format!("{name}_") } else { name.clone() };
             let kind = Kind::of(data);
             let scale = if let Column::Num { scale, .. } = data { *scale } else { 0 };
             let entry = self.schema.entry((batch.name.clone(), name.clone())).or_insert((kind, scale));
@@ -31,25 +30,13 @@ impl Import {
             if let Column::Num { scale, .. } = &column {
                 entry.1 = entry.1.max(*scale);
             }
-            let lost = (0..data.len()).filter(|i| known(data, *i) && !known(&column, *i));
-            refused.extend(lost.map(|i| (i, name.clone())));
+            let lost = (0..data.len()).filter(|i| known(data, *i) && !known(&column, *i)).count();
+            if lost > 0 {
+                *self.unfit.entry((name, entry.0.name())).or_default() += lost as u64;
+            }
             out.get_or_insert_with(|| batch.clone()).props[c].1 = column;
         }
-        refused.sort_unstable();
-        refused.dedup_by_key(|r| r.0);
-        for (i, column) in &refused {
-            let shown: Vec<String> =
-                batch.props.iter().map(|(n, c)| format!("{n}={}", text_of(c, *i).unwrap_or_default())).collect();
-            self.reject(Rejected {
-                source: self.meta.source.clone(),
-                row: batch.row[*i],
-                line: 0,
-                code: "type_conflict".into(),
-                column: Some(column.clone()),
-                content: shown.join(", "),
-            });
-        }
-        out.map(|b| (b, refused.into_iter().map(|r| r.0).collect()))
+        out
     }
 }
 

@@ -122,6 +122,7 @@ impl Job {
             input: FileInput::Named(&self.name, &self.file),
             kind,
             mapping,
+            encoding: None,
             zone: self.zone.clone(),
             currency: self.currency.clone(),
             now: self.hub.now(),
@@ -184,7 +185,7 @@ impl Job {
                 }
             }
         }
-        Err(failed(ImportFailure::Mapping(why.unwrap_or_default())))
+        Err(failed(ImportFailure::Mapping(why.unwrap_or_default(), None)))
     }
 }
 
@@ -202,12 +203,12 @@ pub(super) fn failed(e: ImportFailure) -> Box<Problem> {
     let say = |l: Lang| match &e {
         ImportFailure::Input(e) => e.message(l),
         ImportFailure::Store(e) => e.message(l),
-        ImportFailure::Mapping(problems) => problems.iter().map(|p| p.message(l)).collect::<Vec<_>>().join(" "),
+        ImportFailure::Mapping(problems, _) => problems.iter().map(|p| p.message(l)).collect::<Vec<_>>().join(" "),
     };
     let code = match &e {
         ImportFailure::Input(_) => "import_unreadable",
         ImportFailure::Store(_) => "import_storage",
-        ImportFailure::Mapping(_) => "import_mapping",
+        ImportFailure::Mapping(..) => "import_mapping",
     };
     Box::new(problem(code, say(Lang::Ko), say(Lang::En)))
 }

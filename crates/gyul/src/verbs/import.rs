@@ -5,7 +5,7 @@ use crate::args::{ImportArgs, KindArg};
 use crate::failure::{FINDINGS, Failure, IO, USAGE};
 use crate::output::{table, thousands};
 use gyul_engine::{Done, FileInput, ImportFailure, Imported, Request, import};
-use gyul_ingest::{Kind, Mapping, Problem, RejectCode};
+use gyul_ingest::{Encoding, Kind, Mapping, Problem, RejectCode};
 use gyul_model::{Lang, Zone};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -20,7 +20,14 @@ pub fn run(context: &Context, args: &ImportArgs) -> Result<u8, Failure> {
     let given = args.map.as_deref().map(|p| read_mapping(p, kind)).transpose()?;
     let mut code = 0;
     for path in &args.files {
-        let done = one(context, FileInput::Path(path), kind, given.clone(), args.dry_run)?;
+        let asked = Asked {
+            mapping: given.clone(),
+            encoding: args.encoding,
+            dry_run: args.dry_run,
+            save: args.save_map.as_deref(),
+        };
+        let (zone, currency) = workspace(context);
+        let done = inner(context, FileInput::Path(path), kind, asked, zone, currency)?;
         if let (Some(save), Some(mapping)) = (&args.save_map, &done.mapping) {
             std::fs::write(save, mapping.to_yaml()).map_err(|e| Failure::write(save, &e))?;
         }
@@ -44,7 +51,7 @@ pub fn one(
     dry_run: bool,
 ) -> Result<Imported, Failure> {
     let (zone, currency) = workspace(context);
-    inner(context, input, kind, mapping, dry_run, zone, currency)
+    inner(context, input, kind, Asked { mapping, dry_run, ..Asked::default() }, zone, currency)
 }
 
 /// The same for a directory whose zone and currency are known beforehand.
@@ -57,15 +64,24 @@ pub fn in_workspace(
     currency: &str,
 ) -> Result<Imported, Failure> {
     let zone = Zone::new(zone).unwrap_or_else(Zone::seoul);
-    inner(context, input, kind, mapping, false, zone, currency.into())
+    inner(context, input, kind, Asked { mapping, ..Asked::default() }, zone, currency.into())
+}
+
+/// How a file is to be read.
+#[derive(Default)]
+struct Asked<'a> {
+    mapping: Option<Mapping>,
+    encoding: Option<Encoding>,
+    dry_run: bool,
+    /// Where a mapping goes that somebody has to finish.
+    save: Option<&'a Path>,
 }
 
 fn inner(
     context: &Context,
     input: FileInput,
     kind: Kind,
-    mapping: Option<Mapping>,
-    dry_run: bool,
+    Asked { mapping, encoding, dry_run, save }: Asked,
     zone: Zone,
     currency: String,
 ) -> Result<Imported, Failure> {
@@ -76,7 +92,7 @@ fn inner(
     };
     // Held until the file is in: no server starts on the directory meanwhile.
     let _alone = if dry_run { None } else { Some(crate::serve::alone(&context.data)?) };
-    let request = Request { input, kind, mapping, zone, currency, now: context.now, dry_run, numbers: None };
+    let request = Request { input, kind, mapping, encoding, zone, currency, now: context.now, dry_run, numbers: None };
     let bar = std::io::stderr().is_terminal().then(|| {
         let style = ProgressStyle::with_template("{msg} [{bar:30}] {percent:>3}% {elapsed}");
         let bar = ProgressBar::new(size.max(1));
@@ -100,7 +116,7 @@ fn inner(
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    let done = done.map_err(|e| failed(&name, e))?;
+    let done = done.map_err(|e| failed(context.lang, &name, e, save))?;
     if !dry_run {
         crate::policy::renew(&context.data, context.now)?;
     }
@@ -115,21 +131,53 @@ fn workspace(context: &Context) -> (Zone, String) {
     (zone.unwrap_or_else(Zone::seoul), currency)
 }
 
-fn failed(name: &str, e: ImportFailure) -> Failure {
+fn failed(lang: Lang, name: &str, e: ImportFailure, save: Option<&Path>) -> Failure {
+    let list = |problems: &[Problem], l| problems.iter().map(|p| format!("\n- {}", p.message(l))).collect::<String>();
     match e {
         ImportFailure::Input(e) => Failure::says(IO, |l| e.message(l)),
         ImportFailure::Store(e) => Failure::says(IO, |l| e.message(l)),
-        ImportFailure::Mapping(problems) => {
-            let head = |l: Lang| {
-                l.pick(
-                    format!("{name}: 열의 뜻을 정해야 합니다. 아래 내용을 map.yaml에 적고 --map map.yaml로 다시 실행하세요."),
-                    format!("{name}: some columns need a meaning. Write what follows to map.yaml and run it again with --map map.yaml."),
-                )
+        ImportFailure::Mapping(problems, None) => Failure::says(USAGE, |l| {
+            let head = l.pick(
+                "매핑이 이 파일과 맞지 않습니다. 매핑 파일을 고치세요.",
+                "the mapping does not fit this file. Mend it.",
+            );
+            format!("{name}: {head}{}", list(&problems, l))
+        }),
+        ImportFailure::Mapping(problems, Some(draft)) => {
+            let draft = draft_yaml(lang, &draft, &problems);
+            let saved = match save.map(|path| (path, std::fs::write(path, &draft))) {
+                Some((path, Err(e))) => return Failure::write(path, &e),
+                Some((path, Ok(()))) => Some(path.display().to_string()),
+                None => None,
             };
-            let list = |l: Lang| problems.iter().map(|p| format!("\n- {}", p.message(l))).collect::<String>();
-            Failure::says(USAGE, |l| head(l) + &list(l))
+            Failure::says(USAGE, |l| {
+                let ask = l.pick("열의 뜻을 정해야 합니다.", "some columns need a meaning.");
+                let then = match &saved {
+                    Some(path) => l.pick(
+                        format!("찾아낸 것은 {path}에 적었습니다. # 정할 것을 채우고 --map {path}로 다시 실행하세요."),
+                        format!("What was found is in {path}. Settle what it marks with # and run it again with --map {path}."),
+                    ),
+                    None => l.pick(
+                        format!("아래를 map.yaml로 저장하고(--save-map map.yaml이 대신 저장합니다) # 정할 것을 채운 뒤 --map map.yaml로 다시 실행하세요.\n\n{draft}"),
+                        format!("Save what follows as map.yaml (--save-map map.yaml does it), settle what it marks with # and run it again with --map map.yaml.\n\n{draft}"),
+                    ),
+                };
+                let told = saved.as_ref().map_or(String::new(), |_| list(&problems, l));
+                format!("{name}: {ask}{told}\n{then}")
+            })
         }
     }
+}
+
+/// All that was found, as a mapping file, and what somebody has to say marked in it.
+fn draft_yaml(lang: Lang, draft: &Mapping, problems: &[Problem]) -> String {
+    let head = lang.pick("# 정할 것:", "# To settle:");
+    let mut out = String::new();
+    for p in problems {
+        out += &format!("{head} {}\n", p.reason(lang));
+        p.fix.lines().for_each(|line| out += &format!("#   {line}\n"));
+    }
+    out + &draft.to_yaml()
 }
 
 fn read_mapping(path: &Path, kind: Kind) -> Result<Mapping, Failure> {
@@ -204,9 +252,24 @@ pub fn summary(lang: Lang, done: &Imported, dry_run: bool) -> String {
     }
     for note in &done.notes {
         let (column, count) = (&note.column, n(note.count));
+        if note.code == "other_kind" {
+            out += &lang.pick(
+                format!("    '{column}' 속성의 값 {count}개는 앞서 들어온 것과 종류가 달라(숫자와 텍스트 등) 모름으로 두었습니다. 매핑의 properties에서 다른 이름으로 가져오세요.\n"),
+                format!("    {count} values of `{column}` are of another kind than those before (a text among numbers, say) and count as unknown. Give them another name under properties in the mapping.\n"),
+            );
+            continue;
+        }
         out += &lang.pick(
             format!("    '{column}' 열의 값 {count}개는 읽을 수 없어 모름으로 두었습니다.\n"),
             format!("    {count} values of `{column}` could not be read and count as unknown\n"),
+        );
+    }
+    if done.currencies.len() > 1 {
+        let each: Vec<String> = done.currencies.iter().map(|(c, rows)| format!("{c} {}", n(*rows))).collect();
+        let (each, one) = (each.join(", "), done.currencies.keys().next().cloned().unwrap_or_default());
+        out += &lang.pick(
+            format!("  ! 통화가 섞여 있습니다: {each}. 합계는 환산하지 않고 더합니다. 통화마다 나누어 물으세요 (예: sum(order.total where currency = '{one}')).\n"),
+            format!("  ! several currencies: {each}. Sums add them without exchange; ask for each apart, as in sum(order.total where currency = '{one}').\n"),
         );
     }
     if done.rejected_total() > 0 && !dry_run {

@@ -27,5 +27,5 @@ pub use library::{STARTER, resting_on, schema_of, starter};
 pub use movement::{Flow, Movement, Sizes};
 pub use report::{ReportOptions, report};
 pub use sufficiency::{Sufficiency, sufficiency};
-pub use view::{Change, Count, NotFound, Overlap, Point, Series, Table, View};
+pub use view::{Change, Count, NotFound, Overlap, Point, Series, Sought, Table, View};
 pub use why::Explanation;

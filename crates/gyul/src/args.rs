@@ -3,12 +3,15 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// The data directory if none is named.
+pub const DATA: &str = "gyul-data";
+
 /// Customer segments that are exact at every moment / 언제나 정확한 고객 세그먼트
 #[derive(Parser)]
 #[command(name = "gyul", version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Where Gyul keeps its data / 데이터 폴더
-    #[arg(long, global = true, value_name = "DIR", default_value = "gyul-data")]
+    #[arg(long, global = true, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
     /// Language of messages; otherwise that of the system / 메시지 언어
     #[arg(long, global = true, value_enum)]

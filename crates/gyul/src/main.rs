@@ -31,6 +31,18 @@ impl Context {
     pub fn say<'a>(&self, ko: &'a str, en: &'a str) -> &'a str {
         self.lang.pick(ko, en)
     }
+
+    /// A command to type next, asked of the same data.
+    pub fn command(&self, rest: &str) -> String {
+        let data = self.data.display().to_string();
+        match data.as_str() {
+            args::DATA => format!("gyul {rest}"),
+            plain if plain.chars().all(|c| c.is_alphanumeric() || "/._-~:\\".contains(c)) => {
+                format!("gyul --data {plain} {rest}")
+            }
+            odd => format!("gyul --data \"{odd}\" {rest}"),
+        }
+    }
 }
 
 fn main() -> ExitCode {

@@ -251,7 +251,16 @@ fn mistakes_are_told_with_what_was_meant() {
     let ask = |args: &[&str]| shop.gyul(args);
     let slip = ask(&["segments", "members", "repaet", "-f", "defs.yaml"]);
     assert_eq!(slip.code, 2);
-    assert_eq!(slip.err, "error: there is no 'repaet'. Did you mean 'repeat'?\n");
+    assert_eq!(
+        slip.err,
+        "error: there is no segment or class 'repaet'. Did you mean 'repeat'? gyul segments count lists them.\n"
+    );
+    let nobody = ask(&["--lang", "ko", "segments", "why", "repeat", "nobody", "-f", "defs.yaml"]);
+    assert!(
+        nobody.err.starts_with("오류: 고객 'nobody'이(가) 없습니다. 고객은 가져온 파일에 적힌 ID로 부릅니다(예: "),
+        "{}",
+        nobody.err
+    );
     assert_eq!(ask(&["segments", "why", "repeat", "nobody", "-f", "defs.yaml"]).code, 2);
     assert_eq!(ask(&["segments", "count", "-f", "defs.yaml", "--as-of", "soon"]).code, 2);
     assert_eq!(ask(&["segments", "count", "-f", "missing.yaml"]).code, 3);
@@ -330,4 +339,41 @@ fn a_generated_shop_is_imported_whole() {
     let lifecycle =
         rows.as_array().unwrap().iter().filter(|r| r["segment"].as_str().unwrap().starts_with("lifecycle/"));
     assert_eq!(lifecycle.map(|r| r["count"].as_u64().unwrap()).sum::<u64>(), 60);
+}
+
+#[test]
+fn commands_to_type_next_name_the_same_data() {
+    let shop = Shop::new();
+    shop.file("orders.csv", ORDERS);
+    shop.file("more.csv", "주문번호,주문일시,회원ID,결제금액\n8,2026-02-08 09:30,park,9000\n9,언젠가,park,9000\n");
+    let import = |file: &str| shop.gyul(&["--lang", "ko", "--data", "my data", "import", file, "--as", "orders"]);
+    assert!(
+        import("orders.csv").out.contains("거부된 행: gyul --data \"my data\" quarantine show"),
+        "{}",
+        import("orders.csv").out
+    );
+    import("more.csv");
+    let ask = |more: &[&str]| {
+        shop.gyul(&[&["--data", "my data", "--lang", "ko", "quarantine", "export", "-o", "fix.csv"], more].concat())
+    };
+    let last = ask(&[]).err;
+    assert!(last.contains("다른 가져오기: ") && last.contains("gyul --data \"my data\" quarantine export "), "{last}");
+    let number = last.split("다른 가져오기: ").nth(1).unwrap().split(' ').next().unwrap().to_string();
+    let chosen = ask(&[&number]).err;
+    assert!(chosen.contains(&format!("가져오기 {number}번(")) && !chosen.contains("다른 가져오기"), "{chosen}");
+}
+
+#[test]
+fn a_partition_tells_the_class_that_a_customer_is_in() {
+    let shop = Shop::open();
+    let why = |id: &str| {
+        let asked = ["segments", "why", id, "lee", "-f", "defs.yaml", "--as-of", "2026-02-08"];
+        shop.gyul(&[&["--lang", "ko"], &asked[..]].concat())
+    };
+    assert!(why("size").out.starts_with("✓ lee 고객은 size/small에 속합니다.\n"), "{}", why("size").out);
+    assert!(
+        why("size/big").out.starts_with("✗ lee 고객은 size/small에 속하고 size/big에는 속하지 않습니다. 이유: 주문 금액 합계 5,000원 (기준: 9,000원 이상)\n"),
+        "{}",
+        why("size/big").out
+    );
 }

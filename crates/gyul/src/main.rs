@@ -7,10 +7,11 @@ mod output;
 mod parquet_file;
 mod serve;
 mod time;
+mod usage;
 mod verbs;
 
 use args::{Cli, LangArg, Verb};
-use clap::Parser;
+use clap::FromArgMatches;
 use failure::{Failure, OURS};
 use gyul_model::{Instant, Lang};
 use std::path::PathBuf;
@@ -59,18 +60,26 @@ fn main() -> ExitCode {
         );
     }));
     let done = std::panic::catch_unwind(|| {
-        let cli = match Cli::try_parse() {
+        let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+        // What cannot be read is told in a language, too.
+        let lang = usage::lang_asked(&args).unwrap_or_else(lang_of_system);
+        let parsed = usage::command(lang).try_get_matches_from(&args).and_then(|m| Cli::from_arg_matches(&m));
+        let cli = match parsed {
             Ok(cli) => cli,
             Err(e) => {
-                let _ = e.print();
+                let text = usage::render(&e, &args, lang);
                 // Help and version are no mistakes.
-                return if e.use_stderr() { failure::USAGE } else { 0 };
+                if !e.use_stderr() {
+                    return output::print(&text).map_or(failure::IO, |()| 0);
+                }
+                eprint!("{text}");
+                return failure::USAGE;
             }
         };
         let lang = match cli.lang {
             Some(LangArg::Ko) => Lang::Ko,
             Some(LangArg::En) => Lang::En,
-            None => lang_of_system(),
+            None => lang,
         };
         let context = Context { lang, data: cli.data, now: now() };
         match run(&context, &cli.verb) {

@@ -341,6 +341,71 @@ fn a_generated_shop_is_imported_whole() {
     assert_eq!(lifecycle.map(|r| r["count"].as_u64().unwrap()).sum::<u64>(), 60);
 }
 
+/// A command line that cannot be read, and what has to be said about it in Korean and in English.
+const WRONG: &[(&[&str], &[&str], &[&str])] = &[
+    (
+        &["imprt"],
+        &["'imprt'", "혹시 'import'인가요?", "쓸 수 있는 명령: "],
+        &["Did you mean 'import'?", "Commands: import"],
+    ),
+    (&["segments", "cuont"], &["혹시 'count'인가요?", "gyul segments --help"], &["Did you mean 'count'?"]),
+    (
+        &["import", "x.csv"],
+        &["빠졌습니다", "--as <KIND>", "쓸 수 있는 값: orders, events, profiles"],
+        &["is missing", "one of orders, events, profiles"],
+    ),
+    (&["import"], &["<FILE>...", "가져올 파일", "사용법: gyul import"], &["<FILE>...", "Usage: gyul import"]),
+    (
+        &["segments", "count", "--format", "tabel"],
+        &["'tabel' 값을 쓸 수 없습니다", "혹시 'table'인가요?", "쓸 수 있는 값: table, csv, json"],
+        &["does not take 'tabel'", "Possible values: table, csv, json"],
+    ),
+    (&["generate", "--customers", "many", "-o", "d"], &["'many' 값을 쓸 수 없습니다"], &["does not take 'many'"]),
+    (
+        &["demo", "--onec"],
+        &["'--onec'을(를) 알 수 없습니다.", "혹시 '--once'인가요?"],
+        &["not expected here. Did you mean '--once'?"],
+    ),
+    (&["demo", "--once", "--replay", "60x"], &["함께 쓸 수 없습니다"], &["cannot be used together"]),
+    (&["segments", "overlap", "one"], &["개수가 맞지 않습니다. 필요한 개수: 2"], &["2 needed"]),
+    (&["data", "info", "--data"], &["--data <DIR>에 값이 빠졌습니다"], &["--data <DIR> lacks its value"]),
+];
+
+#[test]
+fn what_cannot_be_read_is_told_in_the_language_that_was_asked_for() {
+    let shop = Shop::new();
+    for (wrong, ko, en) in WRONG {
+        for (lang, wanted, other) in [("ko", ko, "error: "), ("en", en, "오류: ")] {
+            let ran = shop.gyul(&[&["--lang", lang], *wrong].concat());
+            assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{wrong:?}");
+            assert!(!ran.err.contains(other), "{wrong:?}: {}", ran.err);
+            wanted.iter().for_each(|w| assert!(ran.err.contains(w), "{wrong:?} lacks {w}: {}", ran.err));
+        }
+    }
+}
+
+#[test]
+fn help_is_in_one_language_and_gyul_alone_says_where_to_begin() {
+    let shop = Shop::new();
+    for verb in [
+        &["--help"][..],
+        &["import", "--help"],
+        &["segments", "--help"],
+        &["segments", "why", "-h"],
+        &["quarantine", "export", "-h"],
+    ] {
+        let ko = shop.gyul(&[verb, &["--lang=ko"]].concat());
+        assert_eq!(ko.code, 0);
+        for english in ["Usage", "Options", "Commands", "Arguments", "Print", "possible values", "default", " / "] {
+            assert!(!ko.out.contains(english), "{verb:?} has {english}: {}", ko.out);
+        }
+        let en = shop.gyul(&[&["--lang", "en"], verb].concat());
+        assert!(en.out.contains("Usage:") && !en.out.chars().any(|c| ('가'..='힣').contains(&c)), "{}", en.out);
+    }
+    let alone = ran(shop.command(&[]).env("LC_ALL", "ko_KR.UTF-8").output().unwrap());
+    assert!(alone.code == 2 && alone.err.contains("처음이라면:") && alone.err.contains("gyul demo"), "{}", alone.err);
+}
+
 #[test]
 fn commands_to_type_next_name_the_same_data() {
     let shop = Shop::new();

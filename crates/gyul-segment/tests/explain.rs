@@ -56,7 +56,8 @@ fn kim() -> Timeline {
 }
 
 fn asked(when: &str, of: What) -> [(Why, String); 2] {
-    let file = format!("version: 1\nsegments:\n  - id: s\n    when: |-\n      {when}\n{AROUND}");
+    let big = "  - { id: big, name: { ko: 큰손, en: Big }, when: spend > 10000 }";
+    let file = format!("version: 1\nsegments:\n  - id: s\n    when: |-\n      {when}\n{big}\n{AROUND}");
     let (library, problems) = load(&[("f.yaml".to_string(), file)], None);
     assert!(problems.is_empty(), "{when}: {problems:?}");
     let timelines = [kim()];
@@ -318,12 +319,20 @@ const CASES: &[(&str, bool, &str, &str)] = &[
         "순서대로 상품 조회 → 주문 (사이에 장바구니 담기 없이): 2단계 중 1단계까지 (기준: 끝까지)",
         "product view → order (without cart addition between) in this order: 1 of 2 steps (needs all)",
     ),
-    ("sample(10%, 'x')", false, "표본 10%('x') 속하지 않음 (기준: 속함)", "sample of 10% 'x': not in it (needs in it)"),
+    ("sample(10%, 'x')", false, "표본 10%('x')에 속하지 않음", "not in sample of 10% 'x'"),
     (
         "during occasion christmas within 3d",
         false,
         "오늘 2026-03-15 (기준: 크리스마스 전후 3일)",
         "today: 2026-03-15 (needs within 3 days of Christmas)",
+    ),
+    ("in segment big", true, "세그먼트 '큰손'에 속함", "in segment Big"),
+    ("not in segment big", false, "세그먼트 '큰손'에 속함 (기준: 속하지 않음)", "in segment Big (needs not to be)"),
+    (
+        "in segment big and count(order) > 2 or count(order) = 2 and consent(email)",
+        true,
+        "다음 중 하나라도 만족해야 함",
+        "at least one of these",
     ),
 ];
 

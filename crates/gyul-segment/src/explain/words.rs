@@ -88,26 +88,12 @@ impl<'a> Sentence<'_, 'a> {
             Kind::InSegment(i) => {
                 let s = &lib.segments[*i];
                 let name = titled(&s.about.name, &s.id, self.say.lang);
-                let inside = self.say.r.member(*i, self.customer);
-                let yes = self.say.pick("속함", "in it");
-                Said {
-                    subject: self.say.pick(format!("세그먼트 '{name}'"), format!("segment {name}")),
-                    own: Some(if inside { yes.clone() } else { self.say.pick("속하지 않음", "not in it") }),
-                    needs: yes,
-                    form: Form::Plain,
-                }
+                let of = self.say.pick(format!("세그먼트 '{name}'"), format!("segment {name}"));
+                return Some(self.inside(&of, self.say.r.member(*i, self.customer), negated));
             }
             Kind::Sample { percent, salt } => {
-                let inside = self.say.r.truth(e, self.customer);
-                let yes = self.say.pick("속함", "in it");
-                Said {
-                    subject: self
-                        .say
-                        .pick(format!("표본 {percent}%('{salt}')"), format!("sample of {percent}% '{salt}'")),
-                    own: Some(if inside { yes.clone() } else { self.say.pick("속하지 않음", "not in it") }),
-                    needs: yes,
-                    form: Form::Plain,
-                }
+                let of = self.say.pick(format!("표본 {percent}%('{salt}')"), format!("sample of {percent}% '{salt}'"));
+                return Some(self.inside(&of, self.say.r.truth(e, self.customer), negated));
             }
             _ => {
                 let (a, needs) = self.say.asks(e)?;
@@ -141,6 +127,20 @@ impl<'a> Sentence<'_, 'a> {
         let unit = self.say.unit(e);
         let own = self.say.r.value(e, self.customer).map(|v| self.say.shown(&v, unit));
         Said { subject, own, needs, form: Form::Plain }
+    }
+
+    fn inside(&self, of: &str, inside: bool, negated: bool) -> String {
+        let said = if inside {
+            self.say.pick(format!("{of}에 속함"), format!("in {of}"))
+        } else {
+            self.say.pick(format!("{of}에 속하지 않음"), format!("not in {of}"))
+        };
+        let needs = if negated && inside {
+            self.say.pick(" (기준: 속하지 않음)", " (needs not to be)")
+        } else {
+            String::new()
+        };
+        said + &needs
     }
 
     fn not(&self, needs: &str) -> String {

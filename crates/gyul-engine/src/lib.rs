@@ -31,5 +31,5 @@ pub use movement::{Flow, Movement, Sizes};
 pub use report::{ReportOptions, report};
 pub use stale::LeftOut;
 pub use sufficiency::{Missing, Sufficiency, sufficiency};
-pub use view::{Change, Count, NotFound, Overlap, Point, Series, Table, View};
+pub use view::{Change, Count, NotFound, Overlap, Point, Series, Sought, Table, View};
 pub use why::Explanation;

@@ -72,6 +72,13 @@ fn home(zone: &str, currency: &str) -> Option<&'static str> {
     of(&ZONES, zone).or_else(|| of(&CURRENCIES, currency))
 }
 
+/// A trait with more values than this is no choice among a few.
+const VALUES_MAX: usize = 50;
+
+/// Traits whose values name somebody; they are suggested to nobody.
+const NAMING: [&str; 9] =
+    ["name", "first_name", "last_name", "nickname", "email", "phone", "address", "birth_date", "kakao_id"];
+
 /// Which events, properties and traits the data has.
 pub fn schema_of(data: &Snapshot) -> Schema {
     let mut schema = Schema::default();
@@ -88,6 +95,14 @@ pub fn schema_of(data: &Snapshot) -> Schema {
         });
         if stream.name == names::IDENTIFY {
             schema.traits = columns.collect();
+            let few = stream.columns.iter().filter_map(|c| match &c.kind {
+                ColumnKind::Text(dict) if dict.len() <= VALUES_MAX && !NAMING.contains(&c.name.as_str()) => {
+                    let values = (0..dict.len()).filter_map(|i| dict.get(i).map(str::to_string));
+                    Some((c.name.clone(), values.collect()))
+                }
+                _ => None,
+            });
+            schema.values = few.collect();
         } else {
             schema.events.insert(stream.name.clone(), columns.collect());
         }

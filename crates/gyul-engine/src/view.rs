@@ -19,12 +19,24 @@ pub struct View {
     left_out: Option<LeftOut>,
 }
 
+/// What a name was looked up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// A segment, a class or a partition.
+    Definition,
+    Customer,
+    Measure,
+}
+
 /// No segment, class or customer has this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotFound {
+    pub kind: Sought,
     pub name: String,
     /// The valid name that is nearest, if one is near.
     pub nearest: Option<String>,
+    /// Some customer's id, to show what ids look like.
+    pub example: Option<String>,
 }
 
 /// The size of a segment or class.
@@ -311,8 +323,16 @@ impl View {
             // A partition is a mistake for one of its classes.
             let class = ids.iter().find(|i| i.split_once('/').is_some_and(|(p, _)| p == id));
             let near = class.map(String::as_str).or_else(|| nearest(id, ids.iter().map(String::as_str)));
-            NotFound { name: id.into(), nearest: near.map(str::to_string) }
+            NotFound { kind: Sought::Definition, name: id.into(), nearest: near.map(str::to_string), example: None }
         })
+    }
+
+    /// Nobody has this id.
+    pub(crate) fn no_customer(&self, name: &str) -> NotFound {
+        let buckets = &self.data().buckets;
+        let ids = || buckets.iter().flat_map(|b| (0..b.customers.len()).filter_map(|c| b.customers.get(c)));
+        let nearest = nearest(name, ids()).map(str::to_string);
+        NotFound { kind: Sought::Customer, name: name.into(), nearest, example: ids().next().map(str::to_string) }
     }
 
     /// The plan of one definition.

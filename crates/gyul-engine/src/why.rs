@@ -5,7 +5,7 @@ use crate::walk::walk;
 use gyul_model::{Instant, Timeline, Value};
 use gyul_segment::explain::{What, Why, why};
 use gyul_segment::reference::{Number, Ranks, Reference, Threshold, Val};
-use gyul_segment::tree::{Expr, Kind, Library, Rank};
+use gyul_segment::tree::{Expr, Kind, Library, Rank, RankKind};
 use gyul_timeline::{Cut, Named, NodeId, Standing, Wanted};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,10 +22,19 @@ pub struct Explanation {
 }
 
 impl View {
+    /// Of a segment or a class; of a whole partition, the class that the customer is in.
     pub fn why(&self, id: &str, customer: &str, at: Instant) -> Result<Explanation, NotFound> {
+        if let Some(partition) = self.library.partitions.iter().find(|p| p.id == id) {
+            // Any class tells the right one.
+            let any = self.why(&format!("{id}/{}", partition.otherwise.id), customer, at)?;
+            return match &any.why.class {
+                Some(class) if class.id != any.why.id => self.why(&class.id, customer, at),
+                _ => Ok(any),
+            };
+        }
         let named = self.find(id)?;
         let Some(number) = self.timelines.number_of(customer) else {
-            return Err(NotFound { name: customer.into(), nearest: None });
+            return Err(self.no_customer(customer));
         };
         let (bucket, index) = self.timelines.place(number);
         let timeline = [self.data().timeline(bucket, index)];
@@ -84,6 +93,11 @@ impl Ranks for Everybody {
     fn rank(&self, rank: &Rank, x: &Val) -> (Option<Val>, Option<Threshold>) {
         let Some(standing) = self.standings.get(&std::ptr::from_ref(rank)) else { return (None, None) };
         let value = match &standing.rank {
+            // A quotient, as it is everywhere else; in the table it stands to nine places.
+            Some(Value::Num(_)) if rank.kind == RankKind::Percentile => {
+                let (below, of) = (100 * standing.below as i64, standing.of as i64);
+                Number::whole(below).over(Number::whole(of)).map(Val::Num)
+            }
             Some(Value::Bool(b)) => Some(Val::Bool(*b)),
             Some(Value::Num(d)) => Some(Val::Num((*d).into())),
             _ => None,

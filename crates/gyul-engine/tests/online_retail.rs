@@ -91,7 +91,7 @@ fn rfm_on_real_data_is_what_pandas_counts_and_a_second_import_changes_nothing() 
     for id in ids.iter().take(5).map(String::as_str).chain(["12346"]) {
         let why = view.why("champions", id, at).unwrap().why;
         assert_eq!(why.verdict, ids.iter().any(|i| i == id), "{id}");
-        assert!(why.conditions.iter().all(|c| c.verdict == why.verdict));
+        assert!(why.condition.iter().all(|c| c.verdict == why.verdict));
     }
 
     let again = import(dir.path(), request(), &mut |_| {}).unwrap();

@@ -29,6 +29,19 @@ fn why_by_a_kept_run_says_what_the_reference_says_of_everybody() {
                 assert_eq!(says(&found.why), says(&wanted), "seed {seed}: {} in {}", timeline.customer, segment.id);
             }
         }
+        for (p, partition) in library.partitions.iter().enumerate() {
+            for (c, timeline) in all.iter().enumerate() {
+                let found = view.why(&partition.id, &timeline.customer, at).unwrap().why;
+                // A partition alone is asked for the class that the customer is in.
+                let Some(class) = reference.class(p, c) else {
+                    assert!(!found.exists, "seed {seed}");
+                    continue;
+                };
+                let says = |w| render(w, &library.zone, gyul_model::Lang::Ko);
+                let wanted = why(&reference, What::Class(p, class), c);
+                assert!(found.verdict && says(&found) == says(&wanted), "seed {seed}: {}", says(&found));
+            }
+        }
         assert_eq!(view.counts(at), View::new(Snapshot::from_timelines(&all, 5), library).counts(at), "seed {seed}");
     }
 }

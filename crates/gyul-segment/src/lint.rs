@@ -1,6 +1,8 @@
 //! What is right but may not mean what was meant: conditions that decide nothing, classes that nobody reaches,
 //! measures that nobody uses, windows and sizes that do not fit the data. Only what is certain is said.
 
+mod events;
+
 use crate::syntax::Fault;
 use crate::tree::{Agg, AggOp, Cmp, EventSelect, Expr, Kind, Library, Measure, Rank, RankKind, Span, Window, Words};
 use gyul_model::{Decimal, Duration, Instant, Zone};
@@ -206,6 +208,10 @@ impl Lint<'_> {
         let Some((facts, size)) = self.facts.and_then(|f| Some((f, *f.sizes.get(id)?))) else { return };
         let span = Span { start: 0, end: source.trim_end().len() as u32 };
         let all = facts.population;
+        // That nobody can be in it has been said already.
+        if size == 0 && self.faults.iter().any(|f| f.code == "never_true") {
+            return;
+        }
         if size < SMALL {
             let words = match size {
                 0 => (format!("'{id}'에 드는 고객이 없습니다"), format!("nobody is in '{id}'")),
@@ -234,14 +240,15 @@ fn truth(e: &Expr) -> Option<bool> {
         Kind::And(_) => {
             let parts = conjuncts(e);
             let known: Vec<Option<bool>> = parts.iter().map(|p| truth(p)).collect();
-            if known.contains(&Some(false)) || opposites(&parts) || exclusive(&parts) {
+            if known.contains(&Some(false)) || opposites(&parts) || exclusive(&parts) || events::missing(&parts) {
                 return Some(false);
             }
             known.iter().all(|k| *k == Some(true)).then_some(true)
         }
         Kind::Or(list) => {
             let known: Vec<Option<bool>> = list.iter().map(truth).collect();
-            if known.contains(&Some(true)) || opposites(&list.iter().collect::<Vec<_>>()) {
+            let parts: Vec<&Expr> = list.iter().collect();
+            if known.contains(&Some(true)) || opposites(&parts) || events::exhaustive(&parts) {
                 return Some(true);
             }
             known.iter().all(|k| *k == Some(false)).then_some(false)

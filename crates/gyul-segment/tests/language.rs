@@ -333,8 +333,11 @@ fn a_circle_of_short_names_or_through_an_aggregate_is_found() {
 fn the_data_says_what_is_unknown() {
     let mut events = BTreeMap::new();
     events.insert("Order Completed".to_string(), vec![("total".to_string(), Type::Num)]);
-    let schema =
-        Schema { events, traits: vec![("gender".to_string(), Type::Text), ("종교".to_string(), Type::Text)] };
+    let schema = Schema {
+        events,
+        traits: vec![("gender".to_string(), Type::Text), ("종교".to_string(), Type::Text)],
+        values: BTreeMap::new(),
+    };
     let when = "gendr = 'f' and 종교 = '불교' and sum(order.totl) > 1 and count(view) > 0";
     let (_, found) = load(&[file("f.yaml", &segment(when))], Some(&schema));
     let codes: Vec<_> = found.iter().map(|p| p.code).collect();

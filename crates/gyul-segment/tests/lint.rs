@@ -1,7 +1,8 @@
 //! What `gyul check` warns about, and what it keeps quiet about.
 
 use gyul_model::{Instant, MICROS_DAY};
-use gyul_segment::{Facts, Problem, Severity, check};
+use gyul_segment::tree::Type;
+use gyul_segment::{Facts, Problem, Schema, Severity, check};
 use std::collections::BTreeMap;
 
 fn file(name: &str, text: &str) -> (String, String) {
@@ -38,6 +39,21 @@ const CASES: &[(&str, &[&str])] = &[
     ("count(order where total > 5 and total < 3) = 1", &["never_true 19"]),
     ("count(order where hour > 23) >= 1", &["never_true 19"]),
     ("sample(0%, 'x')", &["never_true 1"]),
+    ("count(order) = 0 and since(order) < 10d", &["never_true 1"]),
+    ("count(order) < 1 and avg(order.total, last 30d) > 5", &["never_true 1"]),
+    ("count(order) = 0 and count(order, last 30d) >= 1", &["never_true 1"]),
+    ("count(order) = 0 and count(order where total > 5) > 1", &["never_true 1"]),
+    ("count(order) >= 1 or count(order) = 0", &["always_true 1"]),
+    ("count(order) > 2 or count(order) <= 2", &["always_true 1"]),
+    ("funnel_step(view -> cart) <= 1 or funnel_step(view -> cart) = 2", &["always_true 1"]),
+    // These decide something.
+    ("count(order, last 30d) = 0 and since(order) < 90d", &[]),
+    ("count(order where total > 5) = 0 and since(order) < 10d", &[]),
+    ("count(order) = 0 and since(view) < 10d", &[]),
+    ("count(order) = 0 and sum(order.total) = 0", &[]),
+    ("count(order) >= 2 or count(order) = 0", &[]),
+    ("count(order) >= 1 or count(view) = 0", &[]),
+    ("income >= 1 or income < 1", &[]),
     ("2 > 1", &["always_true 1"]),
     ("gender = female", &["bare_word 10"]),
     ("gender in (female, 'male')", &["bare_word 12"]),
@@ -142,6 +158,36 @@ segments:
     let mut codes: Vec<String> = found.iter().map(|p| format!("{} {}", p.code, p.line)).collect();
     codes.sort();
     assert_eq!(codes, ["too_broad 3", "too_small 4", "too_small 5", "window_beyond_data 4", "window_beyond_data 5"]);
+}
+
+#[test]
+fn one_fault_is_told_once() {
+    let text = "version: 1\nsegments:\n  - { id: s, when: count(order) = 0 and since(order) < 10d }\n";
+    let sizes = BTreeMap::from([("s".to_string(), 0)]);
+    let last = Instant::parse_rfc3339("2026-03-31T00:00:00Z").unwrap();
+    let facts = Facts { first: Instant(last.0 - 61 * MICROS_DAY), last, population: 100, sizes };
+    let found = check(&[file("f.yaml", text)], None, |_| Some(facts)).1;
+    assert_eq!(places(&found), ["never_true 3:20"]);
+}
+
+#[test]
+fn a_value_that_the_data_never_has_is_told_with_the_nearest() {
+    let text = |t: &str| t.to_string();
+    let schema = Schema {
+        traits: vec![(text("gender"), Type::Text), (text("nickname"), Type::Text)],
+        values: BTreeMap::from([(text("gender"), vec![text("female"), text("male")])]),
+        ..Schema::default()
+    };
+    for (when, expected) in [
+        ("gender = 'femal'", Some("did you mean 'female'?")),
+        ("gender in ('male', 'other')", Some("it has: female, male")),
+        ("gender = 'female'", None),
+        ("nickname = 'kim'", None),
+    ] {
+        let found = check(&[file("f.yaml", &segment(when))], Some(&schema), |_| None).1;
+        let of_values: Vec<&Problem> = found.iter().filter(|p| p.code == "value_not_in_data").collect();
+        assert_eq!(of_values.first().and_then(|p| p.hint(gyul_model::Lang::En)), expected, "{when}");
+    }
 }
 
 #[test]

@@ -111,6 +111,7 @@ customers-why = Why
 customers-why-loading = Finding out why…
 customers-holds = holds
 customers-holds-not = does not hold
+customers-same-events = the same events as above
 customers-more-events = and { $n } earlier
 customers-why-since = Entered at { $date }.
 customers-why-until = Changes at { $date } if nothing happens.

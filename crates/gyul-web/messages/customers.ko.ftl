@@ -107,6 +107,7 @@ customers-why = 근거
 customers-why-loading = 근거를 찾는 중…
 customers-holds = 만족
 customers-holds-not = 만족하지 않음
+customers-same-events = 위와 같은 이벤트
 customers-more-events = 이전 { $n }건 더
 customers-why-since = { $date }에 들어왔습니다.
 customers-why-until = 아무 일이 없으면 { $date }에 바뀝니다.

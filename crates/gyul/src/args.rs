@@ -3,12 +3,15 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// The data directory if none is named.
+pub const DATA: &str = "gyul-data";
+
 /// Customer segments that are exact at every moment / 언제나 정확한 고객 세그먼트
 #[derive(Parser)]
 #[command(name = "gyul", version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Where Gyul keeps its data / 데이터 폴더
-    #[arg(long, global = true, value_name = "DIR", default_value = "gyul-data")]
+    #[arg(long, global = true, value_name = "DIR", default_value = DATA)]
     pub data: PathBuf,
     /// Language of messages; otherwise that of the system / 메시지 언어
     #[arg(long, global = true, value_enum)]
@@ -92,6 +95,7 @@ pub struct CheckArgs {
     /// Files or folders of definitions / 정의 파일이나 폴더
     #[arg(required = true, value_name = "DEFS")]
     pub defs: Vec<PathBuf>,
+    /// Form of the answer / 출력 형식
     #[arg(long, value_enum, default_value_t = TextFormat::Text)]
     pub format: TextFormat,
 }
@@ -116,15 +120,17 @@ pub enum Segments {
     Count {
         #[command(flatten)]
         asked: Asked,
+        /// Form of the answer / 출력 형식
         #[arg(long, value_enum, default_value_t = TableFormat::Table)]
         format: TableFormat,
     },
     /// Who is in / 세그먼트의 고객
     Members {
-        /// A segment, or partition/class
+        /// A segment, or partition/class / 세그먼트, 또는 분류/등급
         id: String,
         #[command(flatten)]
         asked: Asked,
+        /// Form of the answer / 출력 형식
         #[arg(long, value_enum, default_value_t = MembersFormat::Csv)]
         format: MembersFormat,
         /// A file instead of the screen / 저장할 파일
@@ -133,7 +139,7 @@ pub enum Segments {
     },
     /// Sizes, entries and exits over time / 시간에 따른 변화
     History {
-        /// Segments, partition/class, or whole partitions
+        /// Segments, partition/class, or whole partitions / 세그먼트, 분류/등급, 또는 분류 전체
         #[arg(required = true)]
         ids: Vec<String>,
         #[command(flatten)]
@@ -147,25 +153,30 @@ pub enum Segments {
         /// Step: 1d, 1w, 1mo … / 간격
         #[arg(long, value_name = "D", default_value = "1mo")]
         every: String,
+        /// Form of the answer / 출력 형식
         #[arg(long, value_enum, default_value_t = TableFormat::Table)]
         format: TableFormat,
         /// Every entry and exit instead of sizes / 진입과 이탈을 하나씩
         #[arg(long)]
         changes: bool,
     },
-    /// Why somebody is in, or not, and until when / 근거
+    /// Why somebody is in, or not, and until when / 왜 속하는지, 아닌지, 언제까지인지
     Why {
+        /// A segment, partition/class, or a whole partition / 세그먼트, 분류/등급, 또는 분류 전체
         id: String,
+        /// An id of the imported files / 가져온 파일에 적힌 고객 ID
         customer: String,
         #[command(flatten)]
         asked: Asked,
     },
-    /// How many are in both / 겹침
+    /// How many are in both / 겹치는 고객 수
     Overlap {
+        /// Two or more segments, or partition/class / 둘 이상의 세그먼트나 분류/등급
         #[arg(required = true, num_args = 2..)]
         ids: Vec<String>,
         #[command(flatten)]
         asked: Asked,
+        /// Form of the answer / 출력 형식
         #[arg(long, value_enum, default_value_t = TableFormat::Table)]
         format: TableFormat,
     },
@@ -184,6 +195,7 @@ pub struct MeasuresArgs {
 pub struct ReportArgs {
     #[command(flatten)]
     pub asked: Asked,
+    /// Where the page goes / 저장할 파일
     #[arg(short, long, value_name = "FILE", default_value = "report.html")]
     pub output: PathBuf,
     /// Heading of the page / 제목
@@ -195,33 +207,43 @@ pub struct ReportArgs {
 pub enum Quarantine {
     /// Reasons and numbers / 사유별 건수
     List {
+        /// Form of the answer / 출력 형식
         #[arg(long, value_enum, default_value_t = TableFormat::Table)]
         format: TableFormat,
     },
     /// The rows of an import / 거부된 행 보기
     Show {
-        /// Number of the import, from `list`; the last if left out
+        /// Number of the import, from `list`; the last if left out / `list`에 나온 번호, 없으면 마지막 가져오기
         import: Option<String>,
-        /// This reason alone
+        /// This reason alone / 이 사유만
         #[arg(long)]
         reason: Option<String>,
+        /// How many rows at most / 최대 몇 행까지
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
     /// Write the rows of an import to a file that can be mended / 고칠 파일로 저장
     Export {
+        /// Number of the import, from `list`; the last if left out / `list`에 나온 번호, 없으면 마지막 가져오기
         import: Option<String>,
+        /// The file to be mended / 저장할 파일
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
     /// Import a mended file with the mapping of its import / 고친 파일 다시 가져오기
-    Retry { import: String, file: PathBuf },
+    Retry {
+        /// Number of the import, from `list` / `list`에 나온 번호
+        import: String,
+        /// The mended file / 고친 파일
+        file: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
 pub enum Data {
     /// Events, customers, imports / 요약
     Info {
+        /// Form of the answer / 출력 형식
         #[arg(long, value_enum, default_value_t = TextFormat::Text)]
         format: TextFormat,
     },
@@ -229,32 +251,38 @@ pub enum Data {
     Sufficiency {
         #[command(flatten)]
         asked: Asked,
+        /// Form of the answer / 출력 형식
         #[arg(long, value_enum, default_value_t = TextFormat::Text)]
         format: TextFormat,
     },
     /// Everything as open Parquet / Parquet으로 내보내기
     Export {
+        /// A folder for the Parquet files / 저장할 폴더
         #[arg(short, long, value_name = "DIR")]
         output: PathBuf,
     },
     /// Which events are too old to be looked at / 보존 정책
     Policy {
-        /// `keep 3y`, `ignore events before 2023-01-01` or `none`; shown if left out
+        /// `keep 3y`, `ignore events before 2023-01-01` or `none`; shown if left out / `keep 3y`, `ignore events before 2023-01-01`, `none` 중 하나, 없으면 지금 정책을 보여 줌
         policy: Vec<String>,
     },
 }
 
 #[derive(Args)]
 pub struct GenerateArgs {
+    /// How many customers / 고객 수
     #[arg(long)]
     pub customers: usize,
+    /// How many months / 기간(개월)
     #[arg(long, default_value_t = 24)]
     pub months: u32,
+    /// The same seed gives the same shop / 같은 값이면 같은 쇼핑몰
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Share of spoiled order rows, 0 to 1 / 오류 행 비율
     #[arg(long, default_value_t = 0.0)]
     pub dirty: f64,
+    /// A folder for the files / 저장할 폴더
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
 }

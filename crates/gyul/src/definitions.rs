@@ -4,7 +4,7 @@ use crate::Context;
 use crate::args::Asked;
 use crate::failure::Failure;
 use crate::time;
-use gyul_engine::{Engine, View, schema_of, starter, starter_at};
+use gyul_engine::{Engine, Sought, View, schema_of, starter, starter_at};
 use gyul_model::{Instant, Lang};
 use gyul_segment::{Problem, Schema, Severity};
 use std::path::{Path, PathBuf};
@@ -94,12 +94,34 @@ pub fn view(context: &Context, asked: &Asked) -> Result<(View, Instant), Failure
     Ok((View::new(data, library).without(left_out), at))
 }
 
-/// A segment, class or customer that is not there.
-pub fn not_found(e: gyul_engine::NotFound) -> Failure {
-    let (mut ko, mut en) = (format!("'{}'이(가) 없습니다.", e.name), format!("there is no '{}'.", e.name));
-    if let Some(n) = e.nearest {
-        ko += &format!(" 혹시 '{n}'인가요?");
-        en += &format!(" Did you mean '{n}'?");
-    }
-    Failure::usage(ko, en)
+/// A segment, class or customer that is not there: what was looked for, what is near, and where to look.
+pub fn not_found(context: &Context, e: gyul_engine::NotFound) -> Failure {
+    let name = &e.name;
+    let says = |lang: Lang| {
+        let near =
+            e.nearest.as_ref().map(|n| lang.pick(format!(" 혹시 '{n}'인가요?"), format!(" Did you mean '{n}'?")));
+        let near = near.unwrap_or_default();
+        match e.kind {
+            Sought::Customer => {
+                let example = e.example.as_ref().map(|n| lang.pick(format!("(예: {n})"), format!(", such as {n}")));
+                let example = example.unwrap_or_default();
+                lang.pick(
+                    format!("고객 '{name}'이(가) 없습니다.{near} 고객은 가져온 파일에 적힌 ID로 부릅니다{example}."),
+                    format!(
+                        "there is no customer '{name}'.{near} Customers go by the ids of the imported files{example}."
+                    ),
+                )
+            }
+            Sought::Measure => lang
+                .pick(format!("지표 '{name}'이(가) 없습니다.{near}"), format!("there is no measure '{name}'.{near}")),
+            Sought::Definition => {
+                let list = context.command("segments count");
+                lang.pick(
+                    format!("세그먼트나 등급 '{name}'이(가) 없습니다.{near} 목록은 {list} 명령이 보여 줍니다."),
+                    format!("there is no segment or class '{name}'.{near} {list} lists them."),
+                )
+            }
+        }
+    };
+    Failure::says(crate::failure::USAGE, says)
 }

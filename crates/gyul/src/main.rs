@@ -8,10 +8,11 @@ mod parquet_file;
 mod policy;
 mod serve;
 mod time;
+mod usage;
 mod verbs;
 
 use args::{Cli, LangArg, Verb};
-use clap::Parser;
+use clap::FromArgMatches;
 use failure::{Failure, OURS};
 use gyul_model::{Instant, Lang};
 use std::path::PathBuf;
@@ -32,6 +33,18 @@ impl Context {
     pub fn say<'a>(&self, ko: &'a str, en: &'a str) -> &'a str {
         self.lang.pick(ko, en)
     }
+
+    /// A command to type next, asked of the same data.
+    pub fn command(&self, rest: &str) -> String {
+        let data = self.data.display().to_string();
+        match data.as_str() {
+            args::DATA => format!("gyul {rest}"),
+            plain if plain.chars().all(|c| c.is_alphanumeric() || "/._-~:\\".contains(c)) => {
+                format!("gyul --data {plain} {rest}")
+            }
+            odd => format!("gyul --data \"{odd}\" {rest}"),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -48,18 +61,26 @@ fn main() -> ExitCode {
         );
     }));
     let done = std::panic::catch_unwind(|| {
-        let cli = match Cli::try_parse() {
+        let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+        // What cannot be read is told in a language, too.
+        let lang = usage::lang_asked(&args).unwrap_or_else(lang_of_system);
+        let parsed = usage::command(lang).try_get_matches_from(&args).and_then(|m| Cli::from_arg_matches(&m));
+        let cli = match parsed {
             Ok(cli) => cli,
             Err(e) => {
-                let _ = e.print();
+                let text = usage::render(&e, &args, lang);
                 // Help and version are no mistakes.
-                return if e.use_stderr() { failure::USAGE } else { 0 };
+                if !e.use_stderr() {
+                    return output::print(&text).map_or(failure::IO, |()| 0);
+                }
+                eprint!("{text}");
+                return failure::USAGE;
             }
         };
         let lang = match cli.lang {
             Some(LangArg::Ko) => Lang::Ko,
             Some(LangArg::En) => Lang::En,
-            None => lang_of_system(),
+            None => lang,
         };
         let context = Context { lang, data: cli.data, now: now() };
         match run(&context, &cli.verb) {

@@ -251,7 +251,16 @@ fn mistakes_are_told_with_what_was_meant() {
     let ask = |args: &[&str]| shop.gyul(args);
     let slip = ask(&["segments", "members", "repaet", "-f", "defs.yaml"]);
     assert_eq!(slip.code, 2);
-    assert_eq!(slip.err, "error: there is no 'repaet'. Did you mean 'repeat'?\n");
+    assert_eq!(
+        slip.err,
+        "error: there is no segment or class 'repaet'. Did you mean 'repeat'? gyul segments count lists them.\n"
+    );
+    let nobody = ask(&["--lang", "ko", "segments", "why", "repeat", "nobody", "-f", "defs.yaml"]);
+    assert!(
+        nobody.err.starts_with("오류: 고객 'nobody'이(가) 없습니다. 고객은 가져온 파일에 적힌 ID로 부릅니다(예: "),
+        "{}",
+        nobody.err
+    );
     assert_eq!(ask(&["segments", "why", "repeat", "nobody", "-f", "defs.yaml"]).code, 2);
     assert_eq!(ask(&["segments", "count", "-f", "defs.yaml", "--as-of", "soon"]).code, 2);
     assert_eq!(ask(&["segments", "count", "-f", "missing.yaml"]).code, 3);
@@ -420,4 +429,106 @@ fn a_generated_shop_is_imported_whole() {
     let lifecycle =
         rows.as_array().unwrap().iter().filter(|r| r["segment"].as_str().unwrap().starts_with("lifecycle/"));
     assert_eq!(lifecycle.map(|r| r["count"].as_u64().unwrap()).sum::<u64>(), 60);
+}
+
+/// A command line that cannot be read, and what has to be said about it in Korean and in English.
+const WRONG: &[(&[&str], &[&str], &[&str])] = &[
+    (
+        &["imprt"],
+        &["'imprt'", "혹시 'import'인가요?", "쓸 수 있는 명령: "],
+        &["Did you mean 'import'?", "Commands: import"],
+    ),
+    (&["segments", "cuont"], &["혹시 'count'인가요?", "gyul segments --help"], &["Did you mean 'count'?"]),
+    (
+        &["import", "x.csv"],
+        &["빠졌습니다", "--as <KIND>", "쓸 수 있는 값: orders, events, profiles"],
+        &["is missing", "one of orders, events, profiles"],
+    ),
+    (&["import"], &["<FILE>...", "가져올 파일", "사용법: gyul import"], &["<FILE>...", "Usage: gyul import"]),
+    (
+        &["segments", "count", "--format", "tabel"],
+        &["'tabel' 값을 쓸 수 없습니다", "혹시 'table'인가요?", "쓸 수 있는 값: table, csv, json"],
+        &["does not take 'tabel'", "Possible values: table, csv, json"],
+    ),
+    (&["generate", "--customers", "many", "-o", "d"], &["'many' 값을 쓸 수 없습니다"], &["does not take 'many'"]),
+    (
+        &["demo", "--onec"],
+        &["'--onec'을(를) 알 수 없습니다.", "혹시 '--once'인가요?"],
+        &["not expected here. Did you mean '--once'?"],
+    ),
+    (&["demo", "--once", "--replay", "60x"], &["함께 쓸 수 없습니다"], &["cannot be used together"]),
+    (&["segments", "overlap", "one"], &["개수가 맞지 않습니다. 필요한 개수: 2"], &["2 needed"]),
+    (&["data", "info", "--data"], &["--data <DIR>에 값이 빠졌습니다"], &["--data <DIR> lacks its value"]),
+];
+
+#[test]
+fn what_cannot_be_read_is_told_in_the_language_that_was_asked_for() {
+    let shop = Shop::new();
+    for (wrong, ko, en) in WRONG {
+        for (lang, wanted, other) in [("ko", ko, "error: "), ("en", en, "오류: ")] {
+            let ran = shop.gyul(&[&["--lang", lang], *wrong].concat());
+            assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{wrong:?}");
+            assert!(!ran.err.contains(other), "{wrong:?}: {}", ran.err);
+            wanted.iter().for_each(|w| assert!(ran.err.contains(w), "{wrong:?} lacks {w}: {}", ran.err));
+        }
+    }
+}
+
+#[test]
+fn help_is_in_one_language_and_gyul_alone_says_where_to_begin() {
+    let shop = Shop::new();
+    for verb in [
+        &["--help"][..],
+        &["import", "--help"],
+        &["segments", "--help"],
+        &["segments", "why", "-h"],
+        &["quarantine", "export", "-h"],
+    ] {
+        let ko = shop.gyul(&[verb, &["--lang=ko"]].concat());
+        assert_eq!(ko.code, 0);
+        for english in ["Usage", "Options", "Commands", "Arguments", "Print", "possible values", "default", " / "] {
+            assert!(!ko.out.contains(english), "{verb:?} has {english}: {}", ko.out);
+        }
+        let en = shop.gyul(&[&["--lang", "en"], verb].concat());
+        assert!(en.out.contains("Usage:") && !en.out.chars().any(|c| ('가'..='힣').contains(&c)), "{}", en.out);
+    }
+    let alone = ran(shop.command(&[]).env("LC_ALL", "ko_KR.UTF-8").output().unwrap());
+    assert!(alone.code == 2 && alone.err.contains("처음이라면:") && alone.err.contains("gyul demo"), "{}", alone.err);
+}
+
+#[test]
+fn commands_to_type_next_name_the_same_data() {
+    let shop = Shop::new();
+    shop.file("orders.csv", ORDERS);
+    shop.file("more.csv", "주문번호,주문일시,회원ID,결제금액\n8,2026-02-08 09:30,park,9000\n9,언젠가,park,9000\n");
+    let import = |file: &str| shop.gyul(&["--lang", "ko", "--data", "my data", "import", file, "--as", "orders"]);
+    assert!(
+        import("orders.csv").out.contains("거부된 행: gyul --data \"my data\" quarantine show"),
+        "{}",
+        import("orders.csv").out
+    );
+    import("more.csv");
+    let ask = |more: &[&str]| {
+        shop.gyul(&[&["--data", "my data", "--lang", "ko", "quarantine", "export", "-o", "fix.csv"], more].concat())
+    };
+    let last = ask(&[]).err;
+    assert!(last.contains("다른 가져오기: ") && last.contains("gyul --data \"my data\" quarantine export "), "{last}");
+    let number = last.split("다른 가져오기: ").nth(1).unwrap().split(' ').next().unwrap().to_string();
+    let chosen = ask(&[&number]).err;
+    assert!(chosen.contains(&format!("가져오기 {number}번(")) && !chosen.contains("다른 가져오기"), "{chosen}");
+}
+
+#[test]
+fn a_partition_tells_the_class_that_a_customer_is_in() {
+    let shop = Shop::open();
+    let why = |id: &str| {
+        let asked = ["segments", "why", id, "lee", "-f", "defs.yaml", "--as-of", "2026-02-08"];
+        shop.gyul(&[&["--lang", "ko"], &asked[..]].concat())
+    };
+    assert!(why("size").out.starts_with("✓ lee 고객은 size/small에 속합니다.\n"), "{}", why("size").out);
+    assert!(
+        why("size/big").out.starts_with("✗ lee 고객은 size/small에 속하고 size/big에는 속하지 않습니다. 이유: 주문 금액 합계 5,000원 (기준: 9,000원 이상)\n"),
+        "{}",
+        why("size/big").out
+    );
 }

@@ -3,7 +3,7 @@
 use super::money::Money;
 use super::money::Spend;
 use super::statistics::quantile;
-use crate::view::{NotFound, View, bits};
+use crate::view::{NotFound, Sought, View, bits};
 use gyul_model::Instant;
 use gyul_segment::tree::{Type, Words};
 use gyul_timeline::{Bits, Whole};
@@ -48,7 +48,7 @@ impl View {
         let ids = || self.library.measures.iter().map(|m| m.id.as_str());
         let Some(m) = ids().position(|id| id == measure) else {
             let nearest = gyul_segment::problem::nearest(measure, ids()).map(str::to_string);
-            return Err(NotFound { name: measure.to_string(), nearest });
+            return Err(NotFound { kind: Sought::Measure, name: measure.to_string(), nearest, example: None });
         };
         let definition = &self.library.measures[m];
         let state = self.run(at);

@@ -1,11 +1,16 @@
 //! Why is a customer in a segment, or not? The conditions with their verdicts, values and the events behind them.
 
+mod phrase;
+mod render;
+mod show;
+mod terms;
 mod words;
 
-pub use words::{in_words, render, value};
+pub use render::{in_words, reason, render};
+pub use show::value;
 
 use crate::reference::{Reference, Threshold, Val};
-use crate::tree::{Expr, Kind, Measure, Names, Span, Words};
+use crate::tree::{Expr, Kind, Measure, Span, Words};
 use gyul_model::{Event, Instant, Value};
 
 /// The most events shown for one condition.
@@ -27,11 +32,33 @@ pub struct Why {
     pub at: Instant,
     /// The segment's id, or `partition/class`.
     pub id: String,
+    pub name: Words,
     pub verdict: bool,
     /// False: the customer was not known at the instant, so belongs to nothing.
     pub exists: bool,
-    /// One for a segment. For a class those of the earlier classes, which must not hold, and its own.
-    pub conditions: Vec<Condition>,
+    /// Its own condition; none for the class that is left for everybody else.
+    pub condition: Option<Condition>,
+    /// For a class: the class of the partition that the customer is in.
+    pub class: Option<Placed>,
+    /// For a class: those that come before the class that the customer is in, and what decided against each.
+    pub earlier: Vec<Placed>,
+}
+
+/// A class, and what speaks for it or against it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
+    /// `partition/class`.
+    pub id: String,
+    pub name: Words,
+    /// None for the class that is left for everybody else.
+    pub condition: Option<Condition>,
+}
+
+impl Placed {
+    /// Its name, or its id.
+    pub fn title(&self, lang: gyul_model::Lang) -> &str {
+        phrase::titled(&self.name, &self.id, lang)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +66,7 @@ pub struct Condition {
     /// As written in the definition.
     pub source: String,
     pub span: Span,
+    /// Whether it is as wanted: below a `not`, that it does not hold.
     pub verdict: bool,
     pub shape: Shape,
     pub parts: Vec<Condition>,
@@ -58,7 +86,6 @@ pub struct Condition {
 pub enum Shape {
     All,
     Any,
-    Not,
     Single,
 }
 
@@ -74,27 +101,47 @@ pub struct Evidence {
 pub fn why<'a>(reference: &Reference<'a>, what: What, customer: usize) -> Why {
     let lib = reference.library();
     let walk = Walk { reference, customer };
-    let (id, verdict, conditions) = match what {
-        What::Segment(i) => {
-            let s = &lib.segments[i];
-            let condition = walk.condition(&s.when, &s.source, 0);
-            (s.id.clone(), reference.member(i, customer), vec![condition])
-        }
-        What::Class(p, k) => {
-            let partition = &lib.partitions[p];
-            let id = partition.classes.get(k).map_or(&partition.otherwise.id, |c| &c.id);
-            let asked = partition.classes.iter().take(k + 1);
-            let conditions = asked.map(|c| walk.condition(&c.when, &c.source, 0)).collect();
-            (format!("{}/{id}", partition.id), reference.class(p, customer) == Some(k), conditions)
-        }
-    };
-    Why {
+    let exists = reference.exists(customer);
+    let mut why = Why {
         customer: reference.customer_id(customer).to_string(),
         at: reference.at(),
-        id,
-        verdict,
-        exists: reference.exists(customer),
-        conditions,
+        id: String::new(),
+        name: Words::default(),
+        verdict: false,
+        exists,
+        condition: None,
+        class: None,
+        earlier: vec![],
+    };
+    match what {
+        What::Segment(i) => {
+            let s = &lib.segments[i];
+            (why.id, why.name) = (s.id.clone(), s.about.name.clone());
+            why.condition = Some(walk.condition(&s.when, &s.source, false, 0));
+            why.verdict = reference.member(i, customer);
+        }
+        What::Class(p, k) => {
+            let asked = walk.placed(p, k);
+            (why.id, why.name, why.condition) = (asked.id, asked.name, asked.condition);
+            let Some(actual) = reference.class(p, customer) else { return why };
+            why.verdict = actual == k;
+            why.class = Some(walk.placed(p, actual));
+            let against = |mut placed: Placed| {
+                placed.condition = placed.condition.map(decider);
+                placed
+            };
+            why.earlier = (0..actual).map(|k| against(walk.placed(p, k))).collect();
+        }
+    }
+    why
+}
+
+/// The first part that decides against a condition that does not hold.
+fn decider(mut c: Condition) -> Condition {
+    let against = c.parts.iter().position(|p| !p.verdict).filter(|_| c.shape == Shape::All);
+    match against {
+        Some(i) => decider(c.parts.swap_remove(i)),
+        None => c,
     }
 }
 
@@ -110,13 +157,22 @@ fn excerpt(source: &str, span: Span) -> String {
 }
 
 impl<'a> Walk<'_, 'a> {
-    fn condition(&self, e: &'a Expr, source: &'a str, depth: usize) -> Condition {
+    fn placed(&self, partition: usize, class: usize) -> Placed {
+        let p = &self.reference.library().partitions[partition];
+        let (id, name, condition) = match p.classes.get(class) {
+            Some(c) => (&c.id, &c.about.name, Some(self.condition(&c.when, &c.source, false, 0))),
+            None => (&p.otherwise.id, &p.otherwise.about.name, None),
+        };
+        Placed { id: format!("{}/{id}", p.id), name: name.clone(), condition }
+    }
+
+    /// A `not` is carried down to where there are words: not (a or b) is both not a and not b.
+    fn condition(&self, e: &'a Expr, source: &'a str, negated: bool, depth: usize) -> Condition {
         let lib = self.reference.library();
-        let verdict = self.reference.truth(e, self.customer);
         let mut c = Condition {
             source: excerpt(source, e.span),
             span: e.span,
-            verdict,
+            verdict: self.reference.truth(e, self.customer) != negated,
             shape: Shape::Single,
             parts: vec![],
             says: Words::default(),
@@ -125,39 +181,46 @@ impl<'a> Walk<'_, 'a> {
             events_total: 0,
             rank: None,
         };
-        let parts = |list: &'a [Expr]| list.iter().map(|e| self.condition(e, source, depth + 1)).collect();
+        let parts = |list: &'a [Expr]| list.iter().map(|e| self.condition(e, source, negated, depth + 1)).collect();
         match &e.kind {
             _ if depth > DEPTH_MAX => {}
-            Kind::And(list) => (c.shape, c.parts) = (Shape::All, parts(list)),
-            Kind::Or(list) => (c.shape, c.parts) = (Shape::Any, parts(list)),
-            Kind::Not(a) => (c.shape, c.parts) = (Shape::Not, vec![self.condition(a, source, depth + 1)]),
+            Kind::And(_) | Kind::Or(_) if words::as_one(e).is_some() => self.leaf(e, source, negated, &mut c),
+            Kind::And(list) => (c.shape, c.parts) = (if negated { Shape::Any } else { Shape::All }, parts(list)),
+            Kind::Or(list) => (c.shape, c.parts) = (if negated { Shape::All } else { Shape::Any }, parts(list)),
+            Kind::Not(a) => {
+                c = Condition { source: c.source, span: c.span, ..self.condition(a, source, !negated, depth) }
+            }
             Kind::InSegment(i) => {
                 let s = &lib.segments[*i];
-                (c.shape, c.parts) = (Shape::All, vec![self.condition(&s.when, &s.source, depth + 1)]);
+                c.says = words::condition(self.reference, self.customer, e, negated, None);
+                c.parts = vec![self.condition(&s.when, &s.source, false, depth + 1)];
             }
             Kind::InClass { partition, .. } => {
                 let p = &lib.partitions[*partition];
                 let actual = self.reference.class(*partition, self.customer);
                 let id = actual.map(|k| p.classes.get(k).map_or(&p.otherwise.id, |c| &c.id));
                 c.operands.push((p.id.clone(), id.map(|id| Val::Text(id.clone()))));
+                c.says = words::condition(self.reference, self.customer, e, negated, None);
             }
-            _ => self.leaf(e, source, &mut c),
+            _ => self.leaf(e, source, negated, &mut c),
         }
         c
     }
 
-    fn leaf(&self, e: &'a Expr, source: &'a str, c: &mut Condition) {
-        match &e.kind {
+    fn leaf(&self, e: &'a Expr, source: &'a str, negated: bool, c: &mut Condition) {
+        // Of a range the value is looked at, and told, once.
+        let looked = words::as_one(e).unwrap_or(e);
+        match &looked.kind {
             Kind::Rank(rank) => {
                 c.rank = self.reference.threshold(rank, self.customer);
                 let x = self.reference.value(&rank.x, self.customer);
                 c.operands.push((self.name_of(&rank.x, source), x));
             }
             _ => {
-                for part in children(e) {
+                for part in children(looked) {
                     c.operands.push((self.name_of(part, source), self.reference.value(part, self.customer)));
                 }
-                if let Some(rank) = children(e).into_iter().find_map(rank_of) {
+                if let Some(rank) = children(looked).into_iter().find_map(rank_of) {
                     c.rank = self.reference.threshold(rank, self.customer);
                 }
             }
@@ -169,7 +232,7 @@ impl<'a> Walk<'_, 'a> {
         c.events_total = found.len();
         let latest = &found[found.len().saturating_sub(EVENTS_MAX)..];
         c.events = latest.iter().map(|e| evidence_of(e, &props)).collect();
-        c.says = words::condition(self.reference, self.customer, e, c.rank.as_ref());
+        c.says = words::condition(self.reference, self.customer, e, negated, c.rank.as_ref());
     }
 
     /// A measure is called by its id, everything else as written.
@@ -255,14 +318,3 @@ fn children(e: &Expr) -> Vec<&Expr> {
         _ => vec![],
     }
 }
-
-/// The one name that a select asks for.
-fn one_name(names: &Names) -> Option<&str> {
-    match names {
-        Names::Of(list) => list.first().map(String::as_str).filter(|_| list.len() == 1),
-        Names::Any => None,
-    }
-}
-
-#[cfg(test)]
-mod tests;

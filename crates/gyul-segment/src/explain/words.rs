@@ -1,376 +1,402 @@
-//! Explanations in Korean and English.
+//! One condition as a sentence: what was found, and what is needed.
 
-use super::{Condition, Shape, Why, one_name};
+use super::phrase::{Say, consent, needs, titled};
+use super::show::{Unit, length};
+use super::terms;
 use crate::reference::{Number, Reference, Threshold, Val};
-use crate::tree::{Agg, AggOp, Arith, Cmp, Expr, Kind, RankKind, Window, Words};
-use gyul_model::{Date, Decimal, Duration, Instant, Lang, MICROS_DAY, MICROS_HOUR, MICROS_MINUTE, Period, Zone, names};
+use crate::tree::{Agg, AggOp, Arith, Cmp, Expr, Kind, Pattern, Rank, RankKind, Words};
+use gyul_model::{Duration, Lang};
 
-/// The explanation as text: a line a condition, indented, with the events behind it.
-pub fn render(why: &Why, zone: &Zone, lang: Lang) -> String {
-    let head = match (lang, why.exists, why.verdict) {
-        (Lang::Ko, false, _) => format!("{}: 이 시점에는 아직 알려지지 않은 고객입니다.", why.customer),
-        (Lang::Ko, _, true) => format!("✓ {} 고객은 {}에 속합니다.", why.customer, why.id),
-        (Lang::Ko, _, false) => format!("✗ {} 고객은 {}에 속하지 않습니다.", why.customer, why.id),
-        (Lang::En, false, _) => format!("{}: not known yet at this time.", why.customer),
-        (Lang::En, _, true) => format!("✓ {} is in {}.", why.customer, why.id),
-        (Lang::En, _, false) => format!("✗ {} is not in {}.", why.customer, why.id),
-    };
-    let mut out = format!("{head}\n");
-    for c in &why.conditions {
-        lines(c, zone, lang, 1, &mut out);
-    }
-    out
+/// The parts of a sentence.
+struct Said {
+    subject: String,
+    own: Option<String>,
+    needs: String,
+    form: Form,
 }
 
-fn lines(c: &Condition, zone: &Zone, lang: Lang, depth: usize, out: &mut String) {
-    let mark = if c.verdict { "✓" } else { "✗" };
-    let text = in_words(c, zone, lang);
-    let indent = "  ".repeat(depth);
-    out.push_str(&format!("{indent}{mark} {text}\n"));
-    for e in &c.events {
-        let props: Vec<String> = e.props.iter().map(|(n, v)| format!("{n} {v}")).collect();
-        let line = format!("{indent}    {}  {}  {}", moment(zone, e.ts, lang), e.name, props.join(", "));
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    let more = c.events_total - c.events.len().min(c.events_total);
-    if more > 0 {
-        out.push_str(&match lang {
-            Lang::Ko => format!("{indent}    … 이전 {more}건 더\n"),
-            Lang::En => format!("{indent}    … and {more} earlier\n"),
-        });
-    }
-    c.parts.iter().for_each(|p| lines(p, zone, lang, depth + 1, out));
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// "2 orders in the last month".
+    Counted,
+    /// Something that needs an event, of this name: without one there is nothing to say a number of.
+    Since,
+    Plain,
 }
 
-/// One condition in words, without what is below it.
-pub fn in_words(c: &Condition, zone: &Zone, lang: Lang) -> String {
-    let said = match (lang, c.shape) {
-        (Lang::Ko, Shape::All) => Some("모두 만족"),
-        (Lang::Ko, Shape::Any) => Some("하나 이상 만족"),
-        (Lang::Ko, Shape::Not) => Some("다음이 아님"),
-        (Lang::En, Shape::All) => Some("all of"),
-        (Lang::En, Shape::Any) => Some("at least one of"),
-        (Lang::En, Shape::Not) => Some("not"),
-        (_, Shape::Single) => match lang {
-            Lang::Ko => c.says.ko.as_deref(),
-            Lang::En => c.says.en.as_deref(),
-        },
-    };
-    said.map_or_else(|| plain(c, zone, lang), str::to_string)
+/// A condition in plain words. `negated`: it is asked that it does not hold.
+pub(super) fn condition<'a>(
+    r: &Reference<'a>,
+    customer: usize,
+    e: &'a Expr,
+    negated: bool,
+    rank: Option<&(Val, Threshold)>,
+) -> Words {
+    let said = |lang| Sentence { say: Say { r, lang }, customer }.of(e, negated, rank);
+    // A form that one language lacks, both lack.
+    let (ko, en) = (said(Lang::Ko), said(Lang::En));
+    if ko.is_some() && en.is_some() { Words { ko, en } } else { Words::default() }
 }
 
-/// The source text with its values, for forms without words of their own.
-fn plain(c: &Condition, zone: &Zone, lang: Lang) -> String {
-    let unknown = if lang == Lang::Ko { "알 수 없음" } else { "unknown" };
-    let show = |(name, v): &(String, Option<Val>)| {
-        let value = v.as_ref().map_or(unknown.to_string(), |v| value(v, zone, lang));
-        (*name != value).then(|| format!("{name} = {value}"))
-    };
-    // A constant is its own source text: nothing to say.
-    let is_constant =
-        |(name, _): &&(String, Option<Val>)| !name.starts_with(|c: char| c.is_ascii_digit() || "'\"-".contains(c));
-    let values: Vec<String> = c.operands.iter().filter(is_constant).filter_map(show).collect();
-    if values.is_empty() { c.source.clone() } else { format!("{} ({})", c.source, values.join(", ")) }
-}
-
-/// A condition of a common form in plain words.
-pub(super) fn condition<'a>(r: &Reference<'a>, customer: usize, e: &'a Expr, rank: Option<&(Val, Threshold)>) -> Words {
-    let zone = &r.library().zone;
-    match &e.kind {
-        Kind::Cmp(cmp, a, b) => {
-            let (Some(subject), Some(limit)) = (subject(r, a), r.value(b, customer)) else {
-                return since_instant(r, customer, *cmp, a, b).unwrap_or_default();
-            };
-            let own = r.value(a, customer);
-            let counts = is_count(a);
-            let say = |lang| {
-                let unit = |v: &Val| {
-                    if counts && lang == Lang::Ko { value(v, zone, lang) + "건" } else { value(v, zone, lang) }
-                };
-                sentence(lang, &subject(lang), own.as_ref().map(unit), &needs(*cmp, &unit(&limit), lang), counts)
-            };
-            both(say)
-        }
-        Kind::Rank(k) => both(|lang| ranked(zone, k.kind, rank, lang)),
-        _ => Words::default(),
-    }
-}
-
-fn both(say: impl Fn(Lang) -> String) -> Words {
-    Words { ko: Some(say(Lang::Ko)), en: Some(say(Lang::En)) }
-}
-
-fn sentence(lang: Lang, subject: &str, own: Option<String>, needs: &str, counts: bool) -> String {
-    match (lang, own) {
-        (Lang::Ko, Some(own)) => format!("{subject} {own} (기준: {needs})"),
-        (Lang::Ko, None) => format!("{subject} 알 수 없음 (기준: {needs})"),
-        (Lang::En, Some(own)) if counts => format!("{own} {subject} (needs {needs})"),
-        (Lang::En, Some(own)) => format!("{subject}: {own} (needs {needs})"),
-        (Lang::En, None) => format!("{subject}: unknown (needs {needs})"),
-    }
-}
-
-/// `last order >= 30 days ago` as people say it: so long since the last order.
-fn since_instant<'a>(r: &Reference<'a>, customer: usize, cmp: Cmp, a: &'a Expr, b: &'a Expr) -> Option<Words> {
-    let (Kind::Agg(agg), Kind::Ago(limit)) = (&a.kind, &b.kind) else { return None };
-    let (ko, en) = match agg.op {
-        AggOp::LastAt => ("마지막", "last"),
-        AggOp::FirstAt => ("첫", "first"),
+/// What several conditions that read as one look at: a range, or one of some values.
+pub(super) fn as_one(e: &Expr) -> Option<&Expr> {
+    let parts = match &e.kind {
+        Kind::And(list) if list.len() == 2 => list,
+        Kind::Or(list) if list.len() > 1 => list,
         _ => return None,
     };
-    let (noun_ko, noun_en) = noun(agg, false)?;
-    let flipped = match cmp {
-        Cmp::Lt => Cmp::Gt,
-        Cmp::Le => Cmp::Ge,
-        Cmp::Gt => Cmp::Lt,
-        Cmp::Ge => Cmp::Le,
-        same => same,
-    };
-    let own = match r.value(a, customer) {
-        Some(Val::Instant(t)) => Some(r.at().0.checked_sub(t)?),
+    let looked = |p: &'_ Expr| match (&e.kind, &p.kind) {
+        (Kind::And(_), Kind::Cmp(Cmp::Lt | Cmp::Le | Cmp::Gt | Cmp::Ge, a, _)) => Some(format!("{:?}", a.span)),
+        (Kind::Or(_), Kind::Within(a, _) | Kind::Cmp(Cmp::Eq, a, _)) => match &a.kind {
+            Kind::Trait(name) => Some(name.clone()),
+            _ => None,
+        },
+        (Kind::Or(_), Kind::InClass { partition, .. }) => Some(partition.to_string()),
         _ => None,
     };
-    Some(both(|lang| {
-        let subject = match lang {
-            Lang::Ko => format!("{ko} {noun_ko} 후"),
-            Lang::En => format!("time since the {en} {noun_en}"),
-        };
-        sentence(lang, &subject, own.map(|us| span(us, lang)), &needs(flipped, &length(*limit, lang), lang), false)
-    }))
+    let first = looked(&parts[0])?;
+    let alike = parts.iter().all(|p| {
+        std::mem::discriminant(&p.kind) == std::mem::discriminant(&parts[0].kind)
+            && looked(p).as_deref() == Some(first.as_str())
+    });
+    // Two comparisons of one text were written as `between`.
+    let between = || match (&parts[0].kind, &parts[1].kind) {
+        (Kind::Cmp(_, a, _), Kind::Cmp(_, b, _)) => std::mem::discriminant(&a.kind) == std::mem::discriminant(&b.kind),
+        _ => false,
+    };
+    let fits = alike && (matches!(e.kind, Kind::Or(_)) || (parts[0].span == parts[1].span && between()));
+    fits.then_some(&parts[0])
 }
 
-fn is_count(e: &Expr) -> bool {
-    matches!(&e.kind, Kind::Agg(a) if a.op == AggOp::Count)
+struct Sentence<'r, 'a> {
+    say: Say<'r, 'a>,
+    customer: usize,
 }
 
-/// What is measured, in words: `None` for forms without.
-fn subject<'a>(r: &Reference<'a>, e: &'a Expr) -> Option<impl Fn(Lang) -> String> {
-    let words = match &e.kind {
-        Kind::Agg(agg) => aggregate(agg)?,
-        Kind::Arith(Arith::Sub, now, at) if matches!(now.kind, Kind::Now) => {
-            let Kind::Agg(agg) = &at.kind else { return None };
-            let (ko, en) = noun(agg, false)?;
-            match agg.op {
-                AggOp::LastAt => (format!("마지막 {ko} 후"), format!("time since the last {en}")),
-                AggOp::FirstAt => (format!("첫 {ko} 후"), format!("time since the first {en}")),
-                _ => return None,
+impl<'a> Sentence<'_, 'a> {
+    fn of(&self, e: &'a Expr, negated: bool, rank: Option<&(Val, Threshold)>) -> Option<String> {
+        let lib = self.say.r.library();
+        let said = match &e.kind {
+            Kind::Bool(true) => return Some(self.say.pick("언제나 맞음", "always")),
+            Kind::Bool(false) => return Some(self.say.pick("언제나 맞지 않음", "never")),
+            Kind::And(parts) | Kind::Or(parts) if as_one(e).is_some() => self.together(e, parts)?,
+            Kind::Cmp(cmp, a, b) => return Some(self.finished(self.compared(*cmp, a, b, negated)?)),
+            Kind::Rank(k) => return Some(self.denied(self.ranked(k, rank), negated)),
+            Kind::Trait(name) if consent(name).is_some() => return Some(self.consented(e, consent(name)?, negated)),
+            Kind::Trait(_) | Kind::Agg(_) => self.plain(e, self.say.subject(e)?, self.say.pick("예", "yes")),
+            Kind::InClass { partition, class } => self.class(*partition, *class),
+            Kind::InSegment(i) => {
+                let s = &lib.segments[*i];
+                let name = titled(&s.about.name, &s.id, self.say.lang);
+                let of = self.say.pick(format!("세그먼트 '{name}'"), format!("segment {name}"));
+                return Some(self.inside(&of, self.say.r.member(*i, self.customer), negated));
             }
-        }
-        Kind::Age => ("나이".into(), "age".into()),
-        Kind::Trait(name) => (name.clone(), name.clone()),
-        Kind::Measure(i) => {
-            let m = &r.library().measures[*i];
-            let ko = m.name.ko.as_ref().or(m.name.en.as_ref()).unwrap_or(&m.id);
-            let en = m.name.en.as_ref().or(m.name.ko.as_ref()).unwrap_or(&m.id);
-            (ko.clone(), en.clone())
-        }
-        _ => return None,
-    };
-    Some(move |lang| if lang == Lang::Ko { words.0.clone() } else { words.1.clone() })
-}
-
-fn aggregate(agg: &Agg) -> Option<(String, String)> {
-    if agg.select.filter.is_some() || agg.last.is_some() {
-        return None;
-    }
-    let (window_ko, window_en) = window(&agg.window)?;
-    let (ko, en) = noun(agg, agg.op == AggOp::Count)?;
-    let property = match agg.value.as_ref().map(|v| &v.kind) {
-        Some(Kind::Prop(name)) => name.as_str(),
-        None => "",
-        _ => return None,
-    };
-    let (what_ko, what_en) = match agg.op {
-        AggOp::Count => return Some((format!("{window_ko}{ko}"), format!("{en}{window_en}"))),
-        AggOp::Sum => ("합계", "sum of"),
-        AggOp::Avg => ("평균", "average"),
-        AggOp::Min => ("최솟값", "smallest"),
-        AggOp::Max => ("최댓값", "largest"),
-        AggOp::Distinct => ("서로 다른 값", "different values of"),
-        _ => return None,
-    };
-    Some((format!("{window_ko}{ko} {property} {what_ko}"), format!("{what_en} {en} {property}{window_en}")))
-}
-
-fn noun(agg: &Agg, plural: bool) -> Option<(&str, String)> {
-    let name = one_name(&agg.select.events)?;
-    let (ko, en) = match name {
-        names::ORDER => ("주문", "order"),
-        names::ITEM => ("구매 상품", "product purchase"),
-        names::REFUND => ("환불", "refund"),
-        names::ITEM_REFUND => ("상품 환불", "product refund"),
-        names::VIEW => ("상품 조회", "product view"),
-        names::CART => ("장바구니 담기", "cart addition"),
-        names::SEARCH => ("검색", "search"),
-        names::CHECKOUT => ("결제 시작", "checkout"),
-        names::SENT => ("발송 메시지", "message sent"),
-        names::OPENED => ("열어 본 메시지", "message opened"),
-        names::CLICKED => ("클릭한 메시지", "message clicked"),
-        other => (other, other),
-    };
-    let en = match (plural, en) {
-        (false, _) => en.to_string(),
-        (true, "search") => "searches".into(),
-        (true, _) if en.starts_with("message ") => en.replacen("message", "messages", 1),
-        (true, _) if name == en => format!("{en} events"),
-        (true, _) => format!("{en}s"),
-    };
-    Some((ko, en))
-}
-
-/// `(before the noun in Korean, after it in English)`.
-fn window(w: &Window) -> Option<(String, String)> {
-    match (w.after.as_ref().map(|e| &e.kind), &w.until) {
-        (None, None) => Some((String::new(), String::new())),
-        (Some(Kind::Ago(d)), None) => {
-            let (ko, en) = (length(*d, Lang::Ko), length(*d, Lang::En));
-            // "in the last day", not "in the last 1 day".
-            let en = en.strip_prefix("1 ").unwrap_or(&en);
-            Some((format!("최근 {ko} 안에 "), format!(" in the last {en}")))
-        }
-        (Some(Kind::EndOf { period, back: 1 }), None) => {
-            let (ko, en) = match period {
-                Period::Day => ("오늘", "today"),
-                Period::Week => ("이번 주", "this week"),
-                Period::Month => ("이번 달", "this month"),
-                Period::Quarter => ("이번 분기", "this quarter"),
-                Period::Year => ("올해", "this year"),
-            };
-            Some((format!("{ko} "), format!(" {en}")))
-        }
-        _ => None,
-    }
-}
-
-fn needs(cmp: Cmp, limit: &str, lang: Lang) -> String {
-    match (lang, cmp) {
-        (Lang::Ko, Cmp::Eq) => limit.to_string(),
-        (Lang::Ko, Cmp::Ne) => format!("{limit} 아님"),
-        (Lang::Ko, Cmp::Lt) => format!("{limit} 미만"),
-        (Lang::Ko, Cmp::Le) => format!("{limit} 이하"),
-        (Lang::Ko, Cmp::Gt) => format!("{limit} 초과"),
-        (Lang::Ko, Cmp::Ge) => format!("{limit} 이상"),
-        (Lang::En, Cmp::Eq) => limit.to_string(),
-        (Lang::En, Cmp::Ne) => format!("other than {limit}"),
-        (Lang::En, Cmp::Lt) => format!("less than {limit}"),
-        (Lang::En, Cmp::Le) => format!("at most {limit}"),
-        (Lang::En, Cmp::Gt) => format!("more than {limit}"),
-        (Lang::En, Cmp::Ge) => format!("at least {limit}"),
-    }
-}
-
-fn ranked(zone: &Zone, kind: RankKind, rank: Option<&(Val, Threshold)>, lang: Lang) -> String {
-    let ko = lang == Lang::Ko;
-    let what = match kind {
-        RankKind::Top(p) if ko => format!("상위 {p}%"),
-        RankKind::Top(p) => format!("top {p}%"),
-        RankKind::Bottom(p) if ko => format!("하위 {p}%"),
-        RankKind::Bottom(p) => format!("bottom {p}%"),
-        RankKind::AboveAverage => if ko { "평균 초과" } else { "above average" }.into(),
-        RankKind::BelowAverage => if ko { "평균 미만" } else { "below average" }.into(),
-        RankKind::Quintile => if ko { "5분위" } else { "quintile" }.into(),
-        RankKind::Percentile => if ko { "백분위" } else { "percentile" }.into(),
-    };
-    let Some((own, threshold)) = rank else {
-        return if ko {
-            format!("{what}: 비교 대상이 아님")
-        } else {
-            format!("{what}: not among those compared")
+            Kind::Sample { percent, salt } => {
+                let of = self.say.pick(format!("표본 {percent}%('{salt}')"), format!("sample of {percent}% '{salt}'"));
+                return Some(self.inside(&of, self.say.r.truth(e, self.customer), negated));
+            }
+            _ => {
+                let (a, needs) = self.say.asks(e)?;
+                self.plain(a, self.say.subject(a)?, needs)
+            }
         };
-    };
-    let own = value(own, zone, lang);
-    let limit = match threshold {
-        Threshold::Value(v) => {
-            let cmp = match kind {
-                RankKind::Bottom(_) => Cmp::Le,
-                RankKind::AboveAverage => Cmp::Gt,
-                RankKind::BelowAverage => Cmp::Lt,
-                _ => Cmp::Ge,
+        let needs = match &e.kind {
+            _ if !negated => said.needs,
+            Kind::IsKnown(_) => self.say.pick("값 없음", "no value"),
+            _ => self.not(&said.needs),
+        };
+        Some(self.finished(Said { needs, ..said }))
+    }
+
+    fn class(&self, partition: usize, class: usize) -> Said {
+        let p = &self.say.r.library().partitions[partition];
+        let of = |k: usize| {
+            let known = p.classes.get(k).map(|c| (&c.id, &c.about));
+            let (id, about) = known.unwrap_or((&p.otherwise.id, &p.otherwise.about));
+            titled(&about.name, id, self.say.lang).to_string()
+        };
+        Said {
+            subject: titled(&p.about.name, &p.id, self.say.lang).to_string(),
+            own: self.say.r.class(partition, self.customer).map(of),
+            needs: of(class),
+            form: Form::Plain,
+        }
+    }
+
+    fn plain(&self, e: &'a Expr, subject: String, needs: String) -> Said {
+        let unit = self.say.unit(e);
+        let own = self.say.r.value(e, self.customer).map(|v| self.say.shown(&v, unit));
+        Said { subject, own, needs, form: Form::Plain }
+    }
+
+    fn inside(&self, of: &str, inside: bool, negated: bool) -> String {
+        let said = if inside {
+            self.say.pick(format!("{of}에 속함"), format!("in {of}"))
+        } else {
+            self.say.pick(format!("{of}에 속하지 않음"), format!("not in {of}"))
+        };
+        let needs = if negated && inside {
+            self.say.pick(" (기준: 속하지 않음)", " (needs not to be)")
+        } else {
+            String::new()
+        };
+        said + &needs
+    }
+
+    fn not(&self, needs: &str) -> String {
+        self.say.pick(format!("{needs} 아님"), format!("anything but {needs}"))
+    }
+
+    fn finished(&self, s: Said) -> String {
+        let Said { subject, own, needs, form } = s;
+        match (self.say.lang, own, form) {
+            (Lang::Ko, Some(own), _) => format!("{subject} {own} (기준: {needs})"),
+            (Lang::Ko, None, Form::Since) => format!("{subject} 지난 시간: 기록 없음 (기준: {needs})"),
+            (Lang::Ko, None, _) => format!("{subject} 모름 (기준: {needs})"),
+            (Lang::En, Some(own), Form::Counted) => format!("{own} {subject} (needs {needs})"),
+            (Lang::En, Some(own), _) => format!("{subject}: {own} (needs {needs})"),
+            (Lang::En, None, Form::Since) => format!("{subject}: there was none (needs {needs})"),
+            (Lang::En, None, _) => format!("{subject}: unknown (needs {needs})"),
+        }
+    }
+
+    fn denied(&self, said: String, negated: bool) -> String {
+        if negated {
+            self.say.pick(format!("{said} – 해당하지 않아야 함"), format!("{said} – must not hold"))
+        } else {
+            said
+        }
+    }
+
+    fn consented(&self, e: &Expr, channel: &str, negated: bool) -> String {
+        let channel = terms::channel(channel, self.say.lang);
+        let own = match &e.kind {
+            Kind::Trait(name) => self.say.r.trait_event(name, self.customer).and_then(|e| e.prop(name)),
+            _ => None,
+        };
+        let said = match own {
+            Some(gyul_model::Value::Bool(true)) => {
+                self.say.pick(format!("{channel} 수신에 동의함"), format!("consents to {channel}"))
+            }
+            Some(_) => {
+                self.say.pick(format!("{channel} 수신에 동의하지 않음"), format!("does not consent to {channel}"))
+            }
+            None => self.say.pick(format!("{channel} 수신 동의 여부 모름"), format!("consent to {channel}: unknown")),
+        };
+        // Where nothing was given there is nothing against it.
+        let given = matches!(own, Some(gyul_model::Value::Bool(true)));
+        let needs = if negated && given {
+            self.say.pick(" (기준: 동의하지 않음)", " (needs no consent)")
+        } else {
+            String::new()
+        };
+        said + &needs
+    }
+
+    /// A range, or one of several values.
+    fn together(&self, e: &'a Expr, parts: &'a [Expr]) -> Option<Said> {
+        if matches!(e.kind, Kind::And(_)) {
+            let mut both = vec![];
+            for p in parts {
+                let Kind::Cmp(cmp, a, b) = &p.kind else { return None };
+                both.push(self.compared(*cmp, a, b, false)?);
+            }
+            let (high, low) = (both.pop()?, both.pop()?);
+            let needs = match (self.say.lang, low.needs.strip_prefix("at least "), high.needs.strip_prefix("at most "))
+            {
+                (Lang::Ko, ..) => format!("{} {}", low.needs, high.needs),
+                (Lang::En, Some(low), Some(high)) => format!("between {low} and {high}"),
+                _ => format!("{} and {}", low.needs, high.needs),
             };
-            needs(cmp, &value(v, zone, lang), lang)
+            return Some(Said { needs, ..low });
         }
-        Threshold::Below { below, of } if ko => format!("{of}명 중 {below}명이 더 낮음"),
-        Threshold::Below { below, of } => format!("{below} of {of} are lower"),
-    };
-    match (ko, threshold) {
-        (true, Threshold::Value(_)) => format!("{what}: {own} (기준: {limit})"),
-        (false, Threshold::Value(_)) => format!("{what}: {own} (needs {limit})"),
-        _ => format!("{what}: {own} ({limit})"),
-    }
-}
-
-/// A value as people read it.
-pub fn value(v: &Val, zone: &Zone, lang: Lang) -> String {
-    match v {
-        Val::Bool(b) => match (lang, b) {
-            (Lang::Ko, true) => "예".into(),
-            (Lang::Ko, false) => "아니요".into(),
-            (Lang::En, true) => "yes".into(),
-            (Lang::En, false) => "no".into(),
-        },
-        Val::Num(n) => number(*n),
-        Val::Dur(n) => span(n.to_f64() as i64, lang),
-        Val::Instant(t) => moment(zone, Instant(*t), lang),
-        Val::Date(d) => d.to_string(),
-        Val::Text(t) => format!("'{t}'"),
-        Val::List(items) => items.join(", "),
-    }
-}
-
-/// With separators; quotients to two places.
-fn number(n: Number) -> String {
-    let text = match n {
-        Number::Exact { .. } => n.to_decimal().map_or_else(|| n.to_f64().to_string(), |d| d.to_string()),
-        Number::Quotient(x) => Decimal::from_f64((x * 100.0).round() / 100.0).map_or(x.to_string(), |d| d.to_string()),
-    };
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |d| ("-", d));
-    let (whole, part) = digits.split_once('.').map_or((digits, String::new()), |(w, p)| (w, format!(".{p}")));
-    let mut grouped = String::new();
-    for (i, c) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i) % 3 == 0 {
-            grouped.push(',');
+        let mut all = vec![];
+        let mut first: Option<Said> = None;
+        for p in parts {
+            let said = match &p.kind {
+                Kind::Cmp(cmp, a, b) => self.compared(*cmp, a, b, false)?,
+                Kind::Within(a, code) => self.plain(a, self.say.subject(a)?, terms::region(code, self.say.lang)),
+                Kind::InClass { partition, class } => self.class(*partition, *class),
+                _ => return None,
+            };
+            all.push(said.needs.clone());
+            first.get_or_insert(said);
         }
-        grouped.push(c);
+        let all = all.join(", ");
+        let needs = self.say.pick(format!("{all} 중 하나"), format!("one of {all}"));
+        Some(Said { needs, ..first? })
     }
-    format!("{sign}{grouped}{part}")
+
+    fn compared(&self, cmp: Cmp, a: &'a Expr, b: &'a Expr, negated: bool) -> Option<Said> {
+        let opposite = match cmp {
+            Cmp::Eq => Cmp::Ne,
+            Cmp::Ne => Cmp::Eq,
+            Cmp::Lt => Cmp::Ge,
+            Cmp::Le => Cmp::Gt,
+            Cmp::Gt => Cmp::Le,
+            Cmp::Ge => Cmp::Lt,
+        };
+        let asked = if negated { opposite } else { cmp };
+        let mut said = match (&a.kind, &b.kind) {
+            (Kind::Agg(agg), Kind::Ago(limit)) => self.since(agg, a, asked, *limit),
+            (Kind::Pattern(p), Kind::Num(_)) => self.stepped(p, a, asked, b),
+            _ => None,
+        };
+        if said.is_none() {
+            said = Some(self.valued(asked, a, b)?);
+        }
+        let mut said = said?;
+        // A comparison with an unknown value is false, so its contrary holds.
+        if negated && said.own.is_none() {
+            said.needs += &self.say.pick(" 또는 모름", " or unknown");
+        }
+        Some(said)
+    }
+
+    fn valued(&self, cmp: Cmp, a: &'a Expr, b: &'a Expr) -> Option<Said> {
+        let unit = match self.say.unit(a) {
+            Unit::Plain => self.say.unit(b),
+            unit => unit,
+        };
+        let own = self.say.r.value(a, self.customer);
+        let limit = self.say.r.value(b, self.customer);
+        let like = limit.clone().or_else(|| own.clone()).unwrap_or(Val::Bool(true));
+        let asked = |text: &str| needs(cmp, text, &like, self.say.lang);
+        let needs = match (self.say.constant(b, unit), limit) {
+            (Some(text), _) => asked(&text),
+            (None, _) if matches!(b.kind, Kind::Ago(_) | Kind::Now | Kind::Today) => asked(&self.say.subject(b)?),
+            (None, Some(v)) if is_constant(b) => asked(&self.say.shown(&v, unit)),
+            // What is calculated is told with the way there.
+            (None, Some(v)) => format!("{} = {}", asked(&self.say.shown(&v, unit)), self.say.subject(b)?),
+            (None, None) => {
+                format!("{}, {}", asked(&self.say.subject(b)?), self.say.pick("그 값은 아직 모름", "which is unknown"))
+            }
+        };
+        let form = match &a.kind {
+            Kind::Agg(agg) if agg.op == AggOp::Count => Form::Counted,
+            Kind::Arith(Arith::Sub, now, _) if matches!(now.kind, Kind::Now) => Form::Since,
+            _ => Form::Plain,
+        };
+        let single = own.as_ref().is_some_and(|v| *v == Val::Num(Number::whole(1)));
+        let mut subject = match &a.kind {
+            Kind::Agg(agg) if form == Form::Counted => self.say.aggregate(agg, !single)?,
+            _ => self.say.subject(a)?,
+        };
+        // A number right behind a calculation would read as part of it.
+        if self.say.lang == Lang::Ko && form == Form::Plain && matches!(a.kind, Kind::Arith(..)) {
+            subject += ":";
+        }
+        Some(Said { subject, own: own.map(|v| self.say.shown(&v, unit)), needs, form })
+    }
+
+    /// `last order >= 30 days ago` as people say it: so long since the last order.
+    fn since(&self, agg: &'a Agg, a: &'a Expr, cmp: Cmp, limit: Duration) -> Option<Said> {
+        let flipped = match cmp {
+            Cmp::Lt => Cmp::Gt,
+            Cmp::Le => Cmp::Ge,
+            Cmp::Gt => Cmp::Lt,
+            Cmp::Ge => Cmp::Le,
+            same => same,
+        };
+        let own = match self.say.r.value(a, self.customer) {
+            Some(Val::Instant(t)) => Some(self.say.r.at().0.checked_sub(t)?),
+            _ => None,
+        };
+        let (noun, window) = (self.say.events(&agg.select, false)?, self.say.window(&agg.window)?);
+        let (ko, en) = match agg.op {
+            AggOp::LastAt => ("마지막", "last"),
+            AggOp::FirstAt => ("첫", "first"),
+            _ => return None,
+        };
+        let filter = match &agg.select.filter {
+            Some(f) => self.say.which(f)?,
+            None => String::new(),
+        };
+        let subject = self
+            .say
+            .pick(format!("{window}{ko} {filter}{noun} 후"), format!("time since the {en} {noun}{window}{filter}"));
+        let needs = needs(flipped, &length(limit, self.say.lang), &Val::Bool(true), self.say.lang);
+        Some(Said { subject, own: own.map(|us| super::show::span(us, self.say.lang)), needs, form: Form::Since })
+    }
+
+    /// How far along a sequence.
+    fn stepped(&self, p: &'a Pattern, a: &'a Expr, cmp: Cmp, b: &'a Expr) -> Option<Said> {
+        let (of, Some(Val::Num(reached))) = (p.steps.len(), self.say.r.value(a, self.customer)) else { return None };
+        let (Kind::Num(asked), reached) = (&b.kind, reached.to_f64() as usize) else { return None };
+        let whole = *asked == gyul_model::Decimal::from(of as i64);
+        let own = self.say.pick(format!("{of}단계 중 {reached}단계까지"), format!("{reached} of {of} steps"));
+        let needs = match cmp {
+            Cmp::Ge | Cmp::Eq if whole => self.say.pick("끝까지", "all"),
+            Cmp::Lt | Cmp::Ne if whole => self.say.pick("끝까지 가지 않음", "not all"),
+            _ => {
+                let steps = self.say.pick(format!("{asked}단계"), asked.to_string());
+                needs(cmp, &steps, &Val::Bool(true), self.say.lang)
+            }
+        };
+        Some(Said {
+            subject: self.say.pattern(p)? + self.say.lang.pick(":", ""),
+            own: Some(own),
+            needs,
+            form: Form::Plain,
+        })
+    }
+
+    fn ranked(&self, k: &'a Rank, rank: Option<&(Val, Threshold)>) -> String {
+        let pick = |ko: String, en: String| self.say.lang.pick(ko, en);
+        let what = match k.kind {
+            RankKind::Top(p) => pick(format!("상위 {p}%"), format!("top {p}%")),
+            RankKind::Bottom(p) => pick(format!("하위 {p}%"), format!("bottom {p}%")),
+            RankKind::AboveAverage => pick("평균 초과".into(), "above average".into()),
+            RankKind::BelowAverage => pick("평균 미만".into(), "below average".into()),
+            RankKind::Quintile => pick("5분위".into(), "quintile".into()),
+            RankKind::Percentile => pick("백분위".into(), "percentile".into()),
+        };
+        let what = match self.say.subject(&k.x) {
+            Some(x) => pick(format!("{x} {what}"), format!("{x}, {what}")),
+            None => what,
+        };
+        let Some((own, threshold)) = rank else {
+            let among = k.among.as_ref().and_then(|e| self.asked_of(e));
+            let among = among.map(|a| pick(format!(" (비교 대상: {a})"), format!(" (which are those with {a})")));
+            let among = among.unwrap_or_default();
+            return pick(
+                format!("{what}: 비교 대상이 아님{among}"),
+                format!("{what}: not among those compared{among}"),
+            );
+        };
+        let unit = self.say.unit(&k.x);
+        let own = self.say.shown(own, unit);
+        match threshold {
+            Threshold::Value(v) => {
+                let cmp = match k.kind {
+                    RankKind::Bottom(_) => Cmp::Le,
+                    RankKind::AboveAverage => Cmp::Gt,
+                    RankKind::BelowAverage => Cmp::Lt,
+                    _ => Cmp::Ge,
+                };
+                let limit = needs(cmp, &self.say.shown(v, unit), v, self.say.lang);
+                pick(format!("{what}: {own} (기준: {limit})"), format!("{what}: {own} (needs {limit})"))
+            }
+            Threshold::Below { below, of } => pick(
+                format!("{what}: {own} ({of}명 중 {below}명이 더 낮음)"),
+                format!("{what}: {own} ({below} of {of} are lower)"),
+            ),
+        }
+    }
+
+    /// A condition without what was found.
+    fn asked_of(&self, e: &'a Expr) -> Option<String> {
+        let Kind::Cmp(cmp, a, b) = &e.kind else { return None };
+        let said = self.compared(*cmp, a, b, false)?;
+        Some(format!("{} {}", said.subject, said.needs))
+    }
 }
 
-fn length(d: Duration, lang: Lang) -> String {
-    match d {
-        Duration::Exact(us) => span(us, lang),
-        Duration::Months(m) if m % 12 == 0 && m != 0 => unit(i64::from(m) / 12, "년", "year", lang),
-        Duration::Months(m) => unit(m.into(), "개월", "month", lang),
+/// The same for every customer.
+fn is_constant(e: &Expr) -> bool {
+    match &e.kind {
+        Kind::Arith(_, a, b) => is_constant(a) && is_constant(b),
+        Kind::Num(_) | Kind::Dur(_) => true,
+        _ => false,
     }
-}
-
-/// In the largest unit that gives at least one, with one decimal place where it does not divide.
-fn span(us: i64, lang: Lang) -> String {
-    let units = [(MICROS_DAY, "일", "day"), (MICROS_HOUR, "시간", "hour"), (MICROS_MINUTE, "분", "minute")];
-    let (size, ko, en) =
-        units.into_iter().find(|(size, ..)| us.unsigned_abs() >= *size as u64).unwrap_or((1_000_000, "초", "second"));
-    if us % size == 0 {
-        return unit(us / size, ko, en, lang);
-    }
-    let n = us as f64 / size as f64;
-    match lang {
-        Lang::Ko => format!("{n:.1}{ko}"),
-        Lang::En => format!("{n:.1} {en}s"),
-    }
-}
-
-fn unit(n: i64, ko: &str, en: &str, lang: Lang) -> String {
-    match (lang, n) {
-        (Lang::Ko, _) => format!("{n}{ko}"),
-        (Lang::En, 1) => format!("1 {en}"),
-        (Lang::En, _) => format!("{n} {en}s"),
-    }
-}
-
-fn moment(zone: &Zone, t: Instant, lang: Lang) -> String {
-    if t == Instant::ALWAYS {
-        return if lang == Lang::Ko { "날짜 없음" } else { "undated" }.into();
-    }
-    let (date, minutes): (Date, i64) = (zone.date(t), zone.time_of_day(t) / MICROS_MINUTE);
-    format!("{date} {:02}:{:02}", minutes / 60, minutes % 60)
 }

@@ -1,6 +1,7 @@
 //! Comparisons: units, dates against instants, ages against durations, classes.
 
 use super::{At, CHANNELS, Resolver, type_name};
+use crate::problem::nearest;
 use crate::syntax::{Agg as AggAst, Ast, AstKind, Fault};
 use crate::tree::{Agg, AggOp, Arith, Cmp, EventSelect, Expr, Kind, Names, Span, Type, Window};
 use gyul_model::{Decimal, Duration, Instant, MICROS_DAY, names};
@@ -76,6 +77,7 @@ impl Resolver<'_> {
         let mut right = self.expr(b, at);
         if matches!(cmp, Cmp::Eq | Cmp::Ne) {
             self.bare_word(&right, b);
+            self.value_in_data(&left, b);
         }
         if matches!(left.kind, Kind::Weekday) {
             right = self.weekday(right, b);
@@ -117,6 +119,25 @@ impl Resolver<'_> {
             format!("{name} without quotes is a trait of the customer, not a text"),
         );
         self.warn(fault.hint(format!("글자라면 '{name}'(으)로 쓰세요"), format!("did you mean '{name}' in quotes?")));
+    }
+
+    /// A text that a trait with a few values never has is most often a slip.
+    fn value_in_data(&mut self, x: &Expr, ast: &Ast) {
+        let (Kind::Trait(name), AstKind::Text(text)) = (&x.kind, &ast.kind) else { return };
+        let values = self.schema.and_then(|s| s.values.get(name)).filter(|v| !v.is_empty() && !v.contains(text));
+        let Some(values) = values else { return };
+        let fault = Fault::new(
+            ast.span,
+            "value_not_in_data",
+            format!("데이터의 '{name}'에는 '{text}' 값이 없습니다"),
+            format!("'{name}' never has the value '{text}' in the data"),
+        );
+        let near = nearest(text, values.iter().map(String::as_str)).map(str::to_string);
+        let some = values.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
+        self.warn(match near {
+            Some(n) => fault.hint(format!("혹시 '{n}'인가요?"), format!("did you mean '{n}'?")),
+            None => fault.hint(format!("데이터에 있는 값: {some}"), format!("it has: {some}")),
+        });
     }
 
     fn units(&mut self, a: &Expr, b: &Expr, right: &Ast, span: Span) {
@@ -259,6 +280,7 @@ impl Resolver<'_> {
         let texts: Vec<String> =
             list.iter().filter_map(|i| if let AstKind::Text(t) = &i.kind { Some(t.clone()) } else { None }).collect();
         if texts.len() == list.len() && !matches!(value.kind, Kind::Weekday) {
+            list.iter().for_each(|i| self.value_in_data(&value, i));
             if !matches!(value.ty, Type::Text | Type::Any) {
                 let text = Expr { kind: Kind::Text(String::new()), ty: Type::Text, span };
                 self.units(&value, &text, &list[0], span);

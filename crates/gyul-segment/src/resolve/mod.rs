@@ -2,6 +2,7 @@
 
 mod compare;
 mod events;
+mod sensitive;
 
 use crate::problem::{Severity, nearest};
 use crate::syntax::{AGGREGATES, Ast, AstKind, EventRef, Fault, RankWord, TextTest};
@@ -15,6 +16,8 @@ pub struct Schema {
     /// Properties of each event.
     pub events: BTreeMap<String, Vec<(String, Type)>>,
     pub traits: Vec<(String, Type)>,
+    /// The values of traits that have a few, and name nobody.
+    pub values: BTreeMap<String, Vec<String>>,
 }
 
 /// Short names of events that every shop has, unless a file gives them another meaning.
@@ -40,28 +43,6 @@ pub const ALIASES: [(&str, &str); 17] = [
 
 /// Channels that messages go by.
 const CHANNELS: [&str; 4] = ["kakao", "email", "sms", "push"];
-
-/// Parts of trait names that mean sensitive data (Korean PIPA article 23, GDPR article 9).
-const SENSITIVE: [&str; 18] = [
-    "health",
-    "disease",
-    "illness",
-    "disabil",
-    "pregnan",
-    "religio",
-    "politic",
-    "union",
-    "ethnic",
-    "race",
-    "sexual",
-    "criminal",
-    "biometric",
-    "건강",
-    "질병",
-    "종교",
-    "정치",
-    "장애",
-];
 
 /// Where an expression stands.
 #[derive(Clone, Copy, PartialEq)]
@@ -434,8 +415,7 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
-        let low = name.to_lowercase();
-        if SENSITIVE.iter().any(|s| low.contains(s)) {
+        if sensitive::is_sensitive(name) {
             let fault = Fault::new(
                 span,
                 "sensitive",

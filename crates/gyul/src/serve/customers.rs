@@ -7,7 +7,7 @@ use gyul_engine::live::{Action, Outcome, World};
 use gyul_model::{
     ColumnData, ColumnKind, Event, IdKind, Identifier, Instant, Lang, Message, Timeline, Value, Zone, names,
 };
-use gyul_segment::explain::{Condition, in_words, value};
+use gyul_segment::explain::{Condition, in_words, reason, value};
 use gyul_segment::tree::Library;
 use gyul_timeline::Named;
 use gyul_web::data::*;
@@ -161,7 +161,27 @@ impl Live {
             let parts: Vec<String> = c.operands.iter().map(part).collect();
             (!parts.is_empty()).then(|| parts.join(", "))
         };
-        found.why.conditions.iter().for_each(|c| flatten(c, 0, zone, &show, &mut out.conditions));
+        if let Some(c) = &found.why.condition {
+            flatten(c, 0, zone, &show, &mut out.conditions);
+        }
+        // Of the classes that come first, what decided against each.
+        for earlier in &found.why.earlier {
+            let Some(c) = &earlier.condition else { continue };
+            let said = |lang| format!("{}: {}", earlier.title(lang), reason(c, zone, lang));
+            let mut parts = vec![];
+            flatten(c, 0, zone, &show, &mut parts);
+            let events = parts.iter().find(|p| !p.events.is_empty());
+            out.conditions.push(ConditionHolds {
+                depth: 0,
+                text: c.source.clone(),
+                holds: false,
+                found: show(c),
+                says_ko: said(Lang::Ko),
+                says_en: said(Lang::En),
+                events: events.map(|p| p.events.clone()).unwrap_or_default(),
+                more: events.map_or(0, |p| p.more),
+            });
+        }
         Ok(out)
     }
 

@@ -54,7 +54,7 @@ pub fn run(context: &Context, args: &DemoArgs) -> Result<u8, Failure> {
         "Europe/London",
         "GBP",
     )?;
-    print(&import::summary(context.lang, &done, false))?;
+    print(&import::summary(&context, &done, false))?;
 
     let mut files = starter_at("Europe/London", "GBP");
     files.push(("demo".into(), SHOP.into()));

@@ -56,7 +56,7 @@ pub fn run(context: &Context, args: &DemoArgs) -> Result<u8, Failure> {
     let input = FileInput::Named("online_retail.csv", &file);
     let done = import::in_workspace(&context, input, Kind::Orders, Some(mapping), "Europe/London", "GBP")?;
     std::fs::remove_file(&file).map_err(|e| Failure::write(&file, &e))?;
-    print(&import::summary(context.lang, &done, false))?;
+    print(&import::summary(&context, &done, false))?;
 
     let begun = Clock::now();
     let live = Arc::new(crate::serve::open(&context.data, None)?);

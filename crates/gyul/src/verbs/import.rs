@@ -34,7 +34,7 @@ pub fn run(context: &Context, args: &ImportArgs) -> Result<u8, Failure> {
         if !args.dry_run {
             remember(context, &done);
         }
-        print!("{}", summary(context.lang, &done, args.dry_run));
+        print!("{}", summary(context, &done, args.dry_run));
         if done.rejected_total() > 0 {
             code = FINDINGS;
         }
@@ -209,7 +209,8 @@ fn remember(context: &Context, done: &Imported) {
     }
 }
 
-pub fn summary(lang: Lang, done: &Imported, dry_run: bool) -> String {
+pub fn summary(context: &Context, done: &Imported, dry_run: bool) -> String {
+    let lang = context.lang;
     let n = thousands;
     let mut out = format!("{} ({})\n", done.source, done.description);
     if !done.choices.is_empty() {
@@ -273,9 +274,10 @@ pub fn summary(lang: Lang, done: &Imported, dry_run: bool) -> String {
         );
     }
     if done.rejected_total() > 0 && !dry_run {
-        out += lang.pick(
-            "  거부된 행: gyul quarantine show, 고칠 파일로 저장: gyul quarantine export -o fix.csv\n",
-            "  rejected rows: gyul quarantine show; as a file to mend: gyul quarantine export -o fix.csv\n",
+        let (show, export) = (context.command("quarantine show"), context.command("quarantine export -o fix.csv"));
+        out += &lang.pick(
+            format!("  거부된 행: {show}, 고칠 파일로 저장: {export}\n"),
+            format!("  rejected rows: {show}; as a file to mend: {export}\n"),
         );
     }
     out

@@ -64,14 +64,24 @@ pub fn run(context: &Context, verb: &Quarantine) -> Result<u8, Failure> {
             }
             file.rows.iter().for_each(|r| text += &format!("{}\n", r.content.trim_end_matches(['\r', '\n'])));
             deliver(Some(output), text.as_bytes())?;
-            let (rows, path) = (thousands(file.rows.len() as u64), output.display());
-            eprintln!(
-                "{}",
-                context.lang.pick(
-                    format!("{rows}행을 {path}에 저장했습니다. 고친 뒤 gyul quarantine retry {n} {path}를 실행하세요."),
-                    format!("wrote {rows} rows to {path}. Mend them, then run gyul quarantine retry {n} {path}."),
-                )
+            let (rows, path, of) = (thousands(file.rows.len() as u64), output.display(), &file.source);
+            let next = context.command(&format!("quarantine retry {n} {path}"));
+            let mut text = context.lang.pick(
+                format!(
+                    "가져오기 {n}번({of})의 거부된 행 {rows}개를 {path}에 저장했습니다. 고친 뒤 실행할 명령: {next}"
+                ),
+                format!("wrote {rows} rejected rows of import {n} ({of}) to {path}. Mend them, then run {next}"),
             );
+            let others: Vec<String> = if import.is_some() { vec![] } else { others(&engine, n)? };
+            if !others.is_empty() {
+                let (list, example) = (others.join(", "), others[0].split(' ').next().unwrap_or_default());
+                let other = context.command(&format!("quarantine export {example} -o fix-{example}.csv"));
+                text += &context.lang.pick(
+                    format!("\n거부된 행이 있는 다른 가져오기: {list}. 번호로 고릅니다: {other}"),
+                    format!("\nOther imports with rejected rows: {list}. Choose by number: {other}"),
+                );
+            }
+            eprintln!("{text}");
         }
         Quarantine::Retry { import, file } => {
             let Some((_, old)) = choose(context, &engine, Some(import))? else { return Ok(0) };
@@ -83,11 +93,17 @@ pub fn run(context: &Context, verb: &Quarantine) -> Result<u8, Failure> {
             // What is still wrong waits under the new file; the old rows have had their turn.
             let rows: Vec<u64> = old.rows.iter().map(|r| r.row).collect();
             gyul_store::resolve(&context.data, &old.import, &rows).map_err(says)?;
-            print(&import::summary(context.lang, &done, false))?;
+            print(&import::summary(context, &done, false))?;
             return Ok(if done.rejected_total() > 0 { FINDINGS } else { 0 });
         }
     }
     Ok(0)
+}
+
+/// Number and file of the other imports with rejected rows.
+fn others(engine: &Engine, chosen: usize) -> Result<Vec<String>, Failure> {
+    let files = engine.quarantine().map_err(|e| Failure::says(IO, |l| e.message(l)))?;
+    Ok(files.iter().filter(|(n, _)| *n != chosen).map(|(n, f)| format!("{n} ({})", f.source)).collect())
 }
 
 /// The quarantine of an import by its number, or the last.
@@ -106,9 +122,10 @@ fn choose(
     };
     let found = files.into_iter().find(|(n, f)| n.to_string() == wanted || f.source == wanted);
     found.map(Some).ok_or_else(|| {
+        let list = context.command("quarantine list");
         Failure::usage(
-            format!("'{wanted}' 가져오기에는 거부된 행이 없습니다. 번호는 gyul quarantine list에 있습니다."),
-            format!("import '{wanted}' has no rejected rows. gyul quarantine list shows the numbers."),
+            format!("'{wanted}' 가져오기에는 거부된 행이 없습니다. 번호를 보는 명령: {list}"),
+            format!("import '{wanted}' has no rejected rows. {list} shows the numbers."),
         )
     })
 }

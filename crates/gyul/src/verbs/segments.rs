@@ -13,6 +13,7 @@ use gyul_segment::tree::Words;
 use serde_json::json;
 
 pub fn run(context: &Context, verb: &Segments) -> Result<u8, Failure> {
+    let missing = |e| not_found(context, e);
     match verb {
         Segments::Count { asked, format } => {
             let (view, at) = view(context, asked)?;
@@ -38,7 +39,7 @@ pub fn run(context: &Context, verb: &Segments) -> Result<u8, Failure> {
         }
         Segments::Members { id, asked, format, output } => {
             let (view, at) = view(context, asked)?;
-            let members = view.members(id, at).map_err(not_found)?;
+            let members = view.members(id, at).map_err(missing)?;
             let bytes = match format {
                 MembersFormat::Csv => {
                     csv(&["customer"], &members.into_iter().map(|m| vec![m]).collect::<Vec<_>>()).into()
@@ -67,7 +68,7 @@ pub fn run(context: &Context, verb: &Segments) -> Result<u8, Failure> {
                     "--from lies after --to (or --as-of). Exchange them.",
                 ));
             }
-            let series = view.history(ids, from, to, every).map_err(not_found)?;
+            let series = view.history(ids, from, to, every).map_err(missing)?;
             print(&if *changes {
                 changes_text(&series, *format)
             } else {
@@ -81,7 +82,7 @@ pub fn run(context: &Context, verb: &Segments) -> Result<u8, Failure> {
         }
         Segments::Why { id, customer, asked } => {
             let (view, at) = view(context, asked)?;
-            let explanation = view.why(id, customer, at).map_err(not_found)?;
+            let explanation = view.why(id, customer, at).map_err(missing)?;
             let mut text = gyul_segment::explain::render(&explanation.why, view.zone(), context.lang);
             if let Some((next, enters)) = explanation.next {
                 let when = moment(&view, next);
@@ -96,7 +97,7 @@ pub fn run(context: &Context, verb: &Segments) -> Result<u8, Failure> {
         }
         Segments::Overlap { ids, asked, format } => {
             let (view, at) = view(context, asked)?;
-            let o = view.overlap(ids, at).map_err(not_found)?;
+            let o = view.overlap(ids, at).map_err(missing)?;
             let mut header = vec![""];
             header.extend(o.ids.iter().map(String::as_str));
             let cells = |cell: &dyn Fn(usize, usize) -> String| {

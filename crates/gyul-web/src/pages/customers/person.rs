@@ -318,6 +318,17 @@ struct WhyLine {
     holds: bool,
     events: Vec<EvidenceOf>,
     more: u64,
+    /// The events stand above already.
+    again: bool,
+}
+
+/// Whether these events were shown before; many conditions rest on the same ones.
+fn is_again(shown: &mut Vec<Vec<EvidenceOf>>, events: &[EvidenceOf]) -> bool {
+    let again = !events.is_empty() && shown.iter().any(|s| s == events);
+    if !again {
+        shown.push(events.to_vec());
+    }
+    again
 }
 
 pub async fn why(
@@ -340,12 +351,18 @@ pub async fn why(
         properties: e.properties.into_iter().map(|(n, v)| (label(&page, &n), short(&v, VALUE_CHARS))).collect(),
         ..e
     };
-    let line = |c: ConditionHolds| WhyLine {
-        depth: c.depth.min(6) as usize,
-        says: short(page.lang.pick(&c.says_ko, &c.says_en), VALUE_CHARS),
-        holds: c.holds,
-        events: c.events.into_iter().map(event).collect(),
-        more: c.more,
+    let mut shown: Vec<Vec<EvidenceOf>> = vec![];
+    let line = |c: ConditionHolds| {
+        let again = is_again(&mut shown, &c.events);
+        let events = if again { vec![] } else { c.events };
+        WhyLine {
+            depth: c.depth.min(6) as usize,
+            says: short(page.lang.pick(&c.says_ko, &c.says_en), VALUE_CHARS),
+            holds: c.holds,
+            events: events.into_iter().map(event).collect(),
+            more: c.more,
+            again,
+        }
     };
     let lines = why.conditions.into_iter().map(line).collect();
     let part = WhyPart { page: page.clone(), lines, since: why.since, until: why.until, ranked: why.ranked };

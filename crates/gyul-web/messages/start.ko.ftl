@@ -14,6 +14,7 @@ start-empty-live-go = 키 만들기
 start-empty-demo = 예제로 둘러보기
 start-empty-demo-lead = 실제 쇼핑몰의 주문 50만 건으로 먼저 둘러볼 수 있습니다. 터미널에서 실행하세요.
 start-not-writable = 지금은 이벤트를 저장할 수 없습니다. 디스크 공간과 권한을 확인하세요. 조회는 계속할 수 있습니다.
+start-damaged = 디스크의 로그가 손상되어 기록 { $n }건을 읽지 못했습니다. 나머지는 모두 셉니다. 파일과 위치는 서버의 출력에 있습니다. 백업에서 되돌리세요.
 start-failed = ‘{ $name }’ 정의에 문제가 있어 계산하지 못했습니다.
 start-failed-look = 확인하기
 start-week = 지난 7일, 가장 큰 움직임

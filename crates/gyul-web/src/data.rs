@@ -536,6 +536,8 @@ pub struct Health {
     pub ready: bool,
     /// Able to take events.
     pub writable: bool,
+    /// Records of the log that could not be read when it was opened.
+    pub damaged: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]

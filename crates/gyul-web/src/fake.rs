@@ -33,10 +33,16 @@ pub struct State {
     /// What every call is answered with, if anything.
     pub refusal: Option<Refusal>,
     pub stopped: bool,
+    pub damaged: u64,
+    /// Whoever is told of goes by an address, and says so everywhere.
+    pub personal: bool,
 }
 
 /// What somebody may call themselves.
 pub const HOSTILE: &str = "<script>alert(1)</script>\u{202e}\"'&";
+
+/// What nobody who sees people veiled may read: a name, an address, a number.
+pub const SECRETS: [&str; 3] = ["김철수", "kim@example.kr", "010-1234-5678"];
 
 pub const T: Instant = Instant(1_767_225_600_000_000);
 
@@ -140,7 +146,16 @@ impl Backend for Fake {
     }
 
     fn events(&self) -> Reply<Vec<EventSchema>> {
-        self.ask(|_| Ok(vec![EventSchema { name: "Order Completed".into(), count: 1, ..EventSchema::default() }]))
+        self.ask(|s| {
+            let property = |name: &str| PropertySchema {
+                name: name.into(),
+                types: vec!["text".into()],
+                count: 1,
+                examples: vec!["card".into(), SECRETS[1].into(), SECRETS[2].into()],
+            };
+            let properties = if s.personal { vec![property("method"), property("note")] } else { vec![] };
+            Ok(vec![EventSchema { name: "Order Completed".into(), count: 1, properties, ..EventSchema::default() }])
+        })
     }
 
     fn plan(&self) -> Reply<Option<String>> {
@@ -241,20 +256,46 @@ impl Backend for Fake {
     }
 
     fn timeline(&self, who: &Identifier, before: Option<(Instant, u64)>, limit: usize) -> Reply<Vec<TimelineEvent>> {
-        self.ask(|_| {
+        self.ask(|s| {
             known(who)?;
-            let event =
-                |seq: u64| TimelineEvent { ts: T, seq, name: "Page Viewed".into(), properties: vec![], handle: None };
+            let said = |name: &str, text: String| (name.to_string(), gyul_model::Value::Text(text));
+            let told = [
+                said("name", SECRETS[0].into()),
+                said("note", format!("{} {}", SECRETS[0], SECRETS[2])),
+                said("plan", format!("{},{}", SECRETS[1], SECRETS[2])),
+            ];
+            let personal = s.personal;
+            let event = |seq: u64| TimelineEvent {
+                ts: T,
+                seq,
+                name: if personal { "Form Submitted" } else { "Page Viewed" }.into(),
+                properties: if personal { told.to_vec() } else { vec![] },
+                handle: personal.then(|| format!("email:{}", SECRETS[1])),
+            };
             Ok((0..5).rev().map(event).filter(|e| before.is_none_or(|b| (e.ts, e.seq) < b)).take(limit).collect())
         })
     }
 
     fn decision(&self, who: &Identifier) -> Reply<Decision> {
-        self.ask(|_| Ok(Decision { customer: known(who)?, segments: vec!["vip".into()], ..Decision::default() }))
+        self.ask(|s| {
+            let traits =
+                if s.personal { vec![("email".into(), gyul_model::Value::Text(SECRETS[1].into()))] } else { vec![] };
+            Ok(Decision { customer: known(who)?, segments: vec!["vip".into()], traits, ..Decision::default() })
+        })
     }
 
     fn why(&self, who: &Identifier, _: DefKind, _: &str) -> Reply<Why> {
-        self.ask(|_| known(who).map(|_| Why::default()))
+        self.ask(|s| {
+            known(who)?;
+            let said = Some(SECRETS[1].to_string()).filter(|_| s.personal);
+            let condition = ConditionHolds {
+                text: "count(order) > 0".into(),
+                says_en: said.clone().unwrap_or_default(),
+                found: said,
+                ..ConditionHolds::default()
+            };
+            Ok(Why { conditions: vec![condition], ..Why::default() })
+        })
     }
 
     fn merge(&self, into: &Identifier, from: &Identifier) -> Reply<Merged> {
@@ -361,13 +402,18 @@ impl Backend for Fake {
 
     fn vocabulary(&self) -> Reply<Vocabulary> {
         let event = WordEvent { name: "order".into(), event: "Order Completed".into(), ..WordEvent::default() };
-        self.ask(|_| Ok(Vocabulary { events: vec![event], ..Vocabulary::default() }))
+        self.ask(|s| {
+            let values = if s.personal { vec![SECRETS[1].into()] } else { vec![] };
+            let traits = vec![WordProperty { name: "plan".into(), kind: "text".into(), values }];
+            Ok(Vocabulary { events: vec![event], traits, ..Vocabulary::default() })
+        })
     }
 
     fn members(&self, of: &MembersOf, after: Option<&str>, limit: usize) -> Reply<Vec<Member>> {
-        self.ask(|_| {
+        self.ask(|s| {
             assert_eq!(of.kind == DefKind::Partition, of.class.is_some());
-            let all = (0..5).map(|i| Member { customer: format!("C{i}"), since: Some(T), until: None });
+            let id = |i: i32| if s.personal { format!("email:{i}{}", SECRETS[1]) } else { format!("C{i}") };
+            let all = (0..5).map(|i| Member { customer: id(i), since: Some(T), until: None });
             Ok(all.filter(|m| after.is_none_or(|a| *m.customer > *a)).take(limit).collect())
         })
     }
@@ -592,7 +638,7 @@ impl Backend for Fake {
     }
 
     fn health(&self) -> Health {
-        self.with(|s| Health { ready: s.refusal.is_none(), writable: s.refusal.is_none() })
+        self.with(|s| Health { ready: s.refusal.is_none(), writable: s.refusal.is_none(), damaged: s.damaged })
     }
 
     fn metrics(&self) -> Vec<Metric> {

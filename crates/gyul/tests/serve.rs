@@ -223,3 +223,40 @@ fn what_was_acknowledged_is_there_once_after_kill_9() {
     assert_eq!(server.ask("GET", "/api/v1/customers/customer-8", "").0, 200);
     server.kill();
 }
+
+#[test]
+fn a_damaged_log_is_told_at_the_start_in_the_metrics_and_when_asked_whether_it_is_ready() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let key = key(&data);
+    let server = Server::start(&data, &key);
+    for i in 0..3 {
+        assert_eq!(server.ask("POST", "/api/v1/events", &events(i, 1)).0, 200);
+    }
+    assert_eq!(server.get("/ready")["damaged_records"], 0);
+    server.kill();
+    let log = data.join("log/00000000000000000000.log");
+    let mut bytes = std::fs::read(&log).unwrap();
+    let at = bytes.windows(10).position(|w| w == b"customer-1").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+
+    let mut process = gyul(&data, &["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let (first, second) = (lines.next().unwrap().unwrap(), lines.next().unwrap().unwrap());
+    let told = "attention: ";
+    assert!(second.starts_with(told) && second.contains("00000000000000000000.log"), "{first}\n{second}");
+    let mut line = String::new();
+    BufReader::new(process.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["level"], &line["records_lost"]), (&"error".into(), &1.into()));
+    let address = first.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_string();
+    let server = Server { process, address, key };
+    assert_eq!(server.get("/ready")["damaged_records"], 1);
+    assert!(server.ask("GET", "/metrics", "").1.contains("\ngyul_log_damaged_records 1\n"));
+    server.kill();
+}

@@ -378,6 +378,25 @@ pub fn read_action(payload: &[u8]) -> Read<(Action, String)> {
     Ok((action, by))
 }
 
+/// The highest number of an action.
+const ACTION_MAX: u8 = 12;
+
+/// Whether a record is of a later Gyul: passed over, it would be as if it had never been decided.
+pub fn is_newer(kind: u8, payload: &[u8]) -> bool {
+    let tag = || {
+        let mut r = Reader::new(payload)?;
+        r.text()?;
+        r.byte()
+    };
+    match kind {
+        MESSAGE | REJECTED | ACTION => {
+            payload.first().is_some_and(|v| *v > VERSION)
+                || (kind == ACTION && tag().is_ok_and(|tag: u8| tag > ACTION_MAX))
+        }
+        _ => kind > SKIP,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use super::changes::{self, ChangeLog, Told};
 use super::checkpoint;
 use super::definitions::{DefKind, Definitions, split};
+use super::harm::{Harm, Harms};
 use super::hub::{Clock, Options, Seen, manifest};
 use super::record;
 use super::world::{Control, World, fingerprint};
@@ -20,6 +21,8 @@ pub struct Opened {
     pub seen: Seen,
     /// Where the base stands in the log.
     pub settled: u64,
+    /// What could not be read.
+    pub harms: Vec<Harm>,
     pub lock: fs::File,
 }
 
@@ -51,10 +54,12 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let segment_bytes = options.segment_bytes;
     let log_options = LogOptions { first: base_next, check_all: false, segment_bytes, ..LogOptions::default() };
     let disk = |name: &str| options.disks.as_ref().map(|disks| disks(name));
-    let (mut log, _) = match disk("log") {
+    let (mut log, recovered) = match disk("log") {
         Some(disk) => Log::open_on(disk, LogOptions { ahead: false, salt: Some(1), ..log_options })?,
         None => Log::open(dir, log_options)?,
     };
+    let mut harms = Harms::default();
+    harms.opened(&recovered);
     let now = clock();
     if log.next() < base_next {
         // A file was imported meanwhile: its rows have these numbers.
@@ -64,7 +69,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
             log.commit()?;
         }
     }
-    let mut changes = ChangeLog::open(dir, segment_bytes / 4, disk("changes"))?;
+    let mut changes = ChangeLog::open(dir, segment_bytes / 4, disk("changes"), &mut harms)?;
 
     // What was decided before the checkpoint, and what came since.
     let rules = options.rules.clone();
@@ -77,18 +82,33 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         }
         None => (Identities::new(rules.clone()), vec![], None),
     };
+    if let Some(c) = control.iter().find(|c| record::is_newer(c.kind, &c.payload)) {
+        return Err(newer(dir, c.kind, &c.payload));
+    }
     let mut seen = Seen::default();
     let oldest = Instant(now.0.saturating_sub(options.remember));
     let mut tail: Vec<Tail> = vec![];
     let mut first_at = None;
     let mut reader = log.read(log.first());
     while let Some(entry) = reader.next()? {
-        let Entry::Record(r) = entry else { continue };
+        let r = match entry {
+            Entry::Record(r) => r,
+            Entry::Damaged(damage) => {
+                harms.damage(&damage);
+                continue;
+            }
+        };
+        if record::is_newer(r.kind, r.payload) {
+            return Err(newer(dir, r.kind, r.payload));
+        }
         let fresh = r.seq >= settled;
         first_at = first_at.or(Some(r.at));
         match r.kind {
             record::MESSAGE if fresh || r.at >= oldest => {
-                let Ok(m) = record::read_message(r.payload) else { continue };
+                let Ok(m) = record::read_message(r.payload) else {
+                    harms.unreadable(r.seq);
+                    continue;
+                };
                 if r.at >= oldest {
                     seen.insert(r.at, fingerprint(&m));
                 }
@@ -96,12 +116,15 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
                     tail.push(Tail::Message(r.seq, m));
                 }
             }
-            record::REJECTED if fresh || quarantine.is_none() => {
-                if let Ok(rejected) = record::read_rejected(r.payload) {
-                    tail.push(Tail::Rejected(r.seq, r.at, rejected));
-                }
-            }
+            record::REJECTED if fresh || quarantine.is_none() => match record::read_rejected(r.payload) {
+                Ok(rejected) => tail.push(Tail::Rejected(r.seq, r.at, rejected)),
+                Err(_) => harms.unreadable(r.seq),
+            },
             record::ACTION if fresh => {
+                if record::read_action(r.payload).is_err() {
+                    harms.unreadable(r.seq);
+                    continue;
+                }
                 tail.push(Tail::Act(Control { seq: r.seq, at: r.at, kind: r.kind, payload: r.payload.to_vec() }));
             }
             _ => {}
@@ -198,7 +221,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
             v.last = v.last.max(s.last);
         }
     }
-    Ok(Opened { world, changes, log, seen, settled, lock })
+    Ok(Opened { world, changes, log, seen, settled, harms: harms.found, lock })
 }
 
 enum Tail {
@@ -286,6 +309,12 @@ fn replay(world: &mut World, tail: Vec<Tail>, now: Instant, options: &Options, d
     }
     changes.extend(world.apply(&messages, now, &options.rules));
     changes
+}
+
+/// A record of a later version, by the number that is higher than those known here.
+fn newer(dir: &Path, kind: u8, payload: &[u8]) -> StoreError {
+    let version = payload.first().copied().unwrap_or_default().max(kind);
+    StoreError::new(&dir.join("log"), StoreErrorKind::Newer(version.into()))
 }
 
 fn missing(dir: &Path) -> StoreError {

@@ -33,6 +33,7 @@ struct Start {
     events: u64,
     lag: f64,
     writable: bool,
+    damaged: u64,
     quarantine: u64,
     failed: Vec<DefState>,
     /// For the script: names of segments and classes, and its sentences.
@@ -58,6 +59,7 @@ async fn start(State(app): State<Arc<App>>, page: Page) -> ApiResult {
         events: metric("events_in_memory") as u64,
         lag: metric("lag_seconds"),
         writable: health.writable,
+        damaged: health.damaged,
         quarantine: metric("quarantine_messages") as u64,
         failed,
         names,

@@ -97,6 +97,11 @@ impl Live {
         }
     }
 
+    /// What could not be read of the log when it was opened.
+    pub fn harms(&self) -> &[gyul_engine::live::Harm] {
+        self.hub.harms()
+    }
+
     /// Backups that are asked for go there.
     pub fn keep_backups_in(&self, folder: PathBuf) {
         let _ = self.backups.set(folder);
@@ -397,7 +402,8 @@ impl Backend for Live {
     }
 
     fn health(&self) -> Health {
-        Health { ready: true, writable: self.hub.is_healthy() }
+        let damaged = self.hub.harms().iter().map(|h| h.records).sum();
+        Health { ready: true, writable: self.hub.is_healthy(), damaged }
     }
 
     fn metrics(&self) -> Vec<Metric> {

@@ -479,6 +479,7 @@ pub struct Quarantined {
     pub place: String,
     pub ko: String,
     pub en: String,
+    /// As it was sent; empty for who sees people veiled.
     pub content: String,
 }
 

@@ -6,6 +6,7 @@ use crate::data::{Change, DefKind};
 use crate::guard::{self, Caller};
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{Endpoint, Kind, NAME, PEOPLE, Table};
+use crate::veil;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -82,13 +83,16 @@ impl Filter {
     }
 }
 
-async fn list(State(app): Shared, args: Args) -> ApiResult {
+async fn list(State(app): Shared, Extension(caller): Extension<Caller>, args: Args) -> ApiResult {
     let (limit, filter) = (args.limit()?, Filter::of(&args));
     let from = args.number("from")?.unwrap_or_else(|| *app.backend.changes_end().borrow());
     let found = app.ask(move |b| b.changes(from, limit)).await?;
     // What was looked through counts, not what passed the filter.
     let next = found.last().map_or(from, |c| c.offset.saturating_add(1));
-    let items: Vec<Change> = found.into_iter().filter(|c| filter.takes(c)).collect();
+    let mut items: Vec<Change> = found.into_iter().filter(|c| filter.takes(c)).collect();
+    if veil::veils(caller.role) {
+        items.iter_mut().for_each(veil::change);
+    }
     args::json(&args::Page { items, next: Some(next.to_string()) })
 }
 
@@ -163,20 +167,24 @@ impl Reader {
                 return None;
             }
             // A key may have been taken out of force since.
-            if !guard::role_now(&self.app, &self.caller).is_some_and(|role| PEOPLE.allows(role)) {
+            let Some(role) = guard::role_now(&self.app, &self.caller).filter(|role| PEOPLE.allows(*role)) else {
                 return self.part("unauthorized");
-            }
+            };
             // Seen before asking: what comes while asking wakes the wait below.
             let end = *self.end.borrow_and_update();
             if self.from < end {
                 let from = self.from;
-                let found = match self.app.ask(move |b| b.changes(from, CHUNK)).await {
+                let mut found = match self.app.ask(move |b| b.changes(from, CHUNK)).await {
                     Ok(found) => found,
                     Err(e) => return self.part(e.code),
                 };
                 if let Some(last) = found.last() {
                     self.from = last.offset.saturating_add(1);
-                    let text: String = found.iter().filter(|c| self.filter.takes(c)).map(frame).collect();
+                    found.retain(|c| self.filter.takes(c));
+                    if veil::veils(role) {
+                        found.iter_mut().for_each(veil::change);
+                    }
+                    let text: String = found.iter().map(frame).collect();
                     if !text.is_empty() {
                         return Some(text.into());
                     }

@@ -3,8 +3,11 @@
 use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::*;
+use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{EDIT, Endpoint, Kind, NAME, NUMBERS, PEOPLE, Table};
+use crate::veil;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -155,11 +158,18 @@ fn kind(table: &mut Table, kind: DefKind, things: &str, thing: &str) {
             .says("속한 고객들", "Members in the order of their ids")
             .query("class", NAME, class)
             .paged::<Member>(),
-        move |State(app): Shared, Path(id): Path<String>, args: Args| async move {
+        move |State(app): Shared, Extension(caller): Extension<Caller>, Path(id): Path<String>, args: Args| async move {
             let (of, limit) = (members_of(kind, id, &args)?, args.limit()?);
-            let after = args.cursor(|text| Some(text.to_string()))?;
-            let members = app.ask(move |b| b.members(&of, after.as_deref(), limit + 1)).await?;
-            args::page(members, limit, |m| m.customer.clone())
+            let key = app.access().salt.clone().unwrap_or_default();
+            let after = args.cursor(|text| veil::unseal(&key, text))?;
+            let mut members = app.ask(move |b| b.members(&of, after.as_deref(), limit + 1)).await?;
+            let more = members.len() > limit;
+            members.truncate(limit);
+            let next = members.last().filter(|_| more).map(|m| args::cursor(veil::seal(&key, &m.customer)));
+            if veil::veils(caller.role) {
+                members.iter_mut().for_each(veil::member);
+            }
+            args::json(&args::Page { items: members, next })
         },
     );
     table.at(

@@ -3,8 +3,11 @@
 use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::*;
+use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{EDIT, Endpoint, NUMBERS, PEOPLE, Table};
+use crate::veil;
+use axum::Extension;
 use axum::extract::{Path, State};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -64,7 +67,8 @@ pub fn add(table: &mut Table) {
 }
 
 async fn list(State(app): Shared) -> ApiResult {
-    let items = app.ask(|b| b.events()).await?;
+    let mut items = app.ask(|b| b.events()).await?;
+    items.iter_mut().for_each(veil::schema);
     args::json(&args::Page { items, next: None })
 }
 
@@ -79,10 +83,13 @@ async fn put_plan(State(app): Shared, body: Bytes) -> ApiResult {
     Ok(super::done())
 }
 
-async fn quarantine(State(app): Shared, args: Args) -> ApiResult {
+async fn quarantine(State(app): Shared, Extension(caller): Extension<Caller>, args: Args) -> ApiResult {
     let limit = args.limit()?;
     let before = args.cursor(|text| text.parse().ok())?;
-    let items = app.ask(move |b| b.quarantine(before, limit + 1)).await?;
+    let mut items = app.ask(move |b| b.quarantine(before, limit + 1)).await?;
+    if veil::veils(caller.role) {
+        items.iter_mut().for_each(veil::quarantined);
+    }
     args::page(items, limit, |q| q.number.to_string())
 }
 

@@ -63,7 +63,7 @@ fn lines(page: &Page, heads: Vec<CustomerHead>) -> Vec<Line> {
         if veiled {
             veil::head(&mut head);
         }
-        head.id = short(&if veiled { veil::handle(&head.id) } else { head.id.clone() }, 80);
+        head.id = short(&head.id, 80);
         let title = short(head.name.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(&head.id), 80);
         Line { head, title, to, own }
     };

@@ -111,7 +111,8 @@ fn import_line(page: &Page, import: Import) -> ImportLine {
     ImportLine { percent, size: format::bytes(import.bytes), problem, import }
 }
 
-fn event_line(page: &Page, schema: EventSchema) -> EventLine {
+fn event_line(page: &Page, mut schema: EventSchema) -> EventLine {
+    crate::veil::schema(&mut schema);
     EventLine { name: schema.name.clone(), title: super::customers::event_title(page, &schema.name), schema }
 }
 

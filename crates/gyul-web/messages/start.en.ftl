@@ -34,6 +34,7 @@ start-cause-rank = as ranks moved
 start-cause-identity = by a merge
 start-cause-definition = by a new definition
 start-cause-erasure = by an erasure
+start-cause-objection = by an objection
 start-flow = The lifecycle's flow over a month
 start-rfm = Revenue by RFM class
 start-health = Data health

@@ -31,6 +31,7 @@ start-cause-rank = 순위가 바뀌어
 start-cause-identity = 병합으로
 start-cause-definition = 정의가 바뀌어
 start-cause-erasure = 정보 삭제로
+start-cause-objection = 처리 거부로
 start-flow = 한 달 사이 생애주기의 흐름
 start-rfm = RFM 등급별 매출
 start-health = 데이터 상태

@@ -104,6 +104,10 @@ pub struct Customer {
     pub merges: Vec<Merged>,
     pub worth: Purchases,
     pub traits_since: Vec<TraitSince>,
+    /// Since when they object to being profiled: while they do, they are in no segment and no class.
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub objects_since: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -158,6 +162,8 @@ pub struct TimelineEvent {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Decision {
     pub customer: String,
+    /// They object to being profiled: segments and classes are empty.
+    pub objects: bool,
     pub segments: Vec<String>,
     /// Partition to class.
     pub classes: BTreeMap<String, String>,
@@ -265,6 +271,8 @@ pub struct DefState {
     pub reason: Option<Problem>,
     /// Members now; for a measure, customers for whom it is known.
     pub size: Option<u64>,
+    /// How many of them object to being profiled: they are counted, and neither listed nor told of.
+    pub left_out: u64,
     /// Classes with their sizes, for a partition.
     pub classes: Vec<ClassSize>,
     /// How far behind the log, in milliseconds.
@@ -286,6 +294,8 @@ pub struct ClassSize {
     /// The condition as written; absent for the class of all others.
     pub when: Option<String>,
     pub size: u64,
+    /// How many of them object to being profiled.
+    pub left_out: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -418,7 +428,7 @@ pub struct Change {
     #[serde(flatten)]
     pub what: MembersOf,
     pub moved: Moved,
-    /// `event`, `time`, `rank`, `identity`, `definition`, `erasure`.
+    /// `event`, `time`, `rank`, `identity`, `definition`, `import`, `erasure`, `objection`.
     pub cause: String,
 }
 

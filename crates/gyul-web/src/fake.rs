@@ -34,6 +34,7 @@ pub struct State {
     pub refusal: Option<Refusal>,
     pub stopped: bool,
     pub damaged: u64,
+    pub objecting: HashSet<String>,
     /// Whoever is told of goes by an address, and says so everywhere.
     pub personal: bool,
 }
@@ -98,6 +99,7 @@ fn state_of(kind: DefKind, id: &str, version: usize) -> DefState {
         state: ComputeState::Live,
         reason: None,
         size: Some(3),
+        left_out: 0,
         classes: match kind {
             DefKind::Partition => {
                 ["new", "other"].map(|c| ClassSize { class: c.into(), size: 1, ..ClassSize::default() }).to_vec()
@@ -201,7 +203,7 @@ impl Backend for Fake {
     }
 
     fn customer(&self, who: &Identifier) -> Reply<Customer> {
-        self.ask(|_| {
+        self.ask(|s| {
             Ok(Customer {
                 id: known(who)?,
                 events: 1,
@@ -229,6 +231,7 @@ impl Backend for Fake {
                 }],
                 worth: Purchases { orders: 2, refunds: 0, revenue: Some(50_000.0), last_order: Some(T) },
                 traits_since: vec![],
+                objects_since: s.objecting.contains(&who.handle()).then_some(T),
             })
         })
     }
@@ -322,6 +325,18 @@ impl Backend for Fake {
             known(who)?;
             s.erased.push(who.clone());
             Ok(ErasureReport { removed: [("log".to_string(), 1)].into(), ..ErasureReport::default() })
+        })
+    }
+
+    fn object(&self, who: &Identifier, objects: bool) -> Reply<()> {
+        self.ask(|s| {
+            let name = known(who)?;
+            if objects {
+                s.objecting.insert(name)
+            } else {
+                s.objecting.remove(&name)
+            };
+            Ok(())
         })
     }
 

@@ -177,7 +177,11 @@ async fn admit(
     }
     let target = audit::target_of(&request);
     let response = once(app, endpoint, caller.as_ref(), request, next).await?;
-    if let (true, Some(caller)) = (endpoint.audited && response.status().is_success(), &caller) {
+    // A form that was taken sends its reader on.
+    let taken = response.status().is_success() || (endpoint.page && response.status().is_redirection());
+    // What is answered again was done once.
+    let done = taken && !response.headers().contains_key(REPLAYED);
+    if let (true, Some(caller)) = (endpoint.audited && done, &caller) {
         audit::keep(app, endpoint, caller, target).await?;
     }
     Ok(response)

@@ -260,3 +260,50 @@ fn a_damaged_log_is_told_at_the_start_in_the_metrics_and_when_asked_whether_it_i
     assert!(server.ask("GET", "/metrics", "").1.contains("\ngyul_log_damaged_records 1\n"));
     server.kill();
 }
+
+#[test]
+fn who_objects_is_given_to_nobody_and_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let key = key(&data);
+    let mut server = Server::start(&data, &key);
+    assert_eq!(server.ask("POST", "/api/v1/events", &events(0, 20)).0, 200);
+    let listed = |s: &Server| {
+        let members = s.get("/api/v1/segments/bought_month/members");
+        members["items"].as_array().unwrap().iter().any(|m| m["customer"] == "customer-7")
+    };
+    let seen = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        server.get("/api/v1/segments/bought_month")["size"] == 20
+    });
+    assert!(seen && listed(&server));
+    let mut from = server.get("/api/v1/changes?from=0&limit=1000")["next"].as_str().unwrap().to_string();
+    let mut told = |s: &Server| {
+        let answer = s.get(&format!("/api/v1/changes?from={from}&customer=customer-7&segment=bought_month"));
+        from = answer["next"].as_str().unwrap().to_string();
+        let of = |c: &serde_json::Value| format!("{} {}", c["moved"].as_str().unwrap(), c["cause"].as_str().unwrap());
+        answer["items"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let path = "/api/v1/customers/customer-7/objection";
+    assert_eq!(server.ask("PUT", path, "").0, 204);
+    assert_eq!(told(&server), ["left objection"]);
+    for again in [false, true] {
+        if again {
+            server.kill();
+            server = Server::start(&data, &key);
+        }
+        let decision = server.get("/api/v1/customers/customer-7/decision");
+        assert_eq!((&decision["objects"], &decision["segments"]), (&true.into(), &serde_json::json!([])));
+        let person = server.get("/api/v1/customers/customer-7");
+        assert!(person["objects_since"].is_string() && person["segments"] == serde_json::json!([]), "{person}");
+        let state = server.get("/api/v1/segments/bought_month");
+        assert_eq!((&state["size"], &state["left_out"]), (&20.into(), &1.into()));
+        assert!(!listed(&server));
+        assert_eq!(server.ask("GET", "/api/v1/customers/customer-7/why/segments/bought_month", "").0, 409);
+        assert_eq!(told(&server), [""; 0]);
+    }
+    assert_eq!(server.ask("DELETE", path, "").0, 204);
+    assert_eq!(told(&server), ["entered objection"]);
+    assert!(listed(&server));
+    server.kill();
+}

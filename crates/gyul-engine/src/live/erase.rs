@@ -202,6 +202,7 @@ pub(super) fn names_somebody(action: &Action, names: &[String]) -> bool {
     match action {
         Action::Merge { into, from } => names.contains(into) || names.contains(from),
         Action::Mend { content, .. } => speaks_of(content, names),
+        Action::Object { names: theirs, .. } => theirs.iter().any(|n| names.contains(n)),
         _ => false,
     }
 }

@@ -12,6 +12,7 @@ mod definitions;
 mod erase;
 mod harm;
 mod hub;
+mod objection;
 mod record;
 mod recover;
 mod reload;

@@ -187,7 +187,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     world.next = settled;
     for c in &control {
         let Ok((action, _)) = record::read_action(&c.payload) else { continue };
-        world.remember(c.seq, &action);
+        world.remember(c.seq, c.at, &action);
     }
     world.control.append(&mut control);
     let mends = quarantine.is_none();

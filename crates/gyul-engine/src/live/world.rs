@@ -3,6 +3,7 @@
 use super::changes;
 use super::definitions::{DefKind, Definitions};
 use super::erase::{names_somebody, speaks_of};
+use super::objection::Objections;
 use super::record::{self, Action, Rejected};
 use crate::library::schema_of;
 use gyul_model::{Event, IdKind, Identifier, Instant, Message, Snapshot, Timeline, hash64, names};
@@ -59,6 +60,7 @@ pub struct World {
     pub sorted: (Instant, u64),
     /// Names of the people whose erasure was applied and is not through yet: what they have to be looked for by.
     pub forgotten: BTreeSet<String>,
+    pub(super) objections: Objections,
     /// Timeline number by handle, and the other way round.
     numbers: Vec<u32>,
     handles: Vec<u32>,
@@ -138,6 +140,7 @@ impl World {
             owners: vec![],
             sorted: (at, 0),
             forgotten: BTreeSet::new(),
+            objections: Objections::default(),
             numbers,
             handles,
         };
@@ -202,16 +205,15 @@ impl World {
     }
 
     /// Changes with names instead of numbers, by the definitions that they come from: others give a root another number.
-    pub fn tell(&self, changes: &[Change]) -> Vec<changes::Told> {
-        let tell = |c: &Change| changes::Told {
+    pub fn tell(&mut self, changes: &[Change]) -> Vec<changes::Told> {
+        self.unless_they_object(changes, |world, c| changes::Told {
             offset: 0,
             at: c.at,
-            customer: self.customer_id(c.customer).to_string(),
-            what: self.live.names().get(c.root as usize).cloned().unwrap_or_default(),
+            customer: world.customer_id(c.customer).to_string(),
+            what: world.live.names().get(c.root as usize).cloned().unwrap_or_default(),
             entered: c.entered,
             cause: cause_name(c.cause).to_string(),
-        };
-        changes.iter().map(tell).collect()
+        })
     }
 
     /// Sorts out what only a look at everybody tells.
@@ -306,6 +308,7 @@ impl World {
                     }
                 }
                 self.forgotten.extend(names.iter().cloned());
+                self.objections.forget(&names);
                 self.owners.retain(|(_, h)| !gone.contains(h));
                 self.quarantine.retain(|_, (_, r)| !speaks_of(&r.content, &names));
                 self.control.retain(|c| match record::read_action(&c.payload) {
@@ -342,6 +345,11 @@ impl World {
                 numbers.iter().for_each(|n| drop(self.quarantine.remove(n)));
                 Outcome::Done
             }
+            Action::Object { names, objects } => {
+                self.objections.put(names, *objects, at);
+                changes.extend(self.tick(now, vec![]));
+                Outcome::Done
+            }
         };
         (outcome, changes)
     }
@@ -370,12 +378,13 @@ impl World {
     }
 
     /// Takes in a decision from before the checkpoint: identities and definitions have it already.
-    pub fn remember(&mut self, seq: u64, action: &Action) {
+    pub fn remember(&mut self, seq: u64, at: Instant, action: &Action) {
         match action {
             Action::Access(bytes) => self.access.push(bytes.clone()),
             Action::Audit(bytes) => self.audit.push((seq, bytes.clone())),
             Action::Settings(bytes) => self.settings = Some(bytes.clone()),
             Action::Plan(text) => self.plan = text.clone(),
+            Action::Object { names, objects } => self.objections.put(names, *objects, at),
             _ => {}
         }
     }
@@ -422,6 +431,7 @@ impl World {
             self.handles.resize(number as usize + 1, NONE);
         }
         self.handles[number as usize] = handle;
+        self.objections.moved();
         (number, true)
     }
 
@@ -451,6 +461,7 @@ impl World {
             }
         }
         self.live.group(numbers[0], &numbers);
+        self.objections.moved();
         self.note(|| Told::Group(numbers));
     }
 

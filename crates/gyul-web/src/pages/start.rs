@@ -238,7 +238,7 @@ fn for_script(page: &Page, segments: &[DefState], partitions: &[DefState]) -> St
             names.insert(format!("{}/{}", d.id, c.class), page.name(&c.name_ko, &c.name_en, &c.class).into());
         }
     }
-    let causes = ["event", "time", "rank", "identity", "definition", "erasure"];
+    let causes = ["event", "time", "rank", "identity", "definition", "erasure", "objection"];
     let causes: Map<String, Value> =
         causes.iter().map(|c| (c.to_string(), page.t(&format!("start-cause-{c}")).into())).collect();
     let words = json!({

@@ -254,3 +254,34 @@ async fn a_draft_is_shown_as_cards_and_its_conditions_are_counted() {
     }
     assert_eq!(bed.get("/api/v1/vocabulary").await.json()["events"][0]["name"], "order");
 }
+
+#[tokio::test]
+async fn an_objection_is_kept_shown_taken_back_and_audited() {
+    let bed = Bed::new();
+    let since = |customer: Value| customer["objects_since"].clone();
+    let path = "/api/v1/customers/C1/objection";
+    assert_eq!(bed.call(Role::Analyst, Method::PUT, path, "").await.status, 403);
+    assert_eq!(bed.put(path, "").await.status, 204);
+    assert!(since(bed.get("/api/v1/customers/C1").await.json()).is_string());
+    let request = bed.request(Role::Owner, Method::GET, "/customers/C1").header("accept", "text/html");
+    let page = bed.send(request.header("cookie", "gyul_lang=en").body(Body::empty()).unwrap()).await;
+    assert!(page.text().contains("has objected") && page.text().contains("/customers/C1/withdraw"), "{}", page.text());
+    assert_eq!(bed.call(Role::Owner, Method::DELETE, path, "").await.status, 204);
+    assert_eq!(since(bed.get("/api/v1/customers/C1").await.json()), Value::Null);
+    let request = bed.request(Role::Owner, Method::POST, "/customers/C1/object");
+    let answer = bed
+        .send(request.header("content-type", "application/x-www-form-urlencoded").body(Body::from("x=1")).unwrap())
+        .await;
+    assert_eq!(answer.headers["location"], "/customers/C1?done=objected");
+    let audit = bed.get("/api/v1/audit").await.json();
+    let lines: Vec<(&str, &str)> = audit["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| (l["what"].as_str().unwrap(), l["target"].as_str().unwrap()))
+        .collect();
+    let whats: Vec<&str> = lines.iter().map(|l| l.0).collect();
+    assert_eq!(whats, ["objectToProfiling", "withdrawObjection", "objectToProfiling"]);
+    assert!(lines.iter().all(|l| l.1 == lines[0].1 && l.1.starts_with("customer-")), "{lines:?}");
+    assert_eq!(bed.put("/api/v1/customers/nobody/objection", "").await.status, 404);
+}

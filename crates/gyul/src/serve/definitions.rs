@@ -63,6 +63,7 @@ pub(super) fn classes(p: &Partition) -> Vec<ClassSize> {
         treatment_en: about.treatment.en.clone(),
         when: when.cloned(),
         size: 0,
+        left_out: 0,
     };
     let own = p.classes.iter().map(|c| class(&c.id, &c.about, Some(&c.source)));
     own.chain([class(&p.otherwise.id, &p.otherwise.about, None)]).collect()
@@ -96,19 +97,23 @@ impl Live {
         let names = world.live.names();
         let size_of = |name: &str| {
             let root = names.iter().position(|n| n == name)?;
-            Some(world.live.members(root).count() as u64)
+            Some((world.live.members(root).count() as u64, world.objecting(root)))
         };
         let mut classes = match library.partitions.iter().find(|p| p.id == id) {
             Some(p) if kind == DefKind::Partition => self::classes(p),
             _ => vec![],
         };
         for c in &mut classes {
-            c.size = size_of(&format!("{id}/{}", c.class)).unwrap_or_default();
+            (c.size, c.left_out) = size_of(&format!("{id}/{}", c.class)).unwrap_or_default();
         }
         let size = match kind {
-            DefKind::Segment => size_of(id),
+            DefKind::Segment => size_of(id).map(|(size, _)| size),
             DefKind::Partition => known.as_ref().map(|_| classes.iter().map(|c| c.size).sum()),
             DefKind::Measure => measured.iter().find(|(m, _)| m == id).map(|(_, n)| *n),
+        };
+        let left_out = match kind {
+            DefKind::Segment => size_of(id).map_or(0, |(_, left_out)| left_out),
+            _ => classes.iter().map(|c| c.left_out).sum(),
         };
         let last_change = match kind {
             DefKind::Partition => classes.iter().filter_map(|c| last.get(&format!("{id}/{}", c.class))).max(),
@@ -135,6 +140,7 @@ impl Live {
                 (None, false) => ComputeState::Computing,
             },
             size: size.filter(|_| reason.is_none()),
+            left_out,
             reason,
             classes,
             lag_ms: Some(self.lag(world)),
@@ -272,7 +278,8 @@ impl Live {
         let (mut page, timelines, library, named) = {
             let world = self.hub.world();
             let root = world.live.names().iter().position(|n| *n == name).ok_or(Refusal::NotFound)?;
-            let ids = world.live.members(root).iter().map(|n| (world.customer_id(n as u32), n as u32));
+            let given = world.live.members(root).iter().filter(|n| !world.objects(*n as u32));
+            let ids = given.map(|n| (world.customer_id(n as u32), n as u32));
             let mut ids: Vec<(&str, u32)> = ids.filter(|(id, _)| after.is_none_or(|a| *id > a)).collect();
             if ids.len() > limit && limit > 0 {
                 ids.select_nth_unstable(limit - 1);

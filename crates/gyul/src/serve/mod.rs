@@ -255,6 +255,10 @@ impl Backend for Live {
         Ok(ErasureReport { removed, verified: erased.verified, pending: erased.pending })
     }
 
+    fn object(&self, who: &Identifier, objects: bool) -> Reply<()> {
+        self.objected(who, objects)
+    }
+
     fn export(&self, who: &Identifier) -> Reply<String> {
         self.exported(who)
     }

@@ -324,6 +324,8 @@ struct Members {
     /// As they are called here, and as they are.
     members: Vec<(String, Member)>,
     size: Option<u64>,
+    /// Of them so many are not listed.
+    left_out: u64,
     next: Option<String>,
     first: bool,
 }
@@ -350,7 +352,8 @@ async fn members(
         (shown, m)
     });
     let members = lines.collect();
-    show(&page.clone(), &Members { page, base: what.base, members, size: what.size, next, first })
+    let left_out = what.class.as_ref().map_or(what.state.left_out, |c| c.left_out);
+    show(&page.clone(), &Members { page, base: what.base, members, size: what.size, left_out, next, first })
 }
 
 /// All members, a piece at a time, for as long as somebody reads.

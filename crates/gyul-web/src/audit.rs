@@ -26,6 +26,10 @@ pub struct Entry {
     pub what: String,
     /// What it was done to. A customer appears as a pseudonym: it survives an erasure without naming anybody.
     pub target: Option<String>,
+    /// Of an erasure that a shop asked for: what was removed where, and what was looked through afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::data::ErasureReport>)]
+    pub report: Option<serde_json::Value>,
 }
 
 /// The part of a path that names a thing: what comes after the second of `/api/v1/<things>/`, or of a page.
@@ -47,9 +51,19 @@ pub async fn keep(
         "customers" => pseudonym(app, &percent_decode(&name)),
         _ => percent_decode(&name),
     });
-    let entry =
-        Entry { number: 0, at: app.now().to_string(), who: caller.name.clone(), what: endpoint.id.clone(), target };
-    let bytes = serde_json::to_vec(&entry).map_err(|e| crate::Refusal::Internal(e.to_string()))?;
+    let entry = Entry {
+        number: 0,
+        at: app.now().to_string(),
+        who: caller.name.clone(),
+        what: endpoint.id.clone(),
+        target,
+        report: None,
+    };
+    put(app, &entry).await
+}
+
+pub async fn put(app: &Arc<App>, entry: &Entry) -> ApiResult<()> {
+    let bytes = serde_json::to_vec(entry).map_err(|e| crate::Refusal::Internal(e.to_string()))?;
     app.ask(move |b| b.keep_audit(bytes)).await
 }
 

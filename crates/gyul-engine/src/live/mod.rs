@@ -20,7 +20,7 @@ mod world;
 
 pub use changes::Told;
 pub use definitions::{DefKind, Definitions, Version, file as definition_file, split as split_definitions};
-pub use erase::{Erased, mentions};
+pub use erase::{DRAFT, Erased, mentions};
 pub use harm::Harm;
 pub use hub::{Acked, Clock, Disks, Gauges, Hub, Incoming, Options, Refused};
 pub use record::{ACTION, Action, MESSAGE, REJECTED, Rejected, read_action, read_message, read_rejected};

@@ -207,6 +207,10 @@ async fn the_same_post_with_one_key_is_done_once() {
     let builder =
         bed.request(Role::Marketer, Method::POST, "/api/v1/customers/C1/merge").header("idempotency-key", "k1");
     assert_eq!(bed.send(builder.body(Body::from(r#"{"from":"C9"}"#)).unwrap()).await.json()["from"], "C9");
+    // And each that was done has one line: two of k1's callers, k2 and k3.
+    let audit = bed.get("/api/v1/audit").await.json();
+    let lines = audit["items"].as_array().unwrap().iter().filter(|l| l["what"] == "mergeCustomers").count();
+    assert_eq!(lines, 4);
 }
 
 #[tokio::test]

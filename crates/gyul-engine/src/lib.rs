@@ -20,6 +20,11 @@ mod view;
 mod walk;
 mod why;
 
+/// Event names of a workspace. Each is files of its own in every generation of the base.
+pub const EVENT_NAMES_MAX: usize = 1000;
+/// Properties of one event name.
+pub const PROPERTIES_MAX: usize = 500;
+
 pub use engine::{Engine, Policy, Rejection};
 pub use growth::{Growth, GrowthOf, moves};
 pub use import::{Done, FileInput, ImportFailure, Imported, Numbers, Request, import};

@@ -307,3 +307,40 @@ fn who_objects_is_given_to_nobody_and_comes_back() {
     assert!(listed(&server));
     server.kill();
 }
+
+#[test]
+fn event_names_without_end_are_refused_in_live_and_in_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let key = key(&data);
+    let server = Server::start(&data, &key);
+    let event = |name: String, property: String| serde_json::json!({ "customer": "c", "name": name, "id": name, "props": { property: 1 } });
+    let send = |batch: Vec<serde_json::Value>| {
+        let (status, said) = server.ask("POST", "/api/v1/events", &serde_json::Value::from(batch).to_string());
+        assert_eq!(status, 200, "{said}");
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        (said["accepted"].as_u64().unwrap(), said["rejected"].as_u64().unwrap())
+    };
+    assert_eq!(send((0..1003).map(|i| event(format!("e{i}"), "p".into())).collect()), (1000, 3));
+    // Known ones go on; new properties of them up to the limit.
+    let many: Vec<_> = (0..600).map(|i| {
+        serde_json::json!({ "customer": "c", "name": "e7", "id": format!("x{i}"), "props": { format!("p{i}"): 1 } })
+    }).collect();
+    assert_eq!(send(many), (600, 0));
+    assert_eq!(send(vec![event("one more".into(), "p".into())]), (0, 1));
+    let metrics = server.ask("GET", "/metrics", "").1;
+    assert!(metrics.contains("\ngyul_properties_dropped_total 101\n"), "{metrics}");
+    let waiting = server.get("/api/v1/quarantine");
+    assert!(waiting["items"].as_array().unwrap().iter().all(|q| q["code"] == "too_many_names"));
+    // The same after a start.
+    server.kill();
+    let server = Server::start(&data, &key);
+    let (_, said) =
+        server.ask("POST", "/api/v1/events", &serde_json::json!([event("another".into(), "p".into())]).to_string());
+    assert!(said.contains("\"rejected\":1"), "{said}");
+    assert_eq!(server.stop(), 0);
+    let file = dir.path().join("events.csv");
+    std::fs::write(&file, "customer_id,event_time,event_name\nc,2026-01-05T10:00:00Z,yet another\n").unwrap();
+    let (code, said) = run(&data, &["import", file.to_str().unwrap(), "--as", "events"]);
+    assert!(code == 3 && said.contains("more than 1000 event names"), "{code} {said}");
+}

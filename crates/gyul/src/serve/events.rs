@@ -50,7 +50,9 @@ impl Live {
         };
         let mut rejected: Vec<Kept> = batch.rejects.into_iter().map(keep).collect();
         let plan = self.plan.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(plan) = plan else { return Batch { messages: batch.messages, rejected } };
+        let Some(plan) = plan else {
+            return self.bounded(Batch { messages: batch.messages, rejected }, &batch.via);
+        };
         let mut messages = Vec::with_capacity(batch.messages.len());
         for m in batch.messages {
             match plan.check(&m) {
@@ -65,7 +67,7 @@ impl Live {
                 }),
             }
         }
-        Batch { messages, rejected }
+        self.bounded(Batch { messages, rejected }, &batch.via)
     }
 
     pub(super) fn declare(&self, yaml: &str) -> Reply<()> {

@@ -115,6 +115,8 @@ impl Live {
         add("changes_total", "Entries and exits told.", counter, n(&g.changes));
         add("queue_messages", "Messages that wait for the log.", gauge, n(&g.waiting));
         add("checkpoints_total", "Times that the log was moved into the base.", counter, n(&g.checkpoints));
+        let dropped = n(&self.names.dropped);
+        add("properties_dropped_total", "Properties beyond the limit of an event name.", counter, dropped);
         let world = self.hub.world();
         add("events_in_memory", "Events that membership rests on.", gauge, world.live.events() as f64);
         add("events_fresh", "Those of them not yet packed.", gauge, world.live.fresh_events() as f64);

@@ -13,6 +13,7 @@ mod imports;
 mod looked;
 mod machine;
 mod movement;
+mod names;
 mod overview;
 #[cfg(feature = "object-store")]
 pub mod remote;
@@ -43,6 +44,7 @@ pub struct Live {
     grown: Arc<Mutex<overview::Grown>>,
     /// The tracking plan as it is enforced.
     plan: RwLock<Option<Arc<Plan>>>,
+    names: names::Names,
     moved: Mutex<Moved>,
     schema: Mutex<Option<(std::time::Instant, Vec<EventSchema>)>>,
     looked: Mutex<Option<Arc<looked::Looked>>>,
@@ -75,8 +77,10 @@ impl Live {
         });
         // A plan that cannot be read was never accepted; it is from a later version, and enforced by that alone.
         let plan = hub.world().plan.as_deref().and_then(|p| Plan::from_yaml(p).ok()).map(Arc::new);
+        let names = names::Names::of(&hub.world());
         Live {
             end,
+            names,
             deciding: Mutex::default(),
             frozen: Mutex::default(),
             drafts: Mutex::default(),

@@ -531,13 +531,11 @@ pub struct Settings {
     /// ISO 4217.
     #[schema(min_length = 3, max_length = 3)]
     pub currency: String,
-    /// Events older than this are dropped; for ever if absent.
-    pub retention_days: Option<u32>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { zone: "Asia/Seoul".into(), currency: "KRW".into(), retention_days: None }
+        Settings { zone: "Asia/Seoul".into(), currency: "KRW".into() }
     }
 }
 

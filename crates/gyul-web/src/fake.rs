@@ -65,7 +65,16 @@ impl Fake {
         })
     }
 
+    /// A segment that there is.
+    pub fn define(&self, segment: &str) {
+        let id = (DefKind::Segment, segment.to_string());
+        self.with(|s| {
+            s.definitions.entry(id).or_insert_with(|| vec!["x".into()]);
+        });
+    }
+
     pub fn change(&self, customer: &str, segment: &str, moved: Moved) {
+        self.define(segment);
         let end = self.with(|s| {
             s.changes.push(Change {
                 offset: s.changes.len() as u64,

@@ -134,6 +134,11 @@ fn a_segment_is_built_counted_saved_and_guarded() {
     let yaml = back["yaml"].as_str().unwrap();
     assert_eq!(server.ask("PUT", "/api/v1/segments/often", yaml).0, 200);
     assert_eq!(server.get("/api/v1/segments/often")["size"], 6);
+    let (status, said) = server.ask("PUT", "/api/v1/segments/often", "id: often\nwhen: count(order) > 1\n");
+    assert!(status == 422 && said.contains("bare_definition") && said.contains("segments:"), "{status} {said}");
+    let (status, said) = server.ask("GET", "/api/v1/changes?segment=oftem", "");
+    assert!(status == 404 && said.contains("Is it often?"), "{status} {said}");
+    assert_eq!(server.ask("GET", "/v1/changes?from=999999", "").0, 410);
     let taken = post("/api/v1/segments/form", serde_json::json!({ "about": about, "text": text }));
     assert_eq!(taken["problems"][0]["code"], "id_taken");
     let words = server.get("/api/v1/vocabulary");
@@ -173,7 +178,8 @@ fn what_was_acknowledged_is_there_once_after_kill_9() {
 
     // One server a directory, and nobody else writes into it.
     let (code, said) = run(&data, &["serve", "--listen", "127.0.0.1:0"]);
-    assert!(code == 3 && said.contains("in use by a server"), "{code} {said}");
+    assert!(code == 3 && said.contains("in use by a server") && said.contains("/api/v1/keys"), "{code} {said}");
+    assert!(!said.contains("Upload"), "{said}");
     let file = dir.path().join("orders.csv");
     std::fs::write(&file, "customer_id,order_time,order_id,amount\ncustomer-7,2026-01-05T10:00:00Z,f1,500\n").unwrap();
     let path = file.to_str().unwrap();

@@ -10,7 +10,7 @@ use crate::veil;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -67,6 +67,15 @@ impl Filter {
         }
     }
 
+    /// What is filtered by must be there, or nothing would ever come.
+    async fn check(&self, app: &Arc<App>) -> ApiResult<()> {
+        let asked = [(DefKind::Segment, &self.segment), (DefKind::Partition, &self.partition)];
+        for (kind, id) in asked.into_iter().filter_map(|(kind, id)| Some((kind, id.clone()?))) {
+            super::definitions::must_be(app, kind, id).await?;
+        }
+        Ok(())
+    }
+
     fn takes(&self, change: &Change) -> bool {
         if self.customer.as_ref().is_some_and(|c| *c != change.customer) {
             return false;
@@ -86,6 +95,8 @@ impl Filter {
 async fn list(State(app): Shared, Extension(caller): Extension<Caller>, args: Args) -> ApiResult {
     let (limit, filter) = (args.limit()?, Filter::of(&args));
     let from = args.number("from")?.unwrap_or_else(|| *app.backend.changes_end().borrow());
+    filter.check(&app).await?;
+    within(&app, from)?;
     let found = app.ask(move |b| b.changes(from, limit)).await?;
     // What was looked through counts, not what passed the filter.
     let next = found.last().map_or(from, |c| c.offset.saturating_add(1));
@@ -110,6 +121,8 @@ async fn stream(State(app): Shared, Extension(caller): Extension<Caller>, header
         None => args.number("from")?.unwrap_or_else(|| *end.borrow()),
     };
     // Refuses here, where it still can be told by a status.
+    filter.check(&app).await?;
+    within(&app, from)?;
     app.ask(move |b| b.changes(from, 1)).await?;
     let open = Open::new(&app)?;
     let reader =
@@ -122,6 +135,22 @@ async fn stream(State(app): Shared, Extension(caller): Extension<Caller>, header
     // Proxies that collect answers would hold changes back.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// An offset behind the end was never given out: of another server, or of a copy that was restored since.
+fn within(app: &App, from: u64) -> ApiResult<()> {
+    let end = *app.backend.changes_end().borrow();
+    if from <= end {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::GONE,
+        "beyond_end",
+        format!(
+            "번호 {from}은(는) 아직 없습니다. 지금 끝은 {end}입니다. 구성원을 다시 읽고 from={end}부터 이어 가세요."
+        ),
+        format!("there is no offset {from}: the stream ends at {end}. Read the members anew, then go on from={end}."),
+    ))
 }
 
 /// Counts a stream as long as it lives.

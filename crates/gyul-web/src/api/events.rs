@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::args::{self, Args};
+use crate::audit;
 use crate::data::*;
 use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
@@ -80,6 +81,7 @@ async fn plan(State(app): Shared) -> ApiResult {
 async fn put_plan(State(app): Shared, body: Bytes) -> ApiResult {
     let yaml = args::text(&body)?.to_string();
     app.ask(move |b| b.put_plan(&yaml)).await?;
+    audit::about("plan");
     Ok(super::done())
 }
 
@@ -114,5 +116,10 @@ async fn replay(State(app): Shared, body: Bytes) -> ApiResult {
         let (ko, en) = ("한 번에 10000개까지 다시 넣을 수 있습니다.", "at most 10000 at once.");
         return Err(ApiError::bad("too_many", ko, en));
     }
+    audit::about(match &numbers {
+        None => "all".to_string(),
+        Some(some) if some.len() > 20 => format!("{} messages", some.len()),
+        Some(some) => some.iter().map(u64::to_string).collect::<Vec<_>>().join(","),
+    });
     args::json(&app.ask(move |b| b.replay(numbers.as_deref())).await?)
 }

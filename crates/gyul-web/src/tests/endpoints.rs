@@ -130,15 +130,18 @@ async fn files_are_uploaded_and_imported() {
 #[tokio::test]
 async fn settings_metrics_health_and_pages() {
     let bed = Bed::new();
-    let settings = json!({ "zone": "Asia/Tokyo", "currency": "JPY", "retention_days": 400 });
+    let settings = json!({ "zone": "Asia/Tokyo", "currency": "JPY" });
+    let kept = json!({ "zone": "Asia/Tokyo", "currency": "JPY", "retention_days": 400 });
+    bed.put("/api/v1/settings", kept.to_string()).await.is_problem(400, "bad_shape");
     assert_eq!(bed.put("/api/v1/settings", settings.to_string()).await.status, 204);
     assert_eq!(bed.get("/api/v1/settings").await.json(), settings);
     let metrics = bed.get("/metrics").await;
     for line in [
         "gyul_http_requests_total{status=\"2xx\"} 2",
+        "gyul_http_requests_total{status=\"4xx\"} 1",
         "# TYPE gyul_segment_size gauge",
         "gyul_segment_size{segment=\"v\\\"i\\np\"} 3",
-        "gyul_http_request_seconds_count 2",
+        "gyul_http_request_seconds_count 3",
     ] {
         assert!(metrics.text().lines().any(|l| l == line), "{line} in {}", metrics.text());
     }
@@ -288,4 +291,41 @@ async fn an_objection_is_kept_shown_taken_back_and_audited() {
     assert_eq!(whats, ["objectToProfiling", "withdrawObjection", "objectToProfiling"]);
     assert!(lines.iter().all(|l| l.1 == lines[0].1 && l.1.starts_with("customer-")), "{lines:?}");
     assert_eq!(bed.put("/api/v1/customers/nobody/objection", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_audit_log_says_what_was_made_though_no_path_says_it() {
+    let bed = Bed::new();
+    bed.put("/api/v1/segments/vip", "x").await;
+    let made = |path: &'static str, body: Value| bed.post(path, body.to_string());
+    let key = made("/api/v1/keys", json!({ "name": "n", "role": "ingest" })).await.json();
+    let user = json!({ "email": "Kim@shop.kr", "name": "Kim", "role": "analyst", "password": "long enough, this" });
+    assert_eq!(made("/api/v1/users", user).await.status, 201);
+    let hook = made("/api/v1/hooks", json!({ "url": "http://127.0.0.1:9/x", "segment": "vip" })).await.json();
+    bed.put("/api/v1/plan", "version: 1").await;
+    made("/api/v1/quarantine/replay", json!({ "numbers": [3, 4] })).await;
+    let audit = bed.get("/api/v1/audit").await.json();
+    let target = |what: &str| {
+        let line = audit["items"].as_array().unwrap().iter().find(|l| l["what"] == what).cloned();
+        line.unwrap_or_else(|| panic!("no line of {what}: {audit}"))["target"].clone()
+    };
+    assert_eq!((target("makeKey"), target("makeHook")), (key["id"].clone(), hook["id"].clone()));
+    assert_eq!(
+        (target("makeUser"), target("putPlan"), target("replayQuarantine")),
+        ("kim@shop.kr".into(), "plan".into(), "3,4".into())
+    );
+    assert_eq!(target("putSegment"), "vip");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_waited_for() {
+    let bed = Bed::new();
+    bed.put("/api/v1/segments/vip", "x").await;
+    for path in ["/v1/changes", "/api/v1/changes"] {
+        bed.get(&format!("{path}?from=99")).await.is_problem(410, "beyond_end");
+        let near = bed.get(&format!("{path}?segment=vlp")).await.is_problem(404, "unknown_definition");
+        assert!(near["detail"].as_str().unwrap().contains("vip"), "{near}");
+    }
+    let hook = json!({ "url": "http://127.0.0.1:9/x", "partition": "steps" }).to_string();
+    bed.post("/api/v1/hooks", hook).await.is_problem(404, "unknown_definition");
 }

@@ -370,6 +370,24 @@ fn name(of: &MembersOf) -> Reply<String> {
 
 /// The id of the one definition that a text holds.
 pub(super) fn sole(kind: DefKind, yaml: &str) -> Reply<String> {
+    let top = |key: &str| yaml.lines().any(|l| l.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+    let wrapped = ["segments", "partitions", "measures", "version"].iter().any(|k| top(k));
+    if !wrapped && ["id", "when", "classes", "value"].iter().any(|k| top(k)) {
+        let (things, rest) = match kind {
+            DefKind::Segment => ("segments", "    when: count(order) >= 2"),
+            DefKind::Partition => (
+                "partitions",
+                "    classes:\n      - id: new\n        when: count(order) = 1\n    otherwise: { id: other }",
+            ),
+            DefKind::Measure => ("measures", "    value: sum(order.total)"),
+        };
+        let like = format!("version: 1\n{things}:\n  - id: my_id\n{rest}");
+        return Err(invalid(
+            "bare_definition",
+            format!("정의 하나만으로는 파일이 되지 않습니다. 이렇게 감싸세요:\n{like}"),
+            format!("a definition alone is no file. Put it like this:\n{like}"),
+        ));
+    }
     let (library, problems) = gyul_segment::load(&[("definition.yaml".into(), yaml.into())], None);
     let count = library.segments.len() + library.partitions.len() + library.measures.len();
     match (ids(&library, kind).first(), count) {

@@ -454,7 +454,7 @@ pub fn open(data: &Path, workspace: Option<(&str, &str)>) -> Result<Live, Failur
     starter.push((machine::WORKSPACE.into(), machine::workspace_file(&zone, &currency)));
     let options = Options { zone, currency, starter, ..Options::default() };
     let hub = Hub::open(data, options, Arc::new(crate::now)).map_err(|e| match e.kind {
-        gyul_store::StoreErrorKind::Locked => served(data),
+        gyul_store::StoreErrorKind::Locked => second(data),
         _ => says(e),
     })?;
     Ok(Live::new(hub))
@@ -487,6 +487,21 @@ pub fn lock_of(data: &Path) -> Result<File, Failure> {
         Err(std::fs::TryLockError::WouldBlock) => Err(served(data)),
         Err(std::fs::TryLockError::Error(e)) => Err(Failure::write(&path, &e)),
     }
+}
+
+/// Another server, or a key for one that runs.
+fn second(data: &Path) -> Failure {
+    let d = data.display();
+    Failure::io(
+        format!(
+            "{d}: 다른 gyul 서버가 이미 쓰고 있습니다. 그 서버를 쓰거나 멈추세요. \
+             키는 실행 중인 서버의 설정 > 키에서, 또는 POST /api/v1/keys로 만듭니다."
+        ),
+        format!(
+            "{d} is in use by a server that runs already. Use that one, or stop it. \
+             Keys of a running server are made in its settings, or by POST /api/v1/keys."
+        ),
+    )
 }
 
 fn served(data: &Path) -> Failure {

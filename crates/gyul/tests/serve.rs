@@ -305,6 +305,10 @@ fn who_objects_is_given_to_nobody_and_comes_back() {
         let state = server.get("/api/v1/segments/bought_month");
         assert_eq!((&state["size"], &state["left_out"]), (&20.into(), &1.into()));
         assert!(!listed(&server));
+        let yaml = "version: 1\nsegments:\n  - id: x\n    when: count(order) >= 1\n";
+        let ask = serde_json::json!({ "yaml": yaml, "sample": 50 }).to_string();
+        let (status, said) = server.ask("POST", "/api/v1/segments/effects", &ask);
+        assert!(status == 200 && said.contains("customer-8") && !said.contains("customer-7"), "{said}");
         assert_eq!(server.ask("GET", "/api/v1/customers/customer-7/why/segments/bought_month", "").0, 409);
         assert_eq!(told(&server), [""; 0]);
     }

@@ -4,9 +4,9 @@ use gyul_ingest::{
     Choice, Chunk, Context, Encoding, InputError, Kind, Mapped, Mapper, Mapping, Note, Options, Problem, Reject, Source,
 };
 use gyul_model::{Column, Instant, StreamBatch, Zone};
-use gyul_store::{Import, Origin, Rejected, StoreError};
+use gyul_store::{Import, Manifest, Origin, Rejected, StoreError};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -150,6 +150,12 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
     };
     out.mapping = Some(mapping);
     out.resumed_at = store.as_ref().map_or(0, Import::rows_done);
+    let known = match Manifest::read(dir) {
+        Ok(m) => m.streams.into_iter().map(|s| s.name).collect(),
+        // A new directory, or one that the store has judged already.
+        Err(_) => BTreeSet::new(),
+    };
+    let mut names = Names { known, file: out.source.clone() };
     let mut arrivals = vec![];
     let mut chunks = read(&mut source).map_err(ImportFailure::Input)?;
     while !chunks.is_empty() {
@@ -158,6 +164,7 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
             || read(&mut source),
             || {
                 let mapped: Vec<Mapped> = std::mem::take(&mut chunks).into_par_iter().map(|c| mapper.map(c)).collect();
+                names.take(&mapped)?;
                 take(&mut out, mapped, store.as_mut(), request.numbers, &mut arrivals)
             },
         );
@@ -208,6 +215,28 @@ fn read(source: &mut Source) -> Result<Vec<Chunk>, InputError> {
         chunks.push(chunk);
     }
     Ok(chunks)
+}
+
+/// The event names of the base and of the file so far.
+struct Names {
+    known: BTreeSet<String>,
+    file: String,
+}
+
+impl Names {
+    /// A column of numbers taken for names makes files without end: rather no file than that.
+    fn take(&mut self, mapped: &[Mapped]) -> Result<(), StoreError> {
+        for b in mapped.iter().flat_map(|m| m.batches.iter().chain(&m.side)) {
+            if !self.known.contains(&b.name) {
+                self.known.insert(b.name.clone());
+                if self.known.len() > crate::EVENT_NAMES_MAX {
+                    let kind = gyul_store::StoreErrorKind::TooManyNames(crate::EVENT_NAMES_MAX);
+                    return Err(StoreError::new(Path::new(&self.file), kind));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn take(

@@ -22,6 +22,11 @@ mod view;
 mod walk;
 mod why;
 
+/// Event names of a workspace. Each is files of its own in every generation of the base.
+pub const EVENT_NAMES_MAX: usize = 1000;
+/// Properties of one event name.
+pub const PROPERTIES_MAX: usize = 500;
+
 pub use engine::{Engine, Rejection};
 pub use growth::{Growth, GrowthOf, moves};
 pub use gyul_timeline::NoHistory;

@@ -3,9 +3,9 @@
 mod hub;
 
 use gyul_engine::live::{Action, Hub, Incoming, Options, Outcome};
-use gyul_model::{MICROS_DAY, MICROS_HOUR, Message, names};
+use gyul_model::{Identifier, MICROS_DAY, MICROS_HOUR, Message, names};
 use gyul_sim::random::Rng;
-use hub::{Time, by_reference, events, flat, membership, message, options, told};
+use hub::{Time, by_reference, events, flat, membership, message, options, outside, told};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -20,11 +20,17 @@ fn consistent(hub: &Hub, what: &str) {
         let (is, want, told) = (membership(hub), by_reference(hub), told(hub));
         if position(hub) == before {
             assert_eq!(is, want, "{what}");
-            assert_eq!(told, flat(&is), "{what}: what was told");
+            assert_eq!(told, flat(&outside(hub, is)), "{what}: what was told");
             return;
         }
     }
     panic!("{what}: never at rest");
+}
+
+fn names_of(hub: &Hub, who: &Identifier) -> Vec<String> {
+    let world = hub.world();
+    let handles = world.find(who).map(|(_, head)| world.identities.handles_of(head).to_vec());
+    handles.into_iter().flatten().map(|h| world.identities.handle_id(h).to_string()).collect()
 }
 
 fn run(dir: &Path, seed: u64) {
@@ -47,7 +53,7 @@ fn run(dir: &Path, seed: u64) {
         sent.extend(messages);
         let acked = hub.ingest_now(Incoming { messages: again.clone(), rejected: vec![] }).unwrap();
         assert_eq!((acked.accepted, acked.duplicates), (n, again.len() as u64 - n), "seed {seed} round {round}");
-        match rng.below(6) {
+        match rng.below(7) {
             0 => {
                 let (into, from) = (format!("C{}", rng.below(12)), format!("C{}", rng.below(12)));
                 if let Ok((Outcome::Merged(m), _)) = hub.act(Action::Merge { into, from }, "min") {
@@ -70,6 +76,13 @@ fn run(dir: &Path, seed: u64) {
                 while waits && hub.world().definitions.proposed().is_some() {
                     std::thread::sleep(std::time::Duration::from_millis(2));
                 }
+            }
+            3 => {
+                // Under any of their names; withdrawn under all of them.
+                let who = Identifier::of_handle(&format!("C{}", rng.below(12)));
+                let (objects, names) = (rng.percent(60), names_of(&hub, &who));
+                let names = if objects { names.into_iter().take(1).collect() } else { names };
+                assert_eq!(hub.act(Action::Object { names, objects }, "min").unwrap().0, Outcome::Done);
             }
             _ => {}
         }

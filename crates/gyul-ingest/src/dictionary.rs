@@ -242,7 +242,7 @@ pub(crate) fn slug(header: &str) -> String {
 }
 
 /// The number of single-letter changes between two headers.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(64).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().take(64).enumerate() {

@@ -39,6 +39,7 @@ mod table;
 mod values;
 
 pub use decode::Encoding;
+pub use dictionary::distance;
 pub use infer::{Choice, Inferred, infer, propose};
 pub use mapper::{Mapped, Mapper, Note};
 pub use mapping::{Cancel, DecimalStyle, Field, FieldType, Grain, Kind, Mapping, Role, TimeFormat};

@@ -26,6 +26,8 @@ pub enum StoreErrorKind {
     LogUnsure,
     /// A record of the log that is too large, or without numbers, or of the kind of erased ones.
     RecordRefused,
+    /// The file would bring more event names than so many.
+    TooManyNames(usize),
     /// More events than row numbers: about 2 billion.
     Full,
 }
@@ -84,6 +86,14 @@ impl StoreError {
             StoreErrorKind::Newer(v) => (
                 format!("{p}: 더 새로운 Gyul이 만든 데이터(형식 {v})입니다. Gyul을 업데이트하세요"),
                 format!("{p} was written by a newer Gyul (format {v}): update Gyul"),
+            ),
+            StoreErrorKind::TooManyNames(max) => (
+                format!(
+                    "{p}: 이벤트 이름이 {max}개를 넘게 됩니다. 이벤트 이름으로 정한 열이 맞는지 확인하고, 상품이나 번호는 속성으로 가져오세요"
+                ),
+                format!(
+                    "{p}: there would be more than {max} event names: check which column says the event's name, and import products or numbers as properties"
+                ),
             ),
             StoreErrorKind::Locked => (
                 format!("{p}: 다른 가져오기가 진행 중입니다. 끝난 뒤 다시 실행하세요"),

@@ -88,6 +88,7 @@ segments-lift = { $n }×
 segments-lift-same = About the same
 segments-members = Members
 segments-members-count = { $n } in all
+segments-members-left-out = { $n } of them object to profiling and are not listed
 segments-members-none = No members at the moment.
 segments-members-next = Next 50
 segments-members-first = From the start

@@ -88,6 +88,7 @@ segments-lift = { $n }배
 segments-lift-same = 비슷함
 segments-members = 구성원
 segments-members-count = 모두 { $n }명
+segments-members-left-out = 그중 { $n }명은 프로파일링을 거부해 명단에서 제외
 segments-members-none = 지금은 구성원이 없습니다.
 segments-members-next = 다음 50명
 segments-members-first = 처음으로

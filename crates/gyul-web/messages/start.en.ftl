@@ -14,6 +14,10 @@ start-empty-live-go = Make a key
 start-empty-demo = Look around first
 start-empty-demo-lead = See half a million orders of a real shop. Run this in a terminal.
 start-not-writable = Events cannot be stored right now. Check the disk's space and permissions. Questions are still answered.
+start-damaged = The log on disk is damaged: { $n ->
+    [one] one record
+   *[other] { $n } records
+} could not be read. Everything else is counted. The server's output names the files and places; restore them from a backup.
 start-failed = “{ $name }” could not be computed: something is wrong with its definition.
 start-failed-look = Have a look
 start-month = The last 30 days
@@ -38,6 +42,7 @@ start-cause-rank = as ranks moved
 start-cause-identity = by a merge
 start-cause-definition = by a new definition
 start-cause-erasure = by an erasure
+start-cause-objection = by an objection
 start-flow = The lifecycle's flow over a month
 start-rfm = Revenue by RFM class
 start-health = Data health

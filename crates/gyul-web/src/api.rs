@@ -13,7 +13,7 @@ mod ingest;
 mod pages;
 pub mod session;
 mod system;
-mod webhooks;
+pub mod webhooks;
 
 use crate::table::Table;
 

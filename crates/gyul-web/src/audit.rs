@@ -5,12 +5,14 @@ use crate::guard::Caller;
 use crate::problem::ApiResult;
 use crate::table::Endpoint;
 use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use utoipa::ToSchema;
 
 /// A line of the audit log.
@@ -26,6 +28,35 @@ pub struct Entry {
     pub what: String,
     /// What it was done to. A customer appears as a pseudonym: it survives an erasure without naming anybody.
     pub target: Option<String>,
+    /// Of an erasure that a shop asked for: what was removed where, and what was looked through afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::data::ErasureReport>)]
+    pub report: Option<serde_json::Value>,
+}
+
+tokio::task_local! {
+    /// What the request under way is about, where its path does not say it.
+    static ABOUT: Arc<OnceLock<String>>;
+}
+
+/// What a request turned out to be about.
+#[derive(Clone)]
+pub struct Target(pub String);
+
+/// Says what the request under way is about.
+pub fn about(target: impl Into<String>) {
+    // Outside of a request nobody asks.
+    let _ = ABOUT.try_with(|cell| cell.set(target.into()));
+}
+
+/// Answers a request, and hears what it is about.
+pub async fn run(next: Next, request: Request) -> Response {
+    let cell = Arc::new(OnceLock::new());
+    let mut response = ABOUT.scope(Arc::clone(&cell), next.run(request)).await;
+    if let Some(target) = cell.get() {
+        response.extensions_mut().insert(Target(target.clone()));
+    }
+    response
 }
 
 /// The part of a path that names a thing: what comes after the second of `/api/v1/<things>/`, or of a page.
@@ -42,14 +73,26 @@ pub async fn keep(
     endpoint: &Endpoint,
     caller: &Caller,
     target: Option<(String, String)>,
+    said: Option<Target>,
 ) -> ApiResult<()> {
     let target = target.filter(|_| endpoint.path.contains('{')).map(|(things, name)| match things.as_str() {
         "customers" => pseudonym(app, &percent_decode(&name)),
         _ => percent_decode(&name),
     });
-    let entry =
-        Entry { number: 0, at: app.now().to_string(), who: caller.name.clone(), what: endpoint.id.clone(), target };
-    let bytes = serde_json::to_vec(&entry).map_err(|e| crate::Refusal::Internal(e.to_string()))?;
+    let target = said.map(|Target(t)| t).or(target);
+    let entry = Entry {
+        number: 0,
+        at: app.now().to_string(),
+        who: caller.name.clone(),
+        what: endpoint.id.clone(),
+        target,
+        report: None,
+    };
+    put(app, &entry).await
+}
+
+pub async fn put(app: &Arc<App>, entry: &Entry) -> ApiResult<()> {
+    let bytes = serde_json::to_vec(entry).map_err(|e| crate::Refusal::Internal(e.to_string()))?;
     app.ask(move |b| b.keep_audit(bytes)).await
 }
 

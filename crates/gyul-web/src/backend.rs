@@ -61,6 +61,8 @@ pub trait Backend: Explore + Send + Sync + 'static {
     fn backup(&self) -> Reply<Backup>;
     /// Removes one person from everything; the report proves it.
     fn erase(&self, who: &Identifier) -> Reply<ErasureReport>;
+    /// Somebody objects to being profiled, or does not any more.
+    fn object(&self, who: &Identifier, objects: bool) -> Reply<()>;
     /// Everything that is known about one person, as JSON.
     fn export(&self, who: &Identifier) -> Reply<String>;
 

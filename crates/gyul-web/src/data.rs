@@ -118,6 +118,10 @@ pub struct Customer {
     pub merges: Vec<Merged>,
     pub worth: Purchases,
     pub traits_since: Vec<TraitSince>,
+    /// Since when they object to being profiled: while they do, they are in no segment and no class.
+    #[serde(serialize_with = "time_opt")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub objects_since: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -172,6 +176,8 @@ pub struct TimelineEvent {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Decision {
     pub customer: String,
+    /// They object to being profiled: segments and classes are empty.
+    pub objects: bool,
     pub segments: Vec<String>,
     /// Partition to class.
     pub classes: BTreeMap<String, String>,
@@ -282,6 +288,8 @@ pub struct DefState {
     pub reason: Option<Problem>,
     /// Members now; for a measure, customers for whom it is known.
     pub size: Option<u64>,
+    /// How many of them object to being profiled: they are counted, and neither listed nor told of.
+    pub left_out: u64,
     /// Classes with their sizes, for a partition.
     pub classes: Vec<ClassSize>,
     /// How far behind the log, in milliseconds.
@@ -306,6 +314,8 @@ pub struct ClassSize {
     /// The condition as written; absent for the class of all others.
     pub when: Option<String>,
     pub size: u64,
+    /// How many of them object to being profiled.
+    pub left_out: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -438,7 +448,7 @@ pub struct Change {
     #[serde(flatten)]
     pub what: MembersOf,
     pub moved: Moved,
-    /// `event`, `time`, `rank`, `identity`, `definition`, `erasure`.
+    /// `event`, `time`, `rank`, `identity`, `definition`, `import`, `erasure`, `objection`.
     pub cause: String,
 }
 
@@ -499,6 +509,7 @@ pub struct Quarantined {
     pub place: String,
     pub ko: String,
     pub en: String,
+    /// As it was sent; empty for who sees people veiled.
     pub content: String,
 }
 
@@ -540,13 +551,11 @@ pub struct Settings {
     /// ISO 4217.
     #[schema(min_length = 3, max_length = 3)]
     pub currency: String,
-    /// Events older than this are dropped; for ever if absent.
-    pub retention_days: Option<u32>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { zone: "Asia/Seoul".into(), currency: "KRW".into(), retention_days: None }
+        Settings { zone: "Asia/Seoul".into(), currency: "KRW".into() }
     }
 }
 
@@ -556,6 +565,8 @@ pub struct Health {
     pub ready: bool,
     /// Able to take events.
     pub writable: bool,
+    /// Records of the log that could not be read when it was opened.
+    pub damaged: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -33,10 +33,17 @@ pub struct State {
     /// What every call is answered with, if anything.
     pub refusal: Option<Refusal>,
     pub stopped: bool,
+    pub damaged: u64,
+    pub objecting: HashSet<String>,
+    /// Whoever is told of goes by an address, and says so everywhere.
+    pub personal: bool,
 }
 
 /// What somebody may call themselves.
 pub const HOSTILE: &str = "<script>alert(1)</script>\u{202e}\"'&";
+
+/// What nobody who sees people veiled may read: a name, an address, a number.
+pub const SECRETS: [&str; 3] = ["김철수", "kim@example.kr", "010-1234-5678"];
 
 pub const T: Instant = Instant(1_767_225_600_000_000);
 
@@ -58,7 +65,16 @@ impl Fake {
         })
     }
 
+    /// A segment that there is.
+    pub fn define(&self, segment: &str) {
+        let id = (DefKind::Segment, segment.to_string());
+        self.with(|s| {
+            s.definitions.entry(id).or_insert_with(|| vec!["x".into()]);
+        });
+    }
+
     pub fn change(&self, customer: &str, segment: &str, moved: Moved) {
+        self.define(segment);
         let end = self.with(|s| {
             s.changes.push(Change {
                 offset: s.changes.len() as u64,
@@ -94,6 +110,7 @@ fn state_of(kind: DefKind, id: &str, version: usize) -> DefState {
         state: ComputeState::Live,
         reason: None,
         size: Some(3),
+        left_out: 0,
         classes: match kind {
             DefKind::Partition => {
                 ["new", "other"].map(|c| ClassSize { class: c.into(), size: 1, ..ClassSize::default() }).to_vec()
@@ -142,7 +159,16 @@ impl Backend for Fake {
     }
 
     fn events(&self) -> Reply<Vec<EventSchema>> {
-        self.ask(|_| Ok(vec![EventSchema { name: "Order Completed".into(), count: 1, ..EventSchema::default() }]))
+        self.ask(|s| {
+            let property = |name: &str| PropertySchema {
+                name: name.into(),
+                types: vec!["text".into()],
+                count: 1,
+                examples: vec!["card".into(), SECRETS[1].into(), SECRETS[2].into()],
+            };
+            let properties = if s.personal { vec![property("method"), property("note")] } else { vec![] };
+            Ok(vec![EventSchema { name: "Order Completed".into(), count: 1, properties, ..EventSchema::default() }])
+        })
     }
 
     fn plan(&self) -> Reply<Option<String>> {
@@ -195,7 +221,7 @@ impl Backend for Fake {
     }
 
     fn customer(&self, who: &Identifier) -> Reply<Customer> {
-        self.ask(|_| {
+        self.ask(|s| {
             Ok(Customer {
                 id: known(who)?,
                 events: 1,
@@ -223,6 +249,7 @@ impl Backend for Fake {
                 }],
                 worth: Purchases { orders: 2, refunds: 0, revenue: Some(50_000.0), last_order: Some(T) },
                 traits_since: vec![],
+                objects_since: s.objecting.contains(&who.handle()).then_some(T),
             })
         })
     }
@@ -250,20 +277,46 @@ impl Backend for Fake {
     }
 
     fn timeline(&self, who: &Identifier, before: Option<(Instant, u64)>, limit: usize) -> Reply<Vec<TimelineEvent>> {
-        self.ask(|_| {
+        self.ask(|s| {
             known(who)?;
-            let event =
-                |seq: u64| TimelineEvent { ts: T, seq, name: "Page Viewed".into(), properties: vec![], handle: None };
+            let said = |name: &str, text: String| (name.to_string(), gyul_model::Value::Text(text));
+            let told = [
+                said("name", SECRETS[0].into()),
+                said("note", format!("{} {}", SECRETS[0], SECRETS[2])),
+                said("plan", format!("{},{}", SECRETS[1], SECRETS[2])),
+            ];
+            let personal = s.personal;
+            let event = |seq: u64| TimelineEvent {
+                ts: T,
+                seq,
+                name: if personal { "Form Submitted" } else { "Page Viewed" }.into(),
+                properties: if personal { told.to_vec() } else { vec![] },
+                handle: personal.then(|| format!("email:{}", SECRETS[1])),
+            };
             Ok((0..5).rev().map(event).filter(|e| before.is_none_or(|b| (e.ts, e.seq) < b)).take(limit).collect())
         })
     }
 
     fn decision(&self, who: &Identifier) -> Reply<Decision> {
-        self.ask(|_| Ok(Decision { customer: known(who)?, segments: vec!["vip".into()], ..Decision::default() }))
+        self.ask(|s| {
+            let traits =
+                if s.personal { vec![("email".into(), gyul_model::Value::Text(SECRETS[1].into()))] } else { vec![] };
+            Ok(Decision { customer: known(who)?, segments: vec!["vip".into()], traits, ..Decision::default() })
+        })
     }
 
     fn why(&self, who: &Identifier, _: DefKind, _: &str) -> Reply<Why> {
-        self.ask(|_| known(who).map(|_| Why::default()))
+        self.ask(|s| {
+            known(who)?;
+            let said = Some(SECRETS[1].to_string()).filter(|_| s.personal);
+            let condition = ConditionHolds {
+                text: "count(order) > 0".into(),
+                says_en: said.clone().unwrap_or_default(),
+                found: said,
+                ..ConditionHolds::default()
+            };
+            Ok(Why { conditions: vec![condition], ..Why::default() })
+        })
     }
 
     fn merge(&self, into: &Identifier, from: &Identifier) -> Reply<Merged> {
@@ -290,6 +343,18 @@ impl Backend for Fake {
             known(who)?;
             s.erased.push(who.clone());
             Ok(ErasureReport { removed: [("log".to_string(), 1)].into(), ..ErasureReport::default() })
+        })
+    }
+
+    fn object(&self, who: &Identifier, objects: bool) -> Reply<()> {
+        self.ask(|s| {
+            let name = known(who)?;
+            if objects {
+                s.objecting.insert(name)
+            } else {
+                s.objecting.remove(&name)
+            };
+            Ok(())
         })
     }
 
@@ -370,13 +435,18 @@ impl Backend for Fake {
 
     fn vocabulary(&self) -> Reply<Vocabulary> {
         let event = WordEvent { name: "order".into(), event: "Order Completed".into(), ..WordEvent::default() };
-        self.ask(|_| Ok(Vocabulary { events: vec![event], ..Vocabulary::default() }))
+        self.ask(|s| {
+            let values = if s.personal { vec![SECRETS[1].into()] } else { vec![] };
+            let traits = vec![WordProperty { name: "plan".into(), kind: "text".into(), values }];
+            Ok(Vocabulary { events: vec![event], traits, ..Vocabulary::default() })
+        })
     }
 
     fn members(&self, of: &MembersOf, after: Option<&str>, limit: usize) -> Reply<Vec<Member>> {
-        self.ask(|_| {
+        self.ask(|s| {
             assert_eq!(of.kind == DefKind::Partition, of.class.is_some());
-            let all = (0..5).map(|i| Member { customer: format!("C{i}"), since: Some(T), until: None });
+            let id = |i: i32| if s.personal { format!("email:{i}{}", SECRETS[1]) } else { format!("C{i}") };
+            let all = (0..5).map(|i| Member { customer: id(i), since: Some(T), until: None });
             Ok(all.filter(|m| after.is_none_or(|a| *m.customer > *a)).take(limit).collect())
         })
     }
@@ -602,7 +672,7 @@ impl Backend for Fake {
     }
 
     fn health(&self) -> Health {
-        self.with(|s| Health { ready: s.refusal.is_none(), writable: s.refusal.is_none() })
+        self.with(|s| Health { ready: s.refusal.is_none(), writable: s.refusal.is_none(), damaged: s.damaged })
     }
 
     fn metrics(&self) -> Vec<Metric> {

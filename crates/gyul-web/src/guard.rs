@@ -177,8 +177,13 @@ async fn admit(
     }
     let target = audit::target_of(&request);
     let response = once(app, endpoint, caller.as_ref(), request, next).await?;
-    if let (true, Some(caller)) = (endpoint.audited && response.status().is_success(), &caller) {
-        audit::keep(app, endpoint, caller, target).await?;
+    // A form that was taken sends its reader on.
+    let taken = response.status().is_success() || (endpoint.page && response.status().is_redirection());
+    // What is answered again was done once.
+    let done = taken && !response.headers().contains_key(REPLAYED);
+    if let (true, Some(caller)) = (endpoint.audited && done, &caller) {
+        let said = response.extensions().get().cloned();
+        audit::keep(app, endpoint, caller, target, said).await?;
     }
     Ok(response)
 }
@@ -337,10 +342,10 @@ pub fn remember_use(app: &Arc<App>, caller: &Caller) {
 async fn once(app: &Arc<App>, endpoint: &Endpoint, caller: Option<&Caller>, request: Request, next: Next) -> ApiResult {
     let key = request.headers().get(IDEMPOTENCY);
     let (Some(key), Some(caller)) = (key.filter(|_| endpoint.method == Method::POST), caller) else {
-        return Ok(next.run(request).await);
+        return Ok(audit::run(next, request).await);
     };
     if endpoint.body_max.is_none() || matches!(endpoint.access, Access::Ingest(_)) {
-        return Ok(next.run(request).await);
+        return Ok(audit::run(next, request).await);
     }
     let key = key.to_str().ok().filter(|k| !k.is_empty() && k.len() <= 255).ok_or_else(|| {
         let (ko, en) = (
@@ -376,7 +381,7 @@ async fn once(app: &Arc<App>, endpoint: &Endpoint, caller: Option<&Caller>, requ
     // To its end, even if nobody waits for the answer any more.
     let (app, secret) = (Arc::clone(app), endpoint.secret);
     let work = tokio::spawn(async move {
-        let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+        let response = audit::run(next, Request::from_parts(parts, Body::from(bytes))).await;
         if response.extensions().get::<Pending>().is_some() || response.status().is_server_error() {
             // What was refused changed nothing.
             app.idempotency.end(&key, None);

@@ -113,6 +113,7 @@ async fn run(
     let address = listener.local_addr().map_err(|e| ServeError::Listen(listen, e))?;
     started(&Started { address, setup_token });
     let hooks = tokio::spawn(crate::hooks::run(Arc::clone(&app)));
+    tokio::spawn(crate::api::webhooks::finish_erasures(Arc::clone(&app)));
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(room_for(app.options.connections_max)));
     let visitors = Visitors::default();

@@ -7,6 +7,7 @@ mod hooks;
 mod ingest;
 mod live;
 mod roles;
+mod veiled;
 
 use crate::access::Role;
 use crate::app::{App, Options, make_key};

@@ -148,6 +148,11 @@ fn a_segment_is_built_counted_saved_and_guarded() {
     let yaml = back["yaml"].as_str().unwrap();
     assert_eq!(server.ask("PUT", "/api/v1/segments/often", yaml).0, 200);
     assert_eq!(server.get("/api/v1/segments/often")["size"], 6);
+    let (status, said) = server.ask("PUT", "/api/v1/segments/often", "id: often\nwhen: count(order) > 1\n");
+    assert!(status == 422 && said.contains("bare_definition") && said.contains("segments:"), "{status} {said}");
+    let (status, said) = server.ask("GET", "/api/v1/changes?segment=oftem", "");
+    assert!(status == 404 && said.contains("Is it often?"), "{status} {said}");
+    assert_eq!(server.ask("GET", "/v1/changes?from=999999", "").0, 410);
     let taken = post("/api/v1/segments/form", serde_json::json!({ "about": about, "text": text }));
     assert_eq!(taken["problems"][0]["code"], "id_taken");
     let words = server.get("/api/v1/vocabulary");
@@ -377,7 +382,8 @@ fn what_was_acknowledged_is_there_once_after_kill_9() {
 
     // One server a directory, and nobody else writes into it.
     let (code, said) = run(&data, &["serve", "--listen", "127.0.0.1:0"]);
-    assert!(code == 3 && said.contains("in use by a server"), "{code} {said}");
+    assert!(code == 3 && said.contains("in use by a server") && said.contains("/api/v1/keys"), "{code} {said}");
+    assert!(!said.contains("Upload"), "{said}");
     let file = dir.path().join("orders.csv");
     std::fs::write(&file, "customer_id,order_time,order_id,amount\ncustomer-7,2026-01-05T10:00:00Z,f1,500\n").unwrap();
     let path = file.to_str().unwrap();
@@ -426,4 +432,129 @@ fn what_was_acknowledged_is_there_once_after_kill_9() {
     assert_eq!(server.ask("GET", "/api/v1/customers/customer-7", "").0, 404);
     assert_eq!(server.ask("GET", "/api/v1/customers/customer-8", "").0, 200);
     server.kill();
+}
+
+#[test]
+fn a_damaged_log_is_told_at_the_start_in_the_metrics_and_when_asked_whether_it_is_ready() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let key = key(&data);
+    let server = Server::start(&data, &key);
+    for i in 0..3 {
+        assert_eq!(server.ask("POST", "/api/v1/events", &events(i, 1)).0, 200);
+    }
+    assert_eq!(server.get("/ready")["damaged_records"], 0);
+    server.kill();
+    let log = data.join("log/00000000000000000000.log");
+    let mut bytes = std::fs::read(&log).unwrap();
+    let at = bytes.windows(10).position(|w| w == b"customer-1").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+
+    let mut process = gyul(&data, &["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let (first, second) = (lines.next().unwrap().unwrap(), lines.next().unwrap().unwrap());
+    let told = "attention: ";
+    assert!(second.starts_with(told) && second.contains("00000000000000000000.log"), "{first}\n{second}");
+    let mut line = String::new();
+    BufReader::new(process.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["level"], &line["records_lost"]), (&"error".into(), &1.into()));
+    let address = first.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_string();
+    let server = Server { process, address, key };
+    assert_eq!(server.get("/ready")["damaged_records"], 1);
+    assert!(server.ask("GET", "/metrics", "").1.contains("\ngyul_log_damaged_records 1\n"));
+    server.kill();
+}
+
+#[test]
+fn who_objects_is_given_to_nobody_and_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let key = key(&data);
+    let mut server = Server::start(&data, &key);
+    assert_eq!(server.ask("POST", "/api/v1/events", &events(0, 20)).0, 200);
+    let listed = |s: &Server| {
+        let members = s.get("/api/v1/segments/bought_month/members");
+        members["items"].as_array().unwrap().iter().any(|m| m["customer"] == "customer-7")
+    };
+    let seen = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        server.get("/api/v1/segments/bought_month")["size"] == 20
+    });
+    assert!(seen && listed(&server));
+    let mut from = server.get("/api/v1/changes?from=0&limit=1000")["next"].as_str().unwrap().to_string();
+    let mut told = |s: &Server| {
+        let answer = s.get(&format!("/api/v1/changes?from={from}&customer=customer-7&segment=bought_month"));
+        from = answer["next"].as_str().unwrap().to_string();
+        let of = |c: &serde_json::Value| format!("{} {}", c["moved"].as_str().unwrap(), c["cause"].as_str().unwrap());
+        answer["items"].as_array().unwrap().iter().map(of).collect::<Vec<_>>()
+    };
+    let path = "/api/v1/customers/customer-7/objection";
+    assert_eq!(server.ask("PUT", path, "").0, 204);
+    assert_eq!(told(&server), ["left objection"]);
+    for again in [false, true] {
+        if again {
+            server.kill();
+            server = Server::start(&data, &key);
+        }
+        let decision = server.get("/api/v1/customers/customer-7/decision");
+        assert_eq!((&decision["objects"], &decision["segments"]), (&true.into(), &serde_json::json!([])));
+        let person = server.get("/api/v1/customers/customer-7");
+        assert!(person["objects_since"].is_string() && person["segments"] == serde_json::json!([]), "{person}");
+        let state = server.get("/api/v1/segments/bought_month");
+        assert_eq!((&state["size"], &state["left_out"]), (&20.into(), &1.into()));
+        assert!(!listed(&server));
+        let yaml = "version: 1\nsegments:\n  - id: x\n    when: count(order) >= 1\n";
+        let ask = serde_json::json!({ "yaml": yaml, "sample": 50 }).to_string();
+        let (status, said) = server.ask("POST", "/api/v1/segments/effects", &ask);
+        assert!(status == 200 && said.contains("customer-8") && !said.contains("customer-7"), "{said}");
+        assert_eq!(server.ask("GET", "/api/v1/customers/customer-7/why/segments/bought_month", "").0, 409);
+        assert_eq!(told(&server), [""; 0]);
+    }
+    assert_eq!(server.ask("DELETE", path, "").0, 204);
+    assert_eq!(told(&server), ["entered objection"]);
+    assert!(listed(&server));
+    server.kill();
+}
+
+#[test]
+fn event_names_without_end_are_refused_in_live_and_in_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let key = key(&data);
+    let server = Server::start(&data, &key);
+    let event = |name: String, property: String| serde_json::json!({ "customer": "c", "name": name, "id": name, "props": { property: 1 } });
+    let send = |batch: Vec<serde_json::Value>| {
+        let (status, said) = server.ask("POST", "/api/v1/events", &serde_json::Value::from(batch).to_string());
+        assert_eq!(status, 200, "{said}");
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        (said["accepted"].as_u64().unwrap(), said["rejected"].as_u64().unwrap())
+    };
+    assert_eq!(send((0..1003).map(|i| event(format!("e{i}"), "p".into())).collect()), (1000, 3));
+    // Known ones go on; new properties of them up to the limit.
+    let many: Vec<_> = (0..600).map(|i| {
+        serde_json::json!({ "customer": "c", "name": "e7", "id": format!("x{i}"), "props": { format!("p{i}"): 1 } })
+    }).collect();
+    assert_eq!(send(many), (600, 0));
+    assert_eq!(send(vec![event("one more".into(), "p".into())]), (0, 1));
+    let metrics = server.ask("GET", "/metrics", "").1;
+    assert!(metrics.contains("\ngyul_properties_dropped_total 101\n"), "{metrics}");
+    let waiting = server.get("/api/v1/quarantine");
+    assert!(waiting["items"].as_array().unwrap().iter().all(|q| q["code"] == "too_many_names"));
+    // The same after a start.
+    server.kill();
+    let server = Server::start(&data, &key);
+    let (_, said) =
+        server.ask("POST", "/api/v1/events", &serde_json::json!([event("another".into(), "p".into())]).to_string());
+    assert!(said.contains("\"rejected\":1"), "{said}");
+    assert_eq!(server.stop(), 0);
+    let file = dir.path().join("events.csv");
+    std::fs::write(&file, "customer_id,event_time,event_name\nc,2026-01-05T10:00:00Z,yet another\n").unwrap();
+    let (code, said) = run(&data, &["import", file.to_str().unwrap(), "--as", "events"]);
+    assert!(code == 3 && said.contains("more than 1000 event names"), "{code} {said}");
 }

@@ -3,6 +3,7 @@
 //! A log of its own beside the truth. Each of its records is what one step brought: the instant and the log position of
 //! the step, and the changes. Reopening tells up to where the world was published.
 
+use super::harm::Harms;
 use super::record::{Reader, Unreadable, Writer};
 use gyul_model::Instant;
 use gyul_store::StoreError;
@@ -56,33 +57,48 @@ struct Chunk {
 }
 
 impl ChangeLog {
-    pub fn open(dir: &Path, segment_bytes: u64, disk: Option<Arc<dyn Disk>>) -> Result<ChangeLog, StoreError> {
+    pub(super) fn open(
+        dir: &Path,
+        segment_bytes: u64,
+        disk: Option<Arc<dyn Disk>>,
+        harms: &mut Harms,
+    ) -> Result<ChangeLog, StoreError> {
         let folder = dir.join("changes");
         let options = Options { segment_bytes, check_all: false, ..Options::default() };
-        let (log, _) = match disk {
+        let (log, recovered) = match disk {
             Some(disk) => Log::open_on(disk, Options { ahead: false, salt: Some(1), ..options })?,
             None => {
                 std::fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
                 Log::open(&folder, options)?
             }
         };
+        harms.opened(&recovered);
         let (at_hand, waiting, torn) = (VecDeque::new(), VecDeque::new(), vec![]);
         let mut out = ChangeLog { end: log.next(), at_hand, waiting, published: None, sorted: None, torn, log };
-        out.read(out.end.saturating_sub(AT_HAND as u64))?;
+        out.read(out.end.saturating_sub(AT_HAND as u64), harms)?;
         if out.published.is_none() && !out.torn.is_empty() {
             // A step of very many changes.
-            out.read(out.log.first())?;
+            out.read(out.log.first(), harms)?;
         }
         Ok(out)
     }
 
-    fn read(&mut self, from: u64) -> Result<(), StoreError> {
+    fn read(&mut self, from: u64, harms: &mut Harms) -> Result<(), StoreError> {
         self.at_hand.clear();
         self.torn.clear();
         let mut reader = self.log.read(from);
         while let Some(entry) = reader.next()? {
-            let Entry::Record(r) = entry else { continue };
-            let Ok(Chunk { step, sorted, told, rest }) = read(r.payload, r.seq) else { continue };
+            let r = match entry {
+                Entry::Record(r) => r,
+                Entry::Damaged(damage) => {
+                    harms.damage(&damage);
+                    continue;
+                }
+            };
+            let Ok(Chunk { step, sorted, told, rest }) = read(r.payload, r.seq) else {
+                harms.unreadable(r.seq);
+                continue;
+            };
             if rest > 0 {
                 self.torn.extend(told.iter().cloned());
             } else {
@@ -266,7 +282,9 @@ mod tests {
         let mut cut = 0;
         for seed in 0..12 {
             let disk = SimDisk::new(seed);
-            let open = || ChangeLog::open(Path::new("."), 1 << 21, Some(Arc::new(disk.clone()))).unwrap();
+            let open = || {
+                ChangeLog::open(Path::new("."), 1 << 21, Some(Arc::new(disk.clone())), &mut Harms::default()).unwrap()
+            };
             let mut log = open();
             log.publish((Instant(1), 7), (Instant(1), 7), vec![told(0, "often", true)]).unwrap();
             // A beginning of it is written, and perhaps lasts.

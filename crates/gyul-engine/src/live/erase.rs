@@ -97,7 +97,9 @@ impl Hub {
         out.removed.insert("log", self.rewrite(self.blanks(names))?);
         out.removed.insert("changes", self.forget_changes(names)?);
         out.removed.insert("quarantine", live + forget_rows(self.dir(), names)?);
-        self.verify(names, &contacts, &mut out)?;
+        let words: Vec<String> = values(names).chain(contacts).filter(|v| v.len() >= LOOKED_FOR_MIN).collect();
+        out.removed.insert("drafts", forget_drafts(self.dir(), &words)?);
+        self.verify(names, &words, &mut out)?;
         let path = pending(self.dir());
         fs::remove_file(&path).map_err(StoreError::io(&path))?;
         sync(self.dir())?;
@@ -127,7 +129,7 @@ impl Hub {
     }
 
     /// Reads everything again, as a stranger would.
-    fn verify(&self, names: &[String], contacts: &[String], out: &mut Erased) -> Result<(), StoreError> {
+    fn verify(&self, names: &[String], words: &[String], out: &mut Erased) -> Result<(), StoreError> {
         let dir = self.dir();
         let mut say = |place: &str, found: u64| match found {
             0 => out.verified.push(place.to_string()),
@@ -146,19 +148,21 @@ impl Hub {
         say("base: every column of customers", named);
         let told = self.changes(self.changes_first(), usize::MAX).unwrap_or_default();
         say("changes", told.iter().filter(|t| names.contains(&t.customer)).count() as u64);
-        let known = values(names).chain(contacts.iter().cloned());
-        let words: Vec<String> = known.filter(|v| v.len() >= LOOKED_FOR_MIN).collect();
         let mut files = vec![];
         list(dir, &mut files);
         let mut clean = 0;
         for path in files {
             let name = path.strip_prefix(dir).unwrap_or(&path).display().to_string();
-            // Compressed, and read above; the list of what is under way; others' uploads.
-            let own = name.ends_with(".parquet") || path == pending(dir) || name.starts_with("uploads");
+            // Compressed, and read above; the list of what is under way.
+            let upload = path.starts_with(uploads(dir));
+            let own = (name.ends_with(".parquet") && !upload) || path == pending(dir);
             if own || words.is_empty() {
                 continue;
             }
-            match search(&path, &words) {
+            match found(&path, words, upload) {
+                Ok(true) if upload => out.pending.push(format!(
+                    "{name}: a file on its way in holds the same text, or cannot be looked through; what it brings comes after this erasure"
+                )),
                 Ok(false) => clean += 1,
                 Ok(true) => out.pending.push(format!("{name}: somebody else's record holds the same text")),
                 // Gone meanwhile: a log segment that is no longer needed.
@@ -202,6 +206,7 @@ pub(super) fn names_somebody(action: &Action, names: &[String]) -> bool {
     match action {
         Action::Merge { into, from } => names.contains(into) || names.contains(from),
         Action::Mend { content, .. } => speaks_of(content, names),
+        Action::Object { names: theirs, .. } => theirs.iter().any(|n| names.contains(n)),
         _ => false,
     }
 }
@@ -215,6 +220,48 @@ pub fn mentions(text: &str, name: &str) -> bool {
             let after = text[at + found.len()..].chars().next();
             !before.is_some_and(part) && !after.is_some_and(part)
         })
+}
+
+/// Where files wait that people upload.
+fn uploads(dir: &Path) -> PathBuf {
+    dir.join("uploads")
+}
+
+/// Files begin like this that somebody looks at before importing them; who wants them still uploads them again.
+pub const DRAFT: &str = "draft-";
+
+/// Drafts that hold one of these words, or may hold it.
+fn forget_drafts(dir: &Path, words: &[String]) -> Result<u64, StoreError> {
+    let mut files = vec![];
+    list(&uploads(dir), &mut files);
+    let mut count = 0;
+    for path in files.into_iter().filter(|f| f.file_name().is_some_and(|n| n.to_string_lossy().starts_with(DRAFT))) {
+        match found(&path, words, true) {
+            Ok(false) => continue,
+            Ok(true) => fs::remove_file(&path).map_err(StoreError::io(&path))?,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(StoreError::io(&path)(e)),
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Whether a file holds one of these words; an `upload` that is no plain text may.
+fn found(path: &Path, words: &[String], upload: bool) -> std::io::Result<bool> {
+    if words.is_empty() {
+        return Ok(false);
+    }
+    if upload {
+        let mut head = vec![];
+        fs::File::open(path)?.take(4096).read_to_end(&mut head)?;
+        // UTF-16, workbooks and whatever is compressed have these bytes at once.
+        let packed = [&b"\x1f\x8b"[..], b"PK", b"\x28\xb5\x2f\xfd", b"BZh", b"PAR1"];
+        if head.contains(&0) || packed.iter().any(|p| head.starts_with(p)) {
+            return Ok(true);
+        }
+    }
+    search(path, words)
 }
 
 /// Rows of imports that were rejected. A short name is found in every row: such rows stay.
@@ -332,6 +379,34 @@ mod tests {
         fs::write(&path, &bytes).unwrap();
         assert!(search(&path, &["min@shop.kr".into()]).unwrap());
         assert!(!search(&path, &["min@shop.com".into()]).unwrap());
+    }
+
+    #[test]
+    fn drafts_that_name_the_person_go_and_files_on_their_way_in_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { checkpoint_every: 0, segment_bytes: 1 << 16, ..Options::default() };
+        let hub = Hub::open(dir.path(), options, Arc::new(|| Instant(1_700_000_100_000_000))).unwrap();
+        let messages = vec![message(1, &[(IdKind::User, "customer-minji")], &[("email", "minji@shop.example")])];
+        hub.ingest_now(Incoming { messages, rejected: vec![] }).unwrap();
+        let folder = uploads(dir.path());
+        fs::create_dir_all(&folder).unwrap();
+        for (name, content) in [
+            ("draft-1", &b"email,total\nminji@shop.example,1\n"[..]),
+            ("draft-2", b"email,total\nbora@shop.example,1\n"),
+            ("draft-3", b"PK\x03\x04 a workbook"),
+            ("upload-4", b"email,total\nminji@shop.example,1\n"),
+            ("upload-5", b"email,total\nbora@shop.example,1\n"),
+        ] {
+            fs::write(folder.join(name), content).unwrap();
+        }
+        let report = hub.erase(&Identifier::of_handle("customer-minji"), "min").unwrap().unwrap();
+        assert_eq!(report.removed["drafts"], 2);
+        let [pending] = &report.pending[..] else { panic!("{:?}", report.pending) };
+        assert!(pending.starts_with("uploads/upload-4: "), "{pending}");
+        let mut left: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, ["draft-2", "upload-4", "upload-5"]);
     }
 
     fn message(n: usize, who: &[(IdKind, &str)], props: &[(&str, &str)]) -> Message {

@@ -5,6 +5,7 @@ use super::by_hand::{self, Hand};
 use super::changes::{ChangeLog, Told};
 use super::checkpoint::Cut;
 use super::cut::{cut, run_checkpoint};
+use super::harm::Harm;
 use super::record::{Action, Rejected};
 use super::recover;
 use super::reload;
@@ -165,6 +166,7 @@ pub(super) struct Shared {
 pub struct Hub {
     pub(super) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    harms: Vec<Harm>,
     _lock: std::fs::File,
 }
 
@@ -223,7 +225,7 @@ impl Hub {
             threads.push(spawn("gyul-log", Box::new(move || writing.run(&writer, &inbox)))?);
             threads.push(spawn("gyul-apply", Box::new(move || apply(&applier, &applied)))?);
         }
-        let hub = Hub { shared, threads: Mutex::new(threads), _lock: opened.lock };
+        let hub = Hub { shared, threads: Mutex::new(threads), harms: opened.harms, _lock: opened.lock };
         hub.finish_erasures()?;
         Ok(hub)
     }
@@ -301,6 +303,11 @@ impl Hub {
     /// Whether the disk takes what comes.
     pub fn is_healthy(&self) -> bool {
         self.shared.healthy.load(Ordering::Acquire)
+    }
+
+    /// What could not be read when it was opened.
+    pub fn harms(&self) -> &[Harm] {
+        &self.harms
     }
 
     pub fn dir(&self) -> &Path {

@@ -70,6 +70,8 @@ pub enum Action {
     Mend { number: u64, content: String },
     /// What left the quarantine.
     Released(Vec<u64>),
+    /// Who goes by one of these names objects to being profiled, or does not any more.
+    Object { names: Vec<String>, objects: bool },
 }
 
 /// Without contents: they may speak of people.
@@ -88,6 +90,7 @@ impl std::fmt::Debug for Action {
             Action::Plan(_) => "plan",
             Action::Mend { .. } => "mend",
             Action::Released(_) => "released",
+            Action::Object { .. } => "object",
         })
     }
 }
@@ -240,6 +243,11 @@ pub fn action(a: &Action, by: &str) -> Vec<u8> {
             w.bytes.push(10);
             w.uint(numbers.len() as u64);
             numbers.iter().for_each(|n| w.uint(*n));
+        }
+        Action::Object { names, objects } => {
+            w.bytes.extend([13, (*objects).into()]);
+            w.uint(names.len() as u64);
+            names.iter().for_each(|n| w.text(n));
         }
     }
     w.bytes
@@ -397,9 +405,32 @@ pub fn read_action(payload: &[u8]) -> Read<(Action, String)> {
         11 => Action::Propose { kind: r.text()?, id: r.text()?, text: r.maybe()? },
         12 => Action::InForce { upto: r.uint()? },
         10 => Action::Released((0..r.count()?).map(|_| r.uint()).collect::<Read<_>>()?),
+        13 => {
+            let objects = r.byte()? == 1;
+            Action::Object { names: (0..r.count()?).map(|_| r.text()).collect::<Read<_>>()?, objects }
+        }
         _ => return Err(Unreadable),
     };
     Ok((action, by))
+}
+
+/// The highest number of an action.
+const ACTION_MAX: u8 = 13;
+
+/// Whether a record is of a later Gyul: passed over, it would be as if it had never been decided.
+pub fn is_newer(kind: u8, payload: &[u8]) -> bool {
+    let tag = || {
+        let mut r = Reader::new(payload)?;
+        r.text()?;
+        r.byte()
+    };
+    match kind {
+        MESSAGE | REJECTED | ACTION => {
+            payload.first().is_some_and(|v| *v > VERSION)
+                || (kind == ACTION && tag().is_ok_and(|tag: u8| tag > ACTION_MAX))
+        }
+        _ => kind > SKIP,
+    }
 }
 
 #[cfg(test)]
@@ -460,6 +491,7 @@ mod tests {
             Action::Released(vec![9, 10]),
             Action::Propose { kind: "segment".into(), id: "vip".into(), text: Some("x".into()) },
             Action::InForce { upto: 300 },
+            Action::Object { names: vec!["C1".into(), "email:a@b.kr".into()], objects: true },
         ];
         for a in actions {
             let bytes = action(&a, "min@shop");

@@ -3,9 +3,10 @@
 use super::changes::{self, ChangeLog, Told};
 use super::checkpoint;
 use super::definitions::{DefKind, Definitions, split};
+use super::harm::{Harm, Harms};
 use super::hub::{Clock, Options, manifest};
 use super::record;
-use super::tail::{Item, Look, STARTER, Tail};
+use super::tail::{Item, Look, STARTER, Tail, newer};
 use super::world::{Control, World};
 use super::writing::Seen;
 use crate::stale::Stale;
@@ -23,6 +24,8 @@ pub struct Opened {
     pub seen: Seen,
     /// Where the base stands in the log.
     pub settled: u64,
+    /// What could not be read.
+    pub harms: Vec<Harm>,
     pub lock: fs::File,
 }
 
@@ -55,10 +58,12 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let segment_bytes = options.segment_bytes;
     let log_options = LogOptions { first: base_next, check_all: false, segment_bytes, ..LogOptions::default() };
     let disk = |name: &str| options.disks.as_ref().map(|disks| disks(name));
-    let (mut log, _) = match disk("log") {
+    let (mut log, recovered) = match disk("log") {
         Some(disk) => Log::open_on(disk, LogOptions { ahead: false, salt: Some(1), ..log_options })?,
         None => Log::open(dir, log_options)?,
     };
+    let mut harms = Harms::default();
+    harms.opened(&recovered);
     let now = clock();
     if log.next() < base_next {
         // A file was imported meanwhile: its rows have these numbers.
@@ -68,7 +73,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
             log.commit()?;
         }
     }
-    let mut changes = ChangeLog::open(dir, segment_bytes / 4, disk("changes"))?;
+    let mut changes = ChangeLog::open(dir, segment_bytes / 4, disk("changes"), &mut harms)?;
 
     // What was decided before the checkpoint, and what came since.
     let rules = options.rules.clone();
@@ -81,8 +86,11 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         }
         None => (Identities::new(rules.clone()), vec![], None),
     };
+    if let Some(c) = control.iter().find(|c| record::is_newer(c.kind, &c.payload)) {
+        return Err(newer(dir, c.kind, &c.payload));
+    }
     let oldest = Instant(now.0.saturating_sub(options.remember));
-    let Look { seen, acts, first_at, begun } = Tail::look(&log, settled, oldest)?;
+    let Look { seen, acts, first_at, begun } = Tail::look(dir, &log, settled, oldest, &mut harms)?;
     let mut tail = Tail::new(&log, settled, quarantine.is_none());
 
     let defines = |c: &Control| matches!(record::read_action(&c.payload), Ok((record::Action::Define { .. }, _)));
@@ -138,7 +146,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     world.next = settled;
     for c in &control {
         let Ok((action, _)) = record::read_action(&c.payload) else { continue };
-        world.remember(c.seq, &action);
+        world.remember(c.seq, c.at, &action);
     }
     world.control.append(&mut control);
     let mends = quarantine.is_none();
@@ -173,7 +181,8 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
             v.last = v.last.max(s.last);
         }
     }
-    Ok(Opened { world, changes, log, seen, settled, lock })
+    tail.unreadable.iter().for_each(|seq| harms.unreadable(*seq));
+    Ok(Opened { world, changes, log, seen, settled, harms: harms.found, lock })
 }
 
 /// The base, and what the staleness policy leaves out of it.
@@ -184,6 +193,7 @@ pub fn load(dir: &Path) -> Result<(Snapshot, Stale), StoreError> {
     let stale = Stale::new(store.manifest().policy.clone(), left_out);
     Ok((data, stale))
 }
+
 /// What a record puts in force.
 fn in_force(definitions: &mut Definitions, c: &Control) {
     match record::read_action(&c.payload) {

@@ -98,6 +98,7 @@ pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rul
     fresh.volumes = std::mem::take(&mut old.volumes);
     fresh.control = std::mem::take(&mut old.control);
     fresh.forgotten = std::mem::take(&mut old.forgotten);
+    fresh.take_objections(std::mem::take(&mut old.objections));
     (fresh.quarantined, fresh.nobody) = (old.quarantined, old.nobody);
     // Told with the differences.
     fresh.settle();

@@ -3,6 +3,7 @@
 use super::changes;
 use super::definitions::{DefKind, Definitions};
 use super::erase::names_somebody;
+use super::objection::Objections;
 use super::record::{self, Action, Rejected};
 use crate::library::schema_of;
 use crate::stale::{LeftOut, Stale};
@@ -63,6 +64,7 @@ pub struct World {
     pub stale: Stale,
     /// Names of the people whose erasure was applied and is not through yet: what they have to be looked for by.
     pub forgotten: BTreeSet<String>,
+    pub(super) objections: Objections,
     /// Timeline number by handle, and the other way round.
     numbers: Vec<u32>,
     handles: Vec<u32>,
@@ -143,6 +145,7 @@ impl World {
             sorted: (at, 0),
             stale: Stale::default(),
             forgotten: BTreeSet::new(),
+            objections: Objections::default(),
             numbers,
             handles,
         };
@@ -209,16 +212,15 @@ impl World {
     }
 
     /// Changes with names instead of numbers, by the definitions that they come from: others give a root another number.
-    pub fn tell(&self, changes: &[Change]) -> Vec<changes::Told> {
-        let tell = |c: &Change| changes::Told {
+    pub fn tell(&mut self, changes: &[Change]) -> Vec<changes::Told> {
+        self.unless_they_object(changes, |world, c| changes::Told {
             offset: 0,
             at: c.at,
-            customer: self.customer_id(c.customer).to_string(),
-            what: self.live.names().get(c.root as usize).cloned().unwrap_or_default(),
+            customer: world.customer_id(c.customer).to_string(),
+            what: world.live.names().get(c.root as usize).cloned().unwrap_or_default(),
             entered: c.entered,
             cause: cause_name(c.cause).to_string(),
-        };
-        changes.iter().map(tell).collect()
+        })
     }
 
     /// Sorts out what only a look at everybody tells.
@@ -313,6 +315,7 @@ impl World {
                     }
                 }
                 self.forgotten.extend(names.iter().cloned());
+                self.objections.forget(&names);
                 self.owners.retain(|(_, h)| !gone.contains(h));
                 self.quarantine.retain(|_, (_, r)| !r.speaks_of(&names));
                 self.control.retain(|c| match record::read_action(&c.payload) {
@@ -349,6 +352,11 @@ impl World {
                 numbers.iter().for_each(|n| drop(self.quarantine.remove(n)));
                 Outcome::Done
             }
+            Action::Object { names, objects } => {
+                self.objections.put(names, *objects, at);
+                changes.extend(self.tick(now, vec![]));
+                Outcome::Done
+            }
         };
         (outcome, changes)
     }
@@ -377,12 +385,13 @@ impl World {
     }
 
     /// Takes in a decision from before the checkpoint: identities and definitions have it already.
-    pub fn remember(&mut self, seq: u64, action: &Action) {
+    pub fn remember(&mut self, seq: u64, at: Instant, action: &Action) {
         match action {
             Action::Access(bytes) => self.access.push(bytes.clone()),
             Action::Audit(bytes) => self.audit.push((seq, bytes.clone())),
             Action::Settings(bytes) => self.settings = Some(bytes.clone()),
             Action::Plan(text) => self.plan = text.clone(),
+            Action::Object { names, objects } => self.objections.put(names, *objects, at),
             _ => {}
         }
     }
@@ -429,6 +438,7 @@ impl World {
             self.handles.resize(number as usize + 1, NONE);
         }
         self.handles[number as usize] = handle;
+        self.objections.moved();
         (number, true)
     }
 
@@ -458,6 +468,7 @@ impl World {
             }
         }
         self.live.group(numbers[0], &numbers);
+        self.objections.moved();
         self.note(|| Told::Group(numbers));
     }
 

@@ -131,6 +131,17 @@ pub fn told(hub: &Hub) -> BTreeMap<(String, String), bool> {
     out.into_iter().filter(|(_, is)| *is).collect()
 }
 
+/// Membership as it is given out: without who objects.
+pub fn outside(hub: &Hub, mut membership: BTreeMap<String, Vec<String>>) -> BTreeMap<String, Vec<String>> {
+    let world = hub.world();
+    let objects = |id: &String| {
+        let (_, head) = world.find(&Identifier::of_handle(id)).unwrap();
+        world.objects_since(head).is_some()
+    };
+    membership.values_mut().for_each(|ids| ids.retain(|id| !objects(id)));
+    membership
+}
+
 pub fn flat(m: &BTreeMap<String, Vec<String>>) -> BTreeMap<(String, String), bool> {
     m.iter().flat_map(|(w, ids)| ids.iter().map(move |c| ((w.clone(), c.clone()), true))).collect()
 }

@@ -113,7 +113,7 @@ impl Model {
                     r.content = content;
                 }
             }
-            Action::Access(_) | Action::Audit(_) | Action::Settings(_) | Action::Plan(_) => {}
+            Action::Access(_) | Action::Audit(_) | Action::Settings(_) | Action::Plan(_) | Action::Object { .. } => {}
         }
     }
 

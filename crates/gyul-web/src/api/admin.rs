@@ -3,7 +3,7 @@
 use crate::access::{self, Access, Record, Role, Secret, SourceKind};
 use crate::app::App;
 use crate::args::{self, Args};
-use crate::audit::Entry;
+use crate::audit::{self, Entry};
 use crate::data::Settings;
 use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
@@ -105,7 +105,7 @@ pub fn add(table: &mut Table) {
     );
     table.at(
         Endpoint::get("/api/v1/settings", "getSettings", "workspace", NUMBERS)
-            .says("작업 공간의 설정", "Zone, currency and retention")
+            .says("작업 공간의 설정", "Zone and currency")
             .gives::<Settings>(),
         settings,
     );
@@ -217,6 +217,7 @@ pub async fn make_key(State(app): Shared, Extension(caller): Extension<Caller>, 
         _ => Ok((Some(record), ())),
     };
     app.change_access(decide).await?;
+    audit::about(&id);
     created(&MadeKey { id, key: secret.text })
 }
 
@@ -298,6 +299,7 @@ async fn add_user(
         Ok((Some(Record::UserPut { email, name, role, password, made }), ()))
     };
     app.change_access(decide).await?;
+    audit::about(&view.email);
     Ok(view)
 }
 

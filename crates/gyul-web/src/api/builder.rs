@@ -47,7 +47,11 @@ pub fn add(table: &mut Table) {
         Endpoint::get("/api/v1/vocabulary", "getVocabulary", tag, PEOPLE)
             .says("정의에 쓸 수 있는 이름들", "Events, properties, traits and definitions that conditions can speak of")
             .gives::<Vocabulary>(),
-        |State(app): Shared| async move { args::json(&app.ask(|b| b.vocabulary()).await?) },
+        |State(app): Shared| async move {
+            let mut words = app.ask(|b| b.vocabulary()).await?;
+            veil::vocabulary(&mut words);
+            args::json(&words)
+        },
     );
 }
 

@@ -6,10 +6,11 @@ use crate::data::{Change, DefKind};
 use crate::guard::{self, Caller};
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{Endpoint, Kind, NAME, PEOPLE, Table};
+use crate::veil;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -66,6 +67,15 @@ impl Filter {
         }
     }
 
+    /// What is filtered by must be there, or nothing would ever come.
+    async fn check(&self, app: &Arc<App>) -> ApiResult<()> {
+        let asked = [(DefKind::Segment, &self.segment), (DefKind::Partition, &self.partition)];
+        for (kind, id) in asked.into_iter().filter_map(|(kind, id)| Some((kind, id.clone()?))) {
+            super::definitions::must_be(app, kind, id).await?;
+        }
+        Ok(())
+    }
+
     fn takes(&self, change: &Change) -> bool {
         if self.customer.as_ref().is_some_and(|c| *c != change.customer) {
             return false;
@@ -82,13 +92,18 @@ impl Filter {
     }
 }
 
-async fn list(State(app): Shared, args: Args) -> ApiResult {
+async fn list(State(app): Shared, Extension(caller): Extension<Caller>, args: Args) -> ApiResult {
     let (limit, filter) = (args.limit()?, Filter::of(&args));
     let from = args.number("from")?.unwrap_or_else(|| *app.backend.changes_end().borrow());
+    filter.check(&app).await?;
+    within(&app, from)?;
     let found = app.ask(move |b| b.changes(from, limit)).await?;
     // What was looked through counts, not what passed the filter.
     let next = found.last().map_or(from, |c| c.offset.saturating_add(1));
-    let items: Vec<Change> = found.into_iter().filter(|c| filter.takes(c)).collect();
+    let mut items: Vec<Change> = found.into_iter().filter(|c| filter.takes(c)).collect();
+    if veil::veils(caller.role) {
+        items.iter_mut().for_each(veil::change);
+    }
     args::json(&args::Page { items, next: Some(next.to_string()) })
 }
 
@@ -106,6 +121,8 @@ async fn stream(State(app): Shared, Extension(caller): Extension<Caller>, header
         None => args.number("from")?.unwrap_or_else(|| *end.borrow()),
     };
     // Refuses here, where it still can be told by a status.
+    filter.check(&app).await?;
+    within(&app, from)?;
     app.ask(move |b| b.changes(from, 1)).await?;
     let open = Open::new(&app)?;
     let reader =
@@ -118,6 +135,22 @@ async fn stream(State(app): Shared, Extension(caller): Extension<Caller>, header
     // Proxies that collect answers would hold changes back.
     response.headers_mut().insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// An offset behind the end was never given out: of another server, or of a copy that was restored since.
+fn within(app: &App, from: u64) -> ApiResult<()> {
+    let end = *app.backend.changes_end().borrow();
+    if from <= end {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::GONE,
+        "beyond_end",
+        format!(
+            "번호 {from}은(는) 아직 없습니다. 지금 끝은 {end}입니다. 구성원을 다시 읽고 from={end}부터 이어 가세요."
+        ),
+        format!("there is no offset {from}: the stream ends at {end}. Read the members anew, then go on from={end}."),
+    ))
 }
 
 /// Counts a stream as long as it lives.
@@ -163,20 +196,24 @@ impl Reader {
                 return None;
             }
             // A key may have been taken out of force since.
-            if !guard::role_now(&self.app, &self.caller).is_some_and(|role| PEOPLE.allows(role)) {
+            let Some(role) = guard::role_now(&self.app, &self.caller).filter(|role| PEOPLE.allows(*role)) else {
                 return self.part("unauthorized");
-            }
+            };
             // Seen before asking: what comes while asking wakes the wait below.
             let end = *self.end.borrow_and_update();
             if self.from < end {
                 let from = self.from;
-                let found = match self.app.ask(move |b| b.changes(from, CHUNK)).await {
+                let mut found = match self.app.ask(move |b| b.changes(from, CHUNK)).await {
                     Ok(found) => found,
                     Err(e) => return self.part(e.code),
                 };
                 if let Some(last) = found.last() {
                     self.from = last.offset.saturating_add(1);
-                    let text: String = found.iter().filter(|c| self.filter.takes(c)).map(frame).collect();
+                    found.retain(|c| self.filter.takes(c));
+                    if veil::veils(role) {
+                        found.iter_mut().for_each(veil::change);
+                    }
+                    let text: String = found.iter().map(frame).collect();
                     if !text.is_empty() {
                         return Some(text.into());
                     }

@@ -66,6 +66,20 @@ pub fn add(table: &mut Table) {
         unmerge,
     );
     table.at(
+        Endpoint::put("/api/v1/customers/{id}/objection", "objectToProfiling", tag, EDIT)
+            .says(
+                "고객의 프로파일링 거부를 기록합니다",
+                "Keeps that somebody objects to being profiled: they are in no list, change, hook or decision from then on",
+            )
+            .status(204),
+        |state: Shared, id: Path<String>| object(state, id, true),
+    );
+    table.at(
+        Endpoint::delete("/api/v1/customers/{id}/objection", "withdrawObjection", tag, EDIT)
+            .says("프로파일링 거부를 거둡니다", "Takes an objection back; they are where their history puts them"),
+        |state: Shared, id: Path<String>| object(state, id, false),
+    );
+    table.at(
         Endpoint::get("/api/v1/customers/{id}/export", "exportCustomer", tag, EDIT)
             .says("고객 한 명의 모든 자료를 내려받습니다", "Everything that is known about one person")
             .gives_json(serde_json::json!({ "type": "object" }))
@@ -168,6 +182,12 @@ pub async fn merge(State(app): Shared, Path(id): Path<String>, body: Bytes) -> A
 pub async fn unmerge(State(app): Shared, Path(decision): Path<String>) -> ApiResult {
     let decision = decision.parse().map_err(|_| ApiError::not_found())?;
     app.ask(move |b| b.unmerge(decision)).await?;
+    Ok(super::done())
+}
+
+pub async fn object(State(app): Shared, Path(id): Path<String>, objects: bool) -> ApiResult {
+    let who = args::identifier(&id)?;
+    app.ask(move |b| b.object(&who, objects)).await?;
     Ok(super::done())
 }
 

@@ -3,10 +3,13 @@
 use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::*;
+use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{EDIT, Endpoint, Kind, NAME, NUMBERS, PEOPLE, Table};
+use crate::veil;
+use axum::Extension;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use gyul_model::MICROS_DAY;
@@ -106,7 +109,7 @@ fn kind(table: &mut Table, kind: DefKind, things: &str, thing: &str) {
         Endpoint::put(&one, format!("put{thing}"), tag, EDIT)
             .says(
                 "정의를 저장합니다",
-                "Saves a definition (YAML). Computed beside the version in force, then swapped in. If-Match guards against \
+                "Saves a definition: a file (YAML) with `version: 1` and one entry under `segments:`, `partitions:` or `measures:`. Computed beside the version in force, then swapped in. If-Match guards against \
                  somebody else's edit",
             )
             .takes_media("application/yaml")
@@ -155,11 +158,18 @@ fn kind(table: &mut Table, kind: DefKind, things: &str, thing: &str) {
             .says("속한 고객들", "Members in the order of their ids")
             .query("class", NAME, class)
             .paged::<Member>(),
-        move |State(app): Shared, Path(id): Path<String>, args: Args| async move {
+        move |State(app): Shared, Extension(caller): Extension<Caller>, Path(id): Path<String>, args: Args| async move {
             let (of, limit) = (members_of(kind, id, &args)?, args.limit()?);
-            let after = args.cursor(|text| Some(text.to_string()))?;
-            let members = app.ask(move |b| b.members(&of, after.as_deref(), limit + 1)).await?;
-            args::page(members, limit, |m| m.customer.clone())
+            let key = app.access().salt.clone().unwrap_or_default();
+            let after = args.cursor(|text| veil::unseal(&key, text))?;
+            let mut members = app.ask(move |b| b.members(&of, after.as_deref(), limit + 1)).await?;
+            let more = members.len() > limit;
+            members.truncate(limit);
+            let next = members.last().filter(|_| more).map(|m| args::cursor(veil::seal(&key, &m.customer)));
+            if veil::veils(caller.role) {
+                members.iter_mut().for_each(veil::member);
+            }
+            args::json(&args::Page { items: members, next })
         },
     );
     table.at(
@@ -177,6 +187,29 @@ fn kind(table: &mut Table, kind: DefKind, things: &str, thing: &str) {
             args::json(&args::Page { items, next: None })
         },
     );
+}
+
+/// Refuses a name that no definition has, and says which is near.
+pub async fn must_be(app: &Arc<App>, kind: DefKind, id: String) -> ApiResult<()> {
+    let asked = id.clone();
+    match app.ask(move |b| b.definition(kind, &asked)).await {
+        Ok(_) => return Ok(()),
+        Err(e) if e.code == "not_found" => {}
+        Err(e) => return Err(e),
+    }
+    let known = app.ask(move |b| b.definitions(kind)).await?;
+    let near = known.iter().map(|d| (gyul_ingest::distance(&d.id, &id), &d.id)).min();
+    let near = near.filter(|(far, _)| *far <= id.chars().count().div_ceil(3) + 1).map(|(_, id)| id);
+    let (ko, en) = match near {
+        Some(near) => (format!(" 혹시 {near}인가요?"), format!(" Is it {near}?")),
+        None => (String::new(), String::new()),
+    };
+    Err(ApiError::new(
+        StatusCode::NOT_FOUND,
+        "unknown_definition",
+        format!("{id}(이)라는 정의가 없습니다.{ko}"),
+        format!("there is no definition {id}.{en}"),
+    ))
 }
 
 fn members_of(kind: DefKind, id: String, args: &Args) -> ApiResult<MembersOf> {

@@ -2,9 +2,13 @@
 
 use crate::app::App;
 use crate::args::{self, Args};
+use crate::audit;
 use crate::data::*;
+use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{EDIT, Endpoint, NUMBERS, PEOPLE, Table};
+use crate::veil;
+use axum::Extension;
 use axum::extract::{Path, State};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -73,7 +77,8 @@ pub fn add(table: &mut Table) {
 }
 
 async fn list(State(app): Shared) -> ApiResult {
-    let items = app.ask(|b| b.events()).await?;
+    let mut items = app.ask(|b| b.events()).await?;
+    items.iter_mut().for_each(veil::schema);
     args::json(&args::Page { items, next: None })
 }
 
@@ -85,13 +90,17 @@ async fn plan(State(app): Shared) -> ApiResult {
 async fn put_plan(State(app): Shared, body: Bytes) -> ApiResult {
     let yaml = args::text(&body)?.to_string();
     app.ask(move |b| b.put_plan(&yaml)).await?;
+    audit::about("plan");
     Ok(super::done())
 }
 
-async fn quarantine(State(app): Shared, args: Args) -> ApiResult {
+async fn quarantine(State(app): Shared, Extension(caller): Extension<Caller>, args: Args) -> ApiResult {
     let limit = args.limit()?;
     let before = args.cursor(|text| text.parse().ok())?;
-    let items = app.ask(move |b| b.quarantine(before, limit + 1)).await?;
+    let mut items = app.ask(move |b| b.quarantine(before, limit + 1)).await?;
+    if veil::veils(caller.role) {
+        items.iter_mut().for_each(veil::quarantined);
+    }
     args::page(items, limit, |q| q.number.to_string())
 }
 
@@ -130,5 +139,10 @@ async fn replay(State(app): Shared, body: Bytes) -> ApiResult {
         let (ko, en) = ("한 번에 10000개까지 다시 넣을 수 있습니다.", "at most 10000 at once.");
         return Err(ApiError::bad("too_many", ko, en));
     }
+    audit::about(match &numbers {
+        None => "all".to_string(),
+        Some(some) if some.len() > 20 => format!("{} messages", some.len()),
+        Some(some) => some.iter().map(u64::to_string).collect::<Vec<_>>().join(","),
+    });
     args::json(&app.ask(move |b| b.replay(numbers.as_deref())).await?)
 }

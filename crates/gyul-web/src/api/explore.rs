@@ -6,6 +6,7 @@ use crate::data::explore::*;
 use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{Endpoint, Kind, NAME, NUMBERS, PEOPLE, Table};
+use crate::veil;
 use axum::Extension;
 use axum::extract::State;
 use gyul_model::{Date, Duration, Instant, MICROS_DAY, MICROS_HOUR, Period};
@@ -214,12 +215,17 @@ pub fn add(table: &mut Table) {
             .query("limit", Kind::Limit, "How many at most.")
             .query("format", Kind::Text(3, 4), "`csv`, or `json` if absent.")
             .gives::<Values>(),
-        |State(app): Shared, args: Args| async move {
+        |State(app): Shared, Extension(caller): Extension<Caller>, args: Args| async move {
             let event = args.get("event").map(str::to_string);
             let (property, text) =
                 (args.need("property")?.to_string(), args.get("text").unwrap_or_default().to_string());
             let ask = ValuesAsk { event, property, text, limit: args.limit()? as u32 };
-            answer(&args, &*app.ask(move |b| b.values(&ask)).await?, Values::table)
+            let (event, property) = (ask.event.clone(), ask.property.clone());
+            let mut found = (*app.ask(move |b| b.values(&ask)).await?).clone();
+            if veil::veils(caller.role) {
+                veil::listed(&mut found, event.as_deref(), &property);
+            }
+            answer(&args, &found, Values::table)
         },
     );
 }

@@ -140,6 +140,9 @@ pub async fn make(State(app): Shared, body: Bytes) -> ApiResult {
         (None, Some(id)) => Some((DefKind::Partition, args::name(&id)?.to_string())),
         (None, None) => None,
     };
+    if let Some((kind, id)) = only.clone() {
+        super::definitions::must_be(&app, kind, id).await?;
+    }
     let end = *app.backend.changes_end().borrow();
     let (secret, id) = (Secret::new_signing(), Secret::new_key().id().to_string());
     let record = Record::HookPut {
@@ -158,6 +161,7 @@ pub async fn make(State(app): Shared, body: Bytes) -> ApiResult {
         Ok(record)
     })
     .await?;
+    crate::audit::about(&id);
     let mut response = args::json(&MadeHook { id, secret: secret.text })?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)

@@ -19,7 +19,7 @@ pub fn add(table: &mut Table) {
     table.at(
         Endpoint::get("/health", "health", tag, OPEN)
             .says("서버가 살아 있는지", "Whether the server lives")
-            .gives_json(schema.clone())
+            .gives_json(schema)
             .hot(),
         health,
     );
@@ -29,7 +29,13 @@ pub fn add(table: &mut Table) {
                 "서버가 이벤트를 받고 물음에 답할 수 있는지",
                 "Whether it can take events and answer questions; 503 if not",
             )
-            .gives_json(schema)
+            .gives_json(json!({ "type": "object", "properties": {
+                "status": { "type": "string" },
+                "damaged_records": {
+                    "type": "integer",
+                    "description": "Records of the log that could not be read at the start; what they were is in the server's log.",
+                },
+            } }))
             .hot(),
         ready,
     );
@@ -70,7 +76,7 @@ async fn ready(State(app): Shared) -> ApiResult {
     if !health.writable {
         return Err(crate::Refusal::Storage(10).into());
     }
-    args::json(&json!({ "status": "ready" }))
+    args::json(&json!({ "status": "ready", "damaged_records": health.damaged }))
 }
 
 async fn metrics(State(app): Shared) -> ApiResult {

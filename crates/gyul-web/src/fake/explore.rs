@@ -165,7 +165,8 @@ impl Explore for Fake {
     }
 
     fn values(&self, ask: &ValuesAsk) -> Reply<Arc<Values>> {
-        let top = vec![ValueCount { value: "tea".into(), count: 3 }];
+        let value = if self.with(|s| s.personal) { super::SECRETS[1] } else { "tea" };
+        let top = vec![ValueCount { value: value.into(), count: 3 }];
         let name = Some(ask.property.as_str());
         self.found(&[name], Values { known: 5, distinct: 2, top, min: None, max: None })
     }

@@ -42,6 +42,12 @@ pub fn add(table: &mut Table) {
     table.at(Endpoint::page("/customers/{id}/merge", "pageMerge", EDIT), merge_page);
     table.at(Endpoint::form("/customers/{id}/merge", "mergeCustomers", EDIT), merge);
     table.at(Endpoint::form("/customers/{id}/unmerge", "undoMerge", EDIT), unmerge);
+    for (way, id, objects) in [("object", "objectToProfiling", true), ("withdraw", "withdrawObjection", false)] {
+        table.at(
+            Endpoint::form(format!("/customers/{{id}}/{way}"), id, EDIT),
+            move |state: Shared, page: Page, id: Path<String>| object(state, page, id, objects),
+        );
+    }
     table.at(Endpoint::form("/customers/{id}/erase", "eraseCustomer", OWNER), erase);
 }
 
@@ -63,7 +69,7 @@ fn lines(page: &Page, heads: Vec<CustomerHead>) -> Vec<Line> {
         if veiled {
             veil::head(&mut head);
         }
-        head.id = short(&if veiled { veil::handle(&head.id) } else { head.id.clone() }, 80);
+        head.id = short(&head.id, 80);
         let title = short(head.name.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(&head.id), 80);
         Line { head, title, to, own }
     };
@@ -224,6 +230,12 @@ async fn unmerge(State(app): Shared, page: Page, Path(id): Path<String>, body: B
     let decision = field(&body, "decision").unwrap_or_default();
     api::unmerge(State(Arc::clone(&app)), Path(decision)).await?;
     Ok(go(&page, &format!("{}?done=parted", address(&id))))
+}
+
+async fn object(state: Shared, page: Page, Path(id): Path<String>, objects: bool) -> ApiResult {
+    api::object(state, Path(id.clone()), objects).await?;
+    let done = if objects { "objected" } else { "withdrawn" };
+    Ok(go(&page, &format!("{}?done={done}", address(&id))))
 }
 
 // Erasing

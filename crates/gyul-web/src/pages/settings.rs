@@ -151,8 +151,7 @@ async fn workspace(page: Page, args: Args) -> ApiResult {
 
 async fn put_workspace(State(app): Shared, page: Page, body: Bytes) -> ApiResult {
     let text = |name| field(&body, name).unwrap_or_default();
-    let settings =
-        json!({ "zone": text("zone"), "currency": text("currency"), "retention_days": page.settings.retention_days });
+    let settings = json!({ "zone": text("zone"), "currency": text("currency") });
     match admin::put_settings(State(app), as_body(&settings)).await {
         Ok(_) => Ok(go(&page, "/settings?done=saved")),
         Err(e) => show_workspace(Frame::wrong(page, "workspace", &e)),

@@ -35,6 +35,7 @@ struct Start {
     events: u64,
     lag: f64,
     writable: bool,
+    damaged: u64,
     quarantine: u64,
     failed: Vec<DefState>,
     /// For the script: names of segments and classes, and its sentences.
@@ -60,6 +61,7 @@ async fn start(State(app): State<Arc<App>>, page: Page) -> ApiResult {
         events: metric("events_in_memory") as u64,
         lag: metric("lag_seconds"),
         writable: health.writable,
+        damaged: health.damaged,
         quarantine: metric("quarantine_messages") as u64,
         failed,
         names,
@@ -311,7 +313,7 @@ fn for_script(page: &Page, segments: &[DefState], partitions: &[DefState]) -> St
             names.insert(format!("{}/{}", d.id, c.class), page.name(&c.name_ko, &c.name_en, &c.class).into());
         }
     }
-    let causes = ["event", "time", "rank", "identity", "definition", "erasure"];
+    let causes = ["event", "time", "rank", "identity", "definition", "erasure", "objection"];
     let causes: Map<String, Value> =
         causes.iter().map(|c| (c.to_string(), page.t(&format!("start-cause-{c}")).into())).collect();
     let words = json!({

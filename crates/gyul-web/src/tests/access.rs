@@ -97,13 +97,27 @@ async fn wrong_passwords_and_unknown_people_get_the_same_answer() {
 async fn an_account_can_be_tried_only_so_often() {
     let (bed, _) = {
         let fake = Arc::new(Fake::default());
-        let bed = Bed::on(fake, vec![], |o| o.stranger_rate = Rate { per_second: 0.01, burst: 3.0 });
+        let bed = Bed::on(fake, vec![], |o| {
+            o.stranger_rate = Rate { per_second: 0.01, burst: 3.0 };
+            o.trust_proxy = true;
+        });
         (bed, ())
     };
-    for _ in 0..3 {
-        bed.send(sign_in("a@b.kr", "wrong")).await.is_problem(401, "wrong_password");
+    // From another address each time: the account counts.
+    let from = |host: u8, email: &str| {
+        let mut request = sign_in(email, "wrong");
+        request.headers_mut().insert("x-forwarded-for", format!("192.0.2.{host}").parse().unwrap());
+        bed.send(request)
+    };
+    for host in 1..=3 {
+        from(host, "a@b.kr").await.is_problem(401, "wrong_password");
     }
-    bed.send(sign_in("a@b.kr", "wrong")).await.is_problem(429, "rate_limited");
+    from(4, "A@b.kr").await.is_problem(429, "rate_limited");
+    // And from one address, at another account each time, the address.
+    for host in ["c", "d", "e"] {
+        from(9, &format!("{host}@b.kr")).await.is_problem(401, "wrong_password");
+    }
+    from(9, "f@b.kr").await.is_problem(429, "rate_limited");
 }
 
 #[tokio::test]

@@ -130,15 +130,18 @@ async fn files_are_uploaded_and_imported() {
 #[tokio::test]
 async fn settings_metrics_health_and_pages() {
     let bed = Bed::new();
-    let settings = json!({ "zone": "Asia/Tokyo", "currency": "JPY", "retention_days": 400 });
+    let settings = json!({ "zone": "Asia/Tokyo", "currency": "JPY" });
+    let kept = json!({ "zone": "Asia/Tokyo", "currency": "JPY", "retention_days": 400 });
+    bed.put("/api/v1/settings", kept.to_string()).await.is_problem(400, "bad_shape");
     assert_eq!(bed.put("/api/v1/settings", settings.to_string()).await.status, 204);
     assert_eq!(bed.get("/api/v1/settings").await.json(), settings);
     let metrics = bed.get("/metrics").await;
     for line in [
         "gyul_http_requests_total{status=\"2xx\"} 2",
+        "gyul_http_requests_total{status=\"4xx\"} 1",
         "# TYPE gyul_segment_size gauge",
         "gyul_segment_size{segment=\"v\\\"i\\np\"} 3",
-        "gyul_http_request_seconds_count 2",
+        "gyul_http_request_seconds_count 3",
     ] {
         assert!(metrics.text().lines().any(|l| l == line), "{line} in {}", metrics.text());
     }
@@ -207,6 +210,10 @@ async fn the_same_post_with_one_key_is_done_once() {
     let builder =
         bed.request(Role::Marketer, Method::POST, "/api/v1/customers/C1/merge").header("idempotency-key", "k1");
     assert_eq!(bed.send(builder.body(Body::from(r#"{"from":"C9"}"#)).unwrap()).await.json()["from"], "C9");
+    // And each that was done has one line: two of k1's callers, k2 and k3.
+    let audit = bed.get("/api/v1/audit").await.json();
+    let lines = audit["items"].as_array().unwrap().iter().filter(|l| l["what"] == "mergeCustomers").count();
+    assert_eq!(lines, 4);
 }
 
 #[tokio::test]
@@ -253,4 +260,72 @@ async fn a_draft_is_shown_as_cards_and_its_conditions_are_counted() {
         assert_eq!(answer.json()["sample"][0]["name"], name);
     }
     assert_eq!(bed.get("/api/v1/vocabulary").await.json()["events"][0]["name"], "order");
+}
+
+#[tokio::test]
+async fn an_objection_is_kept_shown_taken_back_and_audited() {
+    let bed = Bed::new();
+    let since = |customer: Value| customer["objects_since"].clone();
+    let path = "/api/v1/customers/C1/objection";
+    assert_eq!(bed.call(Role::Analyst, Method::PUT, path, "").await.status, 403);
+    assert_eq!(bed.put(path, "").await.status, 204);
+    assert!(since(bed.get("/api/v1/customers/C1").await.json()).is_string());
+    let request = bed.request(Role::Owner, Method::GET, "/customers/C1").header("accept", "text/html");
+    let page = bed.send(request.header("cookie", "gyul_lang=en").body(Body::empty()).unwrap()).await;
+    assert!(page.text().contains("has objected") && page.text().contains("/customers/C1/withdraw"), "{}", page.text());
+    assert_eq!(bed.call(Role::Owner, Method::DELETE, path, "").await.status, 204);
+    assert_eq!(since(bed.get("/api/v1/customers/C1").await.json()), Value::Null);
+    let request = bed.request(Role::Owner, Method::POST, "/customers/C1/object");
+    let answer = bed
+        .send(request.header("content-type", "application/x-www-form-urlencoded").body(Body::from("x=1")).unwrap())
+        .await;
+    assert_eq!(answer.headers["location"], "/customers/C1?done=objected");
+    let audit = bed.get("/api/v1/audit").await.json();
+    let lines: Vec<(&str, &str)> = audit["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| (l["what"].as_str().unwrap(), l["target"].as_str().unwrap()))
+        .collect();
+    let whats: Vec<&str> = lines.iter().map(|l| l.0).collect();
+    assert_eq!(whats, ["objectToProfiling", "withdrawObjection", "objectToProfiling"]);
+    assert!(lines.iter().all(|l| l.1 == lines[0].1 && l.1.starts_with("customer-")), "{lines:?}");
+    assert_eq!(bed.put("/api/v1/customers/nobody/objection", "").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_audit_log_says_what_was_made_though_no_path_says_it() {
+    let bed = Bed::new();
+    bed.put("/api/v1/segments/vip", "x").await;
+    let made = |path: &'static str, body: Value| bed.post(path, body.to_string());
+    let key = made("/api/v1/keys", json!({ "name": "n", "role": "ingest" })).await.json();
+    let user = json!({ "email": "Kim@shop.kr", "name": "Kim", "role": "analyst", "password": "long enough, this" });
+    assert_eq!(made("/api/v1/users", user).await.status, 201);
+    let hook = made("/api/v1/hooks", json!({ "url": "http://127.0.0.1:9/x", "segment": "vip" })).await.json();
+    bed.put("/api/v1/plan", "version: 1").await;
+    made("/api/v1/quarantine/replay", json!({ "numbers": [3, 4] })).await;
+    let audit = bed.get("/api/v1/audit").await.json();
+    let target = |what: &str| {
+        let line = audit["items"].as_array().unwrap().iter().find(|l| l["what"] == what).cloned();
+        line.unwrap_or_else(|| panic!("no line of {what}: {audit}"))["target"].clone()
+    };
+    assert_eq!((target("makeKey"), target("makeHook")), (key["id"].clone(), hook["id"].clone()));
+    assert_eq!(
+        (target("makeUser"), target("putPlan"), target("replayQuarantine")),
+        ("kim@shop.kr".into(), "plan".into(), "3,4".into())
+    );
+    assert_eq!(target("putSegment"), "vip");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_waited_for() {
+    let bed = Bed::new();
+    bed.put("/api/v1/segments/vip", "x").await;
+    for path in ["/v1/changes", "/api/v1/changes"] {
+        bed.get(&format!("{path}?from=99")).await.is_problem(410, "beyond_end");
+        let near = bed.get(&format!("{path}?segment=vlp")).await.is_problem(404, "unknown_definition");
+        assert!(near["detail"].as_str().unwrap().contains("vip"), "{near}");
+    }
+    let hook = json!({ "url": "http://127.0.0.1:9/x", "partition": "steps" }).to_string();
+    bed.post("/api/v1/hooks", hook).await.is_problem(404, "unknown_definition");
 }

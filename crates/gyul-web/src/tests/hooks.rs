@@ -53,6 +53,7 @@ fn call(server: &Server, method: &str, path: &str, body: &str) -> String {
 }
 
 fn hook(server: &Server, only: Option<&str>) -> Value {
+    only.into_iter().for_each(|id| server.fake.define(id));
     let body = json!({ "url": "http://127.0.0.1:9/hook", "segment": only, "from": 0 }).to_string();
     serde_json::from_str(&call(server, "POST", "/api/v1/hooks", &body)).unwrap()
 }
@@ -167,6 +168,7 @@ async fn hooks_have_one_filter_and_an_address() {
     ] {
         bed.post("/api/v1/hooks", body.to_string()).await.is_problem(400, code);
     }
+    bed.put("/api/v1/partitions/life", "x").await;
     let made = bed.post("/api/v1/hooks", r#"{"url":"http://x/hook","partition":"life"}"#).await;
     assert_eq!(made.status, 201);
     let secret = made.json()["secret"].as_str().unwrap().to_string();

@@ -140,7 +140,7 @@ async fn webhooks_are_proved_by_their_source() {
 
     let customer =
         r#"{"id":7,"email":"kim@example.kr","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
-    shopify(&bed, "another secret", "customers/create", customer).await.is_problem(401, "unauthorized");
+    shopify(&bed, "another secret", "customers/create", customer).await.is_problem(401, "bad_signature");
     assert!(bed.fake.with(|s| s.messages.is_empty()));
     assert_eq!(shopify(&bed, "a long secret", "customers/create", customer).await.status, 200);
     assert_eq!(bed.fake.with(|s| s.messages.len()), 1);
@@ -148,6 +148,23 @@ async fn webhooks_are_proved_by_their_source() {
     let redact =
         r#"{"shop_domain":"x.myshopify.com","customer":{"id":7,"email":"kim@example.kr"},"orders_to_redact":[]}"#;
     assert_eq!(shopify(&bed, "a long secret", "customers/redact", redact).await.status, 200);
+    // On disk when it is answered; done behind, with its report.
+    assert!(bed.fake.with(|s| s.rejects.iter().any(|r| r.code == "privacy_erase" && r.content.contains("kim@"))));
+    let done = async {
+        while bed.fake.with(|s| s.audit.iter().filter(|a| String::from_utf8_lossy(a).contains("eraseCustomer")).count())
+            == 0
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), done).await.unwrap();
+    assert!(bed.fake.with(|s| !s.erased.is_empty()));
+    let line = bed.get("/api/v1/audit").await.json()["items"][0].clone();
+    assert_eq!((&line["who"], &line["report"]["removed"]["log"]), (&"webhook:main".into(), &1.into()));
+    assert!(line["target"].as_str().unwrap().starts_with("customer-"), "{line}");
+    // What a stop interrupted is done by the next start.
+    bed.fake.with(|s| s.erased.clear());
+    crate::api::webhooks::finish_erasures(bed.app.clone()).await;
     assert!(bed.fake.with(|s| !s.erased.is_empty()));
     let request =
         r#"{"shop_domain":"x.myshopify.com","customer":{"id":7,"email":"kim@example.kr"},"data_request":{"id":1}}"#;

@@ -155,11 +155,11 @@ impl Live {
         })
     }
 
-    /// A customer as a line in a list.
+    /// A customer as a line in a list; none who objects to it.
     fn head(&self, id: &str) -> Option<CustomerHead> {
         let world = self.hub.world();
         let (number, _) = world.find(&Identifier::of_handle(id))?;
-        Some(super::customers::head_of(&world, number, self.hub.now()))
+        (!world.objects(number)).then(|| super::customers::head_of(&world, number, self.hub.now()))
     }
 
     /// An instant, or the end of a local day.

@@ -42,8 +42,9 @@ impl Live {
                 merges: merges(&world, head),
                 worth: worth(&timeline, now),
                 traits_since: traits_since(&timeline, now),
+                objects_since: world.objects_since(head),
             };
-            let inside: Vec<usize> = world.memberships(number).collect();
+            let inside: Vec<usize> = world.memberships(number).filter(|_| !world.objects(number)).collect();
             (out, world.live.some(&[number]), world.live.library().clone(), inside)
         };
         let roots = roots(&library);
@@ -73,10 +74,11 @@ impl Live {
     pub(super) fn decided(&self, who: &Identifier) -> Reply<Decision> {
         let world = self.hub.world();
         let (number, _) = find(&world, who)?;
-        let mut out = Decision { customer: world.customer_id(number).to_string(), ..Decision::default() };
+        let objects = world.objects(number);
+        let mut out = Decision { customer: world.customer_id(number).to_string(), objects, ..Decision::default() };
         let names = world.live.names();
         let segments = world.live.library().segments.len();
-        for root in world.memberships(number) {
+        for root in world.memberships(number).filter(|_| !objects) {
             match names[root].split_once('/') {
                 Some((partition, class)) if root >= segments => {
                     out.classes.insert(partition.to_string(), class.to_string());
@@ -121,6 +123,13 @@ impl Live {
         let (customer, class, alone, library) = {
             let world = self.hub.world();
             let (number, _) = find(&world, who)?;
+            if world.objects(number) {
+                return Err(conflict(
+                    "objects",
+                    "프로파일링을 거부한 고객이라 어떤 세그먼트에도 속하지 않습니다.",
+                    "this customer objects to being profiled and is in no segment.",
+                ));
+            }
             let prefix = format!("{id}/");
             let class = world.memberships(number).map(|r| world.live.names()[r].clone());
             let class = class.filter_map(|n| n.strip_prefix(&prefix).map(str::to_string)).next();
@@ -331,6 +340,17 @@ impl Live {
             }
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn objected(&self, who: &Identifier, objects: bool) -> Reply<()> {
+        let names: Vec<String> = {
+            let world = self.hub.world();
+            let (_, head) = find(&world, who)?;
+            let own = world.identities.handles_of(head).iter().map(|h| world.identities.handle_id(*h).to_string());
+            // Objected under the one name that they go by: a merge that is undone leaves the other part free.
+            if objects { vec![world.identities.handle_id(head).to_string()] } else { own.collect() }
+        };
+        self.act(Action::Object { names, objects }).map(|_| ())
     }
 
     pub(super) fn exported(&self, who: &Identifier) -> Reply<String> {

@@ -66,6 +66,7 @@ pub(super) fn classes(p: &Partition) -> Vec<ClassSize> {
         needs_en: None,
         when: when.cloned(),
         size: 0,
+        left_out: 0,
     };
     let own = p.classes.iter().map(|c| class(&c.id, &c.about, Some(&c.source)));
     own.chain([class(&p.otherwise.id, &p.otherwise.about, None)]).collect()
@@ -99,7 +100,7 @@ impl Live {
         let names = world.live.names();
         let size_of = |name: &str| {
             let root = names.iter().position(|n| n == name)?;
-            Some(world.live.members(root).count() as u64)
+            Some((world.live.members(root).count() as u64, world.objecting(root)))
         };
         let mut classes = match library.partitions.iter().find(|p| p.id == id) {
             Some(p) if kind == DefKind::Partition => self::classes(p),
@@ -112,7 +113,7 @@ impl Live {
         };
         let place = library.partitions.iter().position(|p| p.id == id);
         for (k, c) in classes.iter_mut().enumerate() {
-            c.size = size_of(&format!("{id}/{}", c.class)).unwrap_or_default();
+            (c.size, c.left_out) = size_of(&format!("{id}/{}", c.class)).unwrap_or_default();
             (c.needs_ko, c.needs_en) = place.map_or((None, None), |p| lacks(Named::Class(p, k)));
         }
         let (needs_ko, needs_en) = match library.segments.iter().position(|s| s.id == id) {
@@ -120,9 +121,13 @@ impl Live {
             _ => (None, None),
         };
         let size = match kind {
-            DefKind::Segment => size_of(id),
+            DefKind::Segment => size_of(id).map(|(size, _)| size),
             DefKind::Partition => known.as_ref().map(|_| classes.iter().map(|c| c.size).sum()),
             DefKind::Measure => measured.iter().find(|(m, _)| m == id).map(|(_, n)| *n),
+        };
+        let left_out = match kind {
+            DefKind::Segment => size_of(id).map_or(0, |(_, left_out)| left_out),
+            _ => classes.iter().map(|c| c.left_out).sum(),
         };
         let last_change = match kind {
             DefKind::Partition => classes.iter().filter_map(|c| last.get(&format!("{id}/{}", c.class))).max(),
@@ -151,6 +156,7 @@ impl Live {
                 (None, false) => ComputeState::Computing,
             },
             size: size.filter(|_| reason.is_none()),
+            left_out,
             reason,
             classes,
             lag_ms: Some(self.lag(world)),
@@ -288,7 +294,8 @@ impl Live {
         let (mut page, timelines, library, named) = {
             let world = self.hub.world();
             let root = world.live.names().iter().position(|n| *n == name).ok_or(Refusal::NotFound)?;
-            let ids = world.live.members(root).iter().map(|n| (world.customer_id(n as u32), n as u32));
+            let given = world.live.members(root).iter().filter(|n| !world.objects(*n as u32));
+            let ids = given.map(|n| (world.customer_id(n as u32), n as u32));
             let mut ids: Vec<(&str, u32)> = ids.filter(|(id, _)| after.is_none_or(|a| *id > a)).collect();
             if ids.len() > limit && limit > 0 {
                 ids.select_nth_unstable(limit - 1);
@@ -379,6 +386,24 @@ fn name(of: &MembersOf) -> Reply<String> {
 
 /// The id of the one definition that a text holds.
 pub(super) fn sole(kind: DefKind, yaml: &str) -> Reply<String> {
+    let top = |key: &str| yaml.lines().any(|l| l.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+    let wrapped = ["segments", "partitions", "measures", "version"].iter().any(|k| top(k));
+    if !wrapped && ["id", "when", "classes", "value"].iter().any(|k| top(k)) {
+        let (things, rest) = match kind {
+            DefKind::Segment => ("segments", "    when: count(order) >= 2"),
+            DefKind::Partition => (
+                "partitions",
+                "    classes:\n      - id: new\n        when: count(order) = 1\n    otherwise: { id: other }",
+            ),
+            DefKind::Measure => ("measures", "    value: sum(order.total)"),
+        };
+        let like = format!("version: 1\n{things}:\n  - id: my_id\n{rest}");
+        return Err(invalid(
+            "bare_definition",
+            format!("정의 하나만으로는 파일이 되지 않습니다. 이렇게 감싸세요:\n{like}"),
+            format!("a definition alone is no file. Put it like this:\n{like}"),
+        ));
+    }
     let (library, problems) = gyul_segment::load(&[("definition.yaml".into(), yaml.into())], None);
     let count = library.segments.len() + library.partitions.len() + library.measures.len();
     match (ids(&library, kind).first(), count) {

@@ -57,6 +57,11 @@ fn remove(path: &Path) {
 impl Live {
     pub(super) fn drafted(&self, path: PathBuf, name: &str) -> Reply<Draft> {
         let bytes = std::fs::metadata(&path).map_err(|_| Refusal::Storage(10))?.len();
+        // Under a name by which an erasure knows that nobody needs it yet.
+        let name_of = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let kept = path.with_file_name(format!("{}{name_of}", gyul_engine::live::DRAFT));
+        std::fs::rename(&path, &kept).map_err(|_| Refusal::Storage(10))?;
+        let path = kept;
         let mut uploads = lock(&self.uploads);
         uploads.tidy();
         uploads.last += 1;
@@ -73,7 +78,12 @@ impl Live {
 
     pub(super) fn draft_imported(&self, id: u64, mapping: &str) -> Reply<Import> {
         let mapping = Mapping::from_yaml(mapping).map_err(|p| Refusal::Invalid(problems(&p)))?;
-        let upload = lock(&self.uploads).files.remove(&id).ok_or(Refusal::NotFound)?;
+        let mut upload = lock(&self.uploads).files.remove(&id).ok_or(Refusal::NotFound)?;
+        // It has its turn: an erasure names it from now on.
+        let name_of = upload.path.file_name().map(|n| n.to_string_lossy().replacen(gyul_engine::live::DRAFT, "", 1));
+        let going = upload.path.with_file_name(name_of.unwrap_or_default());
+        std::fs::rename(&upload.path, &going).map_err(|_| Refusal::NotFound)?;
+        upload.path = going;
         match self.begin(upload.path.clone(), &upload.name, Some(mapping)) {
             Ok(import) => Ok(import),
             Err(e) => {

@@ -68,7 +68,7 @@ impl Live {
                 refused.push(gyul_web::data::Refused { message: n, code, place, ko, en });
             }
         }
-        (Batch { messages, rejected }, refused)
+        (self.bounded(Batch { messages, rejected }, &batch.via), refused)
     }
 
     /// Why a message that was understood is not taken.

@@ -16,16 +16,19 @@ pub fn workspace_file(zone: &str, currency: &str) -> String {
     format!("version: 1\nzone: {zone}\ncurrency: {currency}\n")
 }
 
+/// As they were kept; those of before 0.1 have a period of retention that nothing ever kept to.
+fn read_settings(kept: &[u8]) -> Option<Settings> {
+    let mut kept: serde_json::Value = serde_json::from_slice(kept).ok()?;
+    kept.as_object_mut()?.remove("retention_days");
+    serde_json::from_value(kept).ok()
+}
+
 impl Live {
     pub(super) fn workspace(&self) -> Settings {
         let world = self.hub.world();
-        let kept = world.settings.as_deref().and_then(|s| serde_json::from_slice(s).ok());
+        let kept = world.settings.as_deref().and_then(read_settings);
         let library = world.live.library();
-        kept.unwrap_or_else(|| Settings {
-            zone: library.zone.name().to_string(),
-            currency: library.currency.clone(),
-            retention_days: None,
-        })
+        kept.unwrap_or_else(|| Settings { zone: library.zone.name().to_string(), currency: library.currency.clone() })
     }
 
     pub(super) fn backed_up(&self) -> Reply<Backup> {
@@ -58,16 +61,6 @@ impl Live {
                 "bad_currency",
                 "통화는 KRW처럼 대문자 세 글자입니다.",
                 "a currency has three capital letters, like KRW.",
-            ));
-        }
-        if settings.retention_days.is_some() {
-            // Rather no than a promise that nobody keeps.
-            return Err(invalid(
-                "retention_unsupported",
-                "실시간 서버는 아직 보존 기간을 지키지 않습니다. retention_days를 비워 두세요. \
-                 지난 이벤트를 세지 않으려면 gyul data policy를 쓰세요.",
-                "the live server does not drop old events yet. Leave retention_days out. \
-                 To leave old events out of questions, use gyul data policy.",
             ));
         }
         let _one = lock(&self.deciding);
@@ -107,12 +100,16 @@ impl Live {
         add("log_commits_total", "Times that the log was made durable.", counter, n(&g.commits));
         add("log_commit_seconds_total", "Time that took.", counter, n(&g.commit_micros) / 1e6);
         add("log_errors_total", "Times that the disk took nothing.", counter, n(&g.storage_errors));
+        let damaged: u64 = self.hub.harms().iter().map(|h| h.records).sum();
+        add("log_damaged_records", "Records that could not be read when the log was opened.", gauge, damaged as f64);
         add("log_bytes", "Bytes of the log's files.", gauge, n(&g.log_bytes));
         add("steps_total", "Steps of the live evaluator.", counter, n(&g.ticks));
         add("step_seconds_total", "Time they took.", counter, n(&g.tick_micros) / 1e6);
         add("changes_total", "Entries and exits told.", counter, n(&g.changes));
         add("queue_messages", "Messages that wait for the log.", gauge, n(&g.waiting));
         add("checkpoints_total", "Times that the log was moved into the base.", counter, n(&g.checkpoints));
+        let dropped = n(&self.names.dropped);
+        add("properties_dropped_total", "Properties beyond the limit of an event name.", counter, dropped);
         let world = self.hub.world();
         add("events_in_memory", "Events that membership rests on.", gauge, world.live.events() as f64);
         add("events_fresh", "Those of them not yet packed.", gauge, world.live.fresh_events() as f64);
@@ -137,5 +134,17 @@ impl Live {
             });
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_were_kept_with_a_retention_are_read() {
+        let kept = br#"{"zone":"Asia/Tokyo","currency":"JPY","retention_days":null}"#;
+        assert_eq!(read_settings(kept).map(|s| s.zone).as_deref(), Some("Asia/Tokyo"));
+        assert_eq!(read_settings(b"{"), None);
     }
 }

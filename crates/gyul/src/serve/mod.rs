@@ -13,6 +13,7 @@ mod imports;
 mod looked;
 mod machine;
 mod movement;
+mod names;
 mod overview;
 #[cfg(feature = "object-store")]
 pub mod remote;
@@ -46,6 +47,7 @@ pub struct Live {
     plan: RwLock<Option<Arc<Plan>>>,
     /// Values that name nobody.
     blocked: BlockList,
+    names: names::Names,
     moved: Mutex<Moved>,
     schema: Mutex<Option<(std::time::Instant, Vec<EventSchema>)>>,
     looked: Mutex<Option<Arc<looked::Looked>>>,
@@ -78,8 +80,10 @@ impl Live {
         });
         // A plan that cannot be read was never accepted; it is from a later version, and enforced by that alone.
         let plan = hub.world().plan.as_deref().and_then(|p| Plan::from_yaml(p).ok()).map(Arc::new);
+        let names = names::Names::of(&hub.world());
         Live {
             end,
+            names,
             deciding: Mutex::default(),
             frozen: Mutex::default(),
             drafts: Mutex::default(),
@@ -99,6 +103,11 @@ impl Live {
             shipped: OnceLock::new(),
             hub: Arc::new(hub),
         }
+    }
+
+    /// What could not be read of the log when it was opened.
+    pub fn harms(&self) -> &[gyul_engine::live::Harm] {
+        self.hub.harms()
     }
 
     /// Backups that are asked for go there.
@@ -271,6 +280,10 @@ impl Backend for Live {
         Ok(ErasureReport { removed, verified: erased.verified, pending: erased.pending })
     }
 
+    fn object(&self, who: &Identifier, objects: bool) -> Reply<()> {
+        self.objected(who, objects)
+    }
+
     fn export(&self, who: &Identifier) -> Reply<String> {
         self.exported(who)
     }
@@ -418,7 +431,8 @@ impl Backend for Live {
     }
 
     fn health(&self) -> Health {
-        Health { ready: true, writable: self.hub.is_healthy() }
+        let damaged = self.hub.harms().iter().map(|h| h.records).sum();
+        Health { ready: true, writable: self.hub.is_healthy(), damaged }
     }
 
     fn metrics(&self) -> Vec<Metric> {
@@ -464,7 +478,7 @@ pub fn open(data: &Path, workspace: Option<(&str, &str)>) -> Result<Live, Failur
     starter.push((machine::WORKSPACE.into(), machine::workspace_file(&zone, &currency)));
     let options = Options { zone, currency, starter, ..Options::default() };
     let hub = Hub::open(data, options, Arc::new(crate::now)).map_err(|e| match e.kind {
-        gyul_store::StoreErrorKind::Locked => served(data),
+        gyul_store::StoreErrorKind::Locked => second(data),
         _ => says(e),
     })?;
     let live = Live::new(hub);
@@ -514,6 +528,21 @@ pub fn lock_of(data: &Path) -> Result<File, Failure> {
         Err(std::fs::TryLockError::WouldBlock) => Err(served(data)),
         Err(std::fs::TryLockError::Error(e)) => Err(Failure::write(&path, &e)),
     }
+}
+
+/// Another server, or a key for one that runs.
+fn second(data: &Path) -> Failure {
+    let d = data.display();
+    Failure::io(
+        format!(
+            "{d}: 다른 gyul 서버가 이미 쓰고 있습니다. 그 서버를 쓰거나 멈추세요. \
+             키는 실행 중인 서버의 설정 > 키에서, 또는 POST /api/v1/keys로 만듭니다."
+        ),
+        format!(
+            "{d} is in use by a server that runs already. Use that one, or stop it. \
+             Keys of a running server are made in its settings, or by POST /api/v1/keys."
+        ),
+    )
 }
 
 fn served(data: &Path) -> Failure {

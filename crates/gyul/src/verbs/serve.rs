@@ -77,6 +77,13 @@ pub fn serve(
     opened: std::time::Duration,
     open: bool,
 ) -> Result<u8, Failure> {
+    let mut harmed = String::new();
+    for harm in live.harms() {
+        let (harm, records) = (harm.message(context.lang), harm.records);
+        harmed += &context.lang.pick(format!("주의: {harm}.\n"), format!("attention: {harm}.\n"));
+        let line = serde_json::json!({ "level": "error", "why": harm, "records_lost": records });
+        (options.log)(&line.to_string());
+    }
     let guest = options.guest.clone();
     let backend: Arc<dyn gyul_web::Backend> = live;
     let (lang, data) = (context.lang, context.data.display().to_string());
@@ -86,6 +93,7 @@ pub fn serve(
             format!("http://{address} 에서 요청을 받습니다 (데이터: {data}, {seconds:.1}초에 준비)\n"),
             format!("listening at http://{address} (data: {data}, ready in {seconds:.1} s)\n"),
         );
+        said += &harmed;
         let door = match (&guest, &s.setup_token) {
             (Some(guest), _) => Some(format!("http://{address}/enter?token={}", guest.token)),
             (None, Some(token)) => Some(format!("http://{address}/welcome?token={token}")),

@@ -97,6 +97,8 @@ pub async fn page(State(app): Shared, page: Page, Path(id): Path<String>, args: 
     let done = match args.get("done") {
         Some("merged") => Some("customers-merged"),
         Some("parted") => Some("customers-parted"),
+        Some("objected") => Some("customers-objected"),
+        Some("withdrawn") => Some("customers-withdrawn"),
         _ => None,
     };
     show_page(&app, page, who, &Said { done, wrong: None }, args.get("event").map(str::to_string)).await

@@ -76,6 +76,7 @@ struct Overview {
     frame: Frame,
     empty: bool,
     writable: bool,
+    damaged: u64,
     customers: u64,
     events: u64,
     day: u64,
@@ -110,7 +111,8 @@ fn import_line(page: &Page, import: Import) -> ImportLine {
     ImportLine { percent, size: format::bytes(import.bytes), problem, import }
 }
 
-fn event_line(page: &Page, schema: EventSchema) -> EventLine {
+fn event_line(page: &Page, mut schema: EventSchema) -> EventLine {
+    crate::veil::schema(&mut schema);
     EventLine { name: schema.name.clone(), title: super::customers::event_title(page, &schema.name), schema }
 }
 
@@ -125,6 +127,7 @@ async fn overview(State(app): Shared, page: Page) -> ApiResult {
         frame: Frame::new(&page, "overview"),
         empty: events.is_empty() && imports.is_empty(),
         writable: health.writable,
+        damaged: health.damaged,
         customers: metric("customers") as u64,
         events: events.iter().map(|e| e.count).sum(),
         day: events.iter().map(|e| e.last_day).sum(),

@@ -62,13 +62,19 @@ async fn show_list(app: &Arc<App>, page: Page, frame: Frame, code: String) -> Ap
     let more = shown.len() > SHOWN;
     shown.truncate(SHOWN);
     let veiled = page.caller.as_ref().is_none_or(|c| veil::veils(c.role));
-    let line = |q: Quarantined| Line {
-        number: q.number,
-        at: q.at,
-        via: q.via,
-        place: q.place,
-        says: page.either(&q.ko, &q.en).to_string(),
-        content: (!veiled).then(|| pretty(&q.content)),
+    let line = |mut q: Quarantined| {
+        let content = (!veiled).then(|| pretty(&q.content));
+        if veiled {
+            veil::quarantined(&mut q);
+        }
+        Line {
+            number: q.number,
+            at: q.at,
+            via: q.via,
+            place: q.place,
+            says: page.either(&q.ko, &q.en).to_string(),
+            content,
+        }
     };
     let lines = shown.into_iter().map(line).collect();
     let mut reasons: Vec<(String, String, u64, bool)> =

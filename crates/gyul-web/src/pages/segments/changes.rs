@@ -158,6 +158,7 @@ mod tests {
                 who: "user:kim@a.kr".into(),
                 what: what.into(),
                 target: Some(target.into()),
+                report: None,
             };
             (0, serde_json::to_vec(&e).unwrap())
         };

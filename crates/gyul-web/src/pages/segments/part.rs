@@ -9,6 +9,7 @@ use crate::args::{self, Args};
 use crate::data::{ComputeState, DefKind, DefState, HistoryRange, Member, MembersOf, SizeAt};
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{Endpoint, NUMBERS, PEOPLE, Table};
+use crate::veil;
 use askama::Template;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -62,11 +63,11 @@ pub fn add(table: &mut Table) {
         page(segment("members.csv"), "exportSegmentMembers", PEOPLE)
             .gives_media("text/csv; charset=utf-8")
             .audited(true),
-        |s: Shared, Path(id): Path<String>| csv(s, DefKind::Segment, id, None),
+        |s: Shared, p: Page, Path(id): Path<String>| csv(s, p, DefKind::Segment, id, None),
     );
     table.at(
         page(class("members.csv"), "exportClassMembers", PEOPLE).gives_media("text/csv; charset=utf-8").audited(true),
-        |s: Shared, Path((id, c)): Class| csv(s, DefKind::Partition, id, Some(c)),
+        |s: Shared, p: Page, Path((id, c)): Class| csv(s, p, DefKind::Partition, id, Some(c)),
     );
 }
 
@@ -320,8 +321,11 @@ pub async fn pairs(app: &Arc<App>, own: &str, others: Vec<String>) -> ApiResult<
 struct Members {
     page: Page,
     base: String,
-    members: Vec<Member>,
+    /// As they are called here, and as they are.
+    members: Vec<(String, Member)>,
     size: Option<u64>,
+    /// Of them so many are not listed.
+    left_out: u64,
     next: Option<String>,
     first: bool,
 }
@@ -341,14 +345,20 @@ async fn members(
     let more = members.len() > PAGE;
     members.truncate(PAGE);
     let next = members.last().filter(|_| more).map(|m| args::cursor(&m.customer));
-    for m in &mut members {
+    let veiled = page.caller.as_ref().is_none_or(|c| veil::veils(c.role));
+    let lines = members.into_iter().map(|mut m| {
         m.since = m.since.filter(|t| *t != Instant::ALWAYS);
-    }
-    show(&page.clone(), &Members { page, base: what.base, members, size: what.size, next, first })
+        let shown = if veiled { veil::handle(&m.customer) } else { m.customer.clone() };
+        (shown, m)
+    });
+    let members = lines.collect();
+    let left_out = what.class.as_ref().map_or(what.state.left_out, |c| c.left_out);
+    show(&page.clone(), &Members { page, base: what.base, members, size: what.size, left_out, next, first })
 }
 
 /// All members, a piece at a time, for as long as somebody reads.
-async fn csv(State(app): Shared, kind: DefKind, id: String, class: Option<String>) -> ApiResult {
+async fn csv(State(app): Shared, page: Page, kind: DefKind, id: String, class: Option<String>) -> ApiResult {
+    let veiled = page.caller.as_ref().is_none_or(|c| veil::veils(c.role));
     let asked = id.clone();
     let d = app.ask(move |b| b.definition(kind, &asked)).await?;
     if class.as_ref().is_some_and(|c| d.state.classes.iter().all(|k| k.class != *c)) {
@@ -357,7 +367,7 @@ async fn csv(State(app): Shared, kind: DefKind, id: String, class: Option<String
     let file = format!("{}{}.csv", id, class.as_ref().map_or(String::new(), |c| format!("-{c}")));
     let of = MembersOf { kind, id, class };
     let start = (app, of, None::<String>, false, true);
-    let pieces = futures_util::stream::unfold(start, |(app, of, after, done, first)| async move {
+    let pieces = futures_util::stream::unfold(start, move |(app, of, after, done, first)| async move {
         if done {
             return None;
         }
@@ -375,7 +385,12 @@ async fn csv(State(app): Shared, kind: DefKind, id: String, class: Option<String
         for m in &members {
             let time =
                 |t: Option<Instant>| t.filter(|t| *t != Instant::ALWAYS).map_or(String::new(), |t| t.to_string());
-            text += &format!("{},{},{}\r\n", cell(&m.customer), time(m.since), time(m.until));
+            text += &format!(
+                "{},{},{}\r\n",
+                cell(&if veiled { veil::handle(&m.customer) } else { m.customer.clone() }),
+                time(m.since),
+                time(m.until)
+            );
         }
         let done = members.len() < PIECE;
         let after = members.last().map(|m| m.customer.clone());

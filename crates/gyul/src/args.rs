@@ -1,6 +1,8 @@
 //! The command line. Scripts rely on it: names and meanings stay.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gyul_ingest::Encoding;
 use std::path::PathBuf;
 
 /// The data directory if none is named.
@@ -71,16 +73,21 @@ pub struct ImportArgs {
     /// Write the mapping that was used / 사용한 매핑 저장
     #[arg(long, value_name = "MAP.yaml")]
     pub save_map: Option<PathBuf>,
-    /// Of a text file, where it cannot be told: utf-8, cp949, utf-16le, utf-16be, windows-1252 / 문자 인코딩
-    #[arg(long, value_name = "NAME", value_parser = encoding)]
-    pub encoding: Option<gyul_ingest::Encoding>,
+    /// Of a text file, where it cannot be told / 문자 인코딩, 알아낼 수 없을 때
+    #[arg(long, value_name = "NAME", value_parser = encodings())]
+    pub encoding: Option<Encoding>,
     /// Look, and change nothing / 확인만 하기
     #[arg(long)]
     pub dry_run: bool,
 }
 
-fn encoding(name: &str) -> Result<gyul_ingest::Encoding, String> {
-    gyul_ingest::Encoding::parse(name).ok_or_else(|| gyul_ingest::Encoding::NAMES.to_string())
+fn encodings() -> impl TypedValueParser<Value = Encoding> {
+    let names = Encoding::NAMES.split(", ").map(|name| match name {
+        "cp949" => PossibleValue::new(name).aliases(["euc-kr", "ms949"]),
+        "windows-1252" => PossibleValue::new(name).aliases(["cp1252", "latin1"]),
+        _ => PossibleValue::new(name),
+    });
+    PossibleValuesParser::new(names).try_map(|name| Encoding::parse(&name).ok_or(name))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

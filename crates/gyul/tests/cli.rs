@@ -383,6 +383,67 @@ fn now_us() -> i64 {
 }
 
 #[test]
+fn what_an_import_asks_for_is_a_mapping_that_needs_one_answer() {
+    let shop = Shop::new();
+    shop.file("o.csv", "order_id,customer_id,order_date,amount,color\n1,a,03/04/2026,10,red\n2,b,05/06/2026,20,blue\n");
+    let r = shop.gyul(&["--lang", "ko", "import", "o.csv", "--as", "orders", "--save-map", "map.yaml"]);
+    assert_eq!(r.code, 2, "{}", r.err);
+    assert!(r.err.contains("map.yaml에 적었습니다"), "{}", r.err);
+    let draft = std::fs::read_to_string(shop.dir.path().join("map.yaml")).unwrap();
+    assert!(
+        draft.starts_with("# 정할 것: ") && draft.contains("kind: orders") && draft.contains("total: amount"),
+        "{draft}"
+    );
+    // Without a file the same stands on the screen.
+    let r = shop.gyul(&["import", "o.csv", "--as", "orders"]);
+    assert!(r.code == 2 && r.err.contains("# To settle: ") && r.err.contains("  customer: customer_id"), "{}", r.err);
+    // As it is, nothing is guessed; with the answer it is done.
+    let r = shop.gyul(&["import", "o.csv", "--as", "orders", "--map", "map.yaml"]);
+    assert!(r.code == 1 && r.out.contains("2 time_unreadable"), "{}{}", r.out, r.err);
+    shop.file("map.yaml", draft.replace("  time: order_date", "  time: {column: order_date, format: dmy}"));
+    let r = shop.gyul(&["import", "o.csv", "--as", "orders", "--map", "map.yaml"]);
+    assert!(r.code == 0 && r.out.contains("2 rows = 2 events"), "{}{}", r.out, r.err);
+}
+
+#[test]
+fn an_encoding_can_be_named_and_is_kept_in_the_mapping() {
+    let shop = Shop::new();
+    shop.file("o.csv", b"order_id,customer_id,order_date,amount,caf\xe9\n1,a,2026-01-05,10,\xff\xfe\xfd\n");
+    let r = shop.gyul(&["import", "o.csv", "--as", "orders"]);
+    assert!(r.code == 3 && r.err.contains("--encoding"), "{} {}", r.code, r.err);
+    let r = shop.gyul(&["import", "o.csv", "--as", "orders", "--encoding", "windows-1252", "--save-map", "m.yaml"]);
+    assert!(r.code == 0 && r.out.contains("Windows-1252"), "{}{}", r.out, r.err);
+    assert!(std::fs::read_to_string(shop.dir.path().join("m.yaml")).unwrap().contains("encoding: Windows-1252"));
+    let r = shop.gyul(&["import", "o.csv", "--as", "orders", "--map", "m.yaml"]);
+    assert!(r.code == 0 && r.out.contains("1 duplicates"), "{}{}", r.out, r.err);
+    let r = shop.gyul(&["import", "o.csv", "--as", "orders", "--encoding", "klingon"]);
+    assert!(r.code == 2 && r.err.contains("cp949"), "{}", r.err);
+}
+
+#[test]
+fn several_currencies_and_values_of_another_kind_are_told() {
+    let shop = Shop::new();
+    shop.file("o.csv", "order_id,customer_id,order_date,amount\n1,a,2026-01-05,$10.50\n2,a,2026-01-06,\"₩12,300\"\n");
+    let r = shop.gyul(&["import", "o.csv", "--as", "orders"]);
+    assert!(r.code == 0 && r.out.contains("several currencies: KRW 1, USD 1"), "{}{}", r.out, r.err);
+    let line = |size: &str, day: u32| {
+        format!(
+            "{{\"event\":\"Seen\",\"userId\":\"a\",\"timestamp\":\"2026-01-{day:02}T00:00:00Z\",\"properties\":{{\"size\":{size}}}}}\n"
+        )
+    };
+    shop.file("1.jsonl", line("1", 1) + &line("2", 2));
+    shop.file("2.jsonl", line("\"S0\"", 3) + &line("\"S1\"", 4));
+    assert_eq!(shop.gyul(&["import", "1.jsonl", "--as", "events"]).code, 0);
+    let r = shop.gyul(&["import", "2.jsonl", "--as", "events"]);
+    assert!(
+        r.code == 0 && r.out.contains("2 rows = 2 events") && r.out.contains("2 values of `size`"),
+        "{}{}",
+        r.out,
+        r.err
+    );
+}
+
+#[test]
 fn a_killed_import_leaves_all_or_nothing_and_runs_again() {
     let shop = Shop::new();
     let path = shop.dir.path().join("many.csv");

@@ -45,7 +45,7 @@
   const EVENTS = ["order", "item", "refund", "refunded_item", "view", "cart", "search", "checkout", "sent", "opened", "clicked", "review", "survey", "ticket", "login", "signup", "page", "any"];
   const eventName = (name) => (EVENTS.includes(name) ? t(`builder-event-${name}`) : name);
 
-  const PROPERTIES = ["total", "price", "quantity", "category", "product_id", "channel", "coupon", "discount", "name", "gap", "nth", "hour", "weekday", "local_date", "source", "event", "ts", "campaign_id", "rating"];
+  const PROPERTIES = ["total", "price", "quantity", "category", "product_id", "channel", "coupon", "discount", "name", "gap", "nth", "hour", "weekday", "local_date", "source", "event", "ts", "campaign_id", "rating", "order_id", "items", "value", "brand", "query", "path", "currency"];
   const propertyName = (name) => (PROPERTIES.includes(name) ? `${t(`builder-prop-${name}`)} (${name})` : name);
 
   const TRAITS = ["age", "gender", "region", "city", "name", "email", "phone", "birth_date", "joined_at", "tags"];

@@ -137,7 +137,7 @@ fn line(page: &Page, e: TimelineEvent) -> Line {
 
 /// What a property is called, where it is one that every shop has.
 fn property(page: &Page, name: &str) -> String {
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 18] = [
         "name",
         "total",
         "price",
@@ -149,6 +149,13 @@ fn property(page: &Page, name: &str) -> String {
         "discount",
         "campaign_id",
         "rating",
+        "order_id",
+        "items",
+        "value",
+        "brand",
+        "query",
+        "path",
+        "currency",
     ];
     if KNOWN.contains(&name) { page.t(&format!("builder-prop-{name}")) } else { short(name, 60) }
 }

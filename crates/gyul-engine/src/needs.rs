@@ -68,7 +68,6 @@ struct Look<'a> {
 impl Look<'_> {
     /// `events`: those of which one is looked at.
     fn at(&self, e: &Expr, events: &[String]) -> Needs {
-        let all = |list: &[&Expr]| list.iter().flat_map(|e| self.at(e, events)).collect::<Needs>();
         match &e.kind {
             Kind::Trait(name) if !self.seen.traits.contains(name.as_str()) => vec![vec![Lack::Trait(name.clone())]],
             Kind::Age if ![names::BIRTH_DATE, "age"].iter().any(|t| self.seen.traits.contains(t)) => {
@@ -97,7 +96,6 @@ impl Look<'_> {
                 let among = r.among.iter().flat_map(|a| self.at(a, &[]));
                 self.at(&r.x, &[]).into_iter().chain(among).collect()
             }
-            Kind::And(list) => all(&list.iter().collect::<Vec<_>>()),
             Kind::Or(list) => one_of(list.iter().map(|e| self.at(e, events))),
             Kind::Arith(Arith::Add | Arith::Sub, a, b) => {
                 let (x, y) = (self.at(a, events), self.at(b, events));
@@ -108,18 +106,7 @@ impl Look<'_> {
                     _ => x.into_iter().chain(y).collect(),
                 }
             }
-            Kind::Cmp(_, a, b) | Kind::Arith(_, a, b) => all(&[a, b]),
-            Kind::Not(a)
-            | Kind::IsKnown(a)
-            | Kind::InText(a, _)
-            | Kind::InNum(a, _)
-            | Kind::Contains(a, _)
-            | Kind::StartsWith(a, _)
-            | Kind::EndsWith(a, _)
-            | Kind::Matches(a, _)
-            | Kind::Within(a, _)
-            | Kind::NearOccasion { date: a, .. } => self.at(a, events),
-            _ => vec![],
+            _ => e.operands().into_iter().flat_map(|x| self.at(x, events)).collect(),
         }
     }
 

@@ -28,19 +28,7 @@ pub(crate) fn walk<'a>(lib: &'a Library, e: &'a Expr, f: &mut dyn FnMut(&'a Expr
             window(lib, &p.window, f);
         }
         Kind::Near(near) => select(lib, &near.select, f),
-        Kind::And(list) | Kind::Or(list) => list.iter().for_each(|e| walk(lib, e, f)),
-        Kind::Cmp(_, a, b) | Kind::Arith(_, a, b) => [a, b].into_iter().for_each(|e| walk(lib, e, f)),
-        Kind::Not(a)
-        | Kind::IsKnown(a)
-        | Kind::InText(a, _)
-        | Kind::InNum(a, _)
-        | Kind::Contains(a, _)
-        | Kind::StartsWith(a, _)
-        | Kind::EndsWith(a, _)
-        | Kind::Matches(a, _)
-        | Kind::Within(a, _)
-        | Kind::NearOccasion { date: a, .. } => walk(lib, a, f),
-        _ => {}
+        _ => e.operands().into_iter().for_each(|e| walk(lib, e, f)),
     }
 }
 

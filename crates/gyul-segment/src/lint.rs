@@ -160,21 +160,7 @@ impl Lint<'_> {
                 self.value(a);
                 self.value(b);
             }
-            Kind::Arith(_, a, b) => {
-                self.value(a);
-                self.value(b);
-            }
-            Kind::And(list) | Kind::Or(list) => list.iter().for_each(|x| self.value(x)),
-            Kind::Not(x)
-            | Kind::IsKnown(x)
-            | Kind::InText(x, _)
-            | Kind::InNum(x, _)
-            | Kind::Contains(x, _)
-            | Kind::StartsWith(x, _)
-            | Kind::EndsWith(x, _)
-            | Kind::Matches(x, _)
-            | Kind::Within(x, _) => self.value(x),
-            _ => {}
+            _ => e.operands().into_iter().for_each(|x| self.value(x)),
         }
     }
 

@@ -113,6 +113,27 @@ pub struct Expr {
     pub span: Span,
 }
 
+impl Expr {
+    /// The operands of an operator; nothing of what looks at events, definitions or ranks.
+    pub fn operands(&self) -> Vec<&Expr> {
+        match &self.kind {
+            Kind::And(list) | Kind::Or(list) => list.iter().collect(),
+            Kind::Cmp(_, a, b) | Kind::Arith(_, a, b) => vec![a, b],
+            Kind::Not(a)
+            | Kind::IsKnown(a)
+            | Kind::InText(a, _)
+            | Kind::InNum(a, _)
+            | Kind::Contains(a, _)
+            | Kind::StartsWith(a, _)
+            | Kind::EndsWith(a, _)
+            | Kind::Matches(a, _)
+            | Kind::Within(a, _)
+            | Kind::NearOccasion { date: a, .. } => vec![a],
+            _ => vec![],
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum Kind {
     // ---- constants

@@ -217,10 +217,10 @@ impl<'a> Walk<'_, 'a> {
                 c.operands.push((self.name_of(&rank.x, source), x));
             }
             _ => {
-                for part in children(looked) {
+                for part in looked.operands() {
                     c.operands.push((self.name_of(part, source), self.reference.value(part, self.customer)));
                 }
-                if let Some(rank) = children(looked).into_iter().find_map(rank_of) {
+                if let Some(rank) = looked.operands().into_iter().find_map(rank_of) {
                     c.rank = self.reference.threshold(rank, self.customer);
                 }
             }
@@ -275,7 +275,7 @@ impl<'a> Walk<'_, 'a> {
                 self.evidence(&m.expr, found, props);
             }
             Kind::Rank(rank) => self.evidence(&rank.x, found, props),
-            _ => children(e).into_iter().for_each(|e| self.evidence(e, found, props)),
+            _ => e.operands().into_iter().for_each(|e| self.evidence(e, found, props)),
         }
     }
 }
@@ -297,24 +297,5 @@ fn looked_at<'a>(e: &'a Expr, props: &mut Vec<&'a str>) {
     if let Kind::Prop(name) = &e.kind {
         props.push(name);
     }
-    children(e).into_iter().for_each(|e| looked_at(e, props));
-}
-
-/// The operands of an operator.
-fn children(e: &Expr) -> Vec<&Expr> {
-    match &e.kind {
-        Kind::And(list) | Kind::Or(list) => list.iter().collect(),
-        Kind::Cmp(_, a, b) | Kind::Arith(_, a, b) => vec![a, b],
-        Kind::Not(a)
-        | Kind::IsKnown(a)
-        | Kind::InText(a, _)
-        | Kind::InNum(a, _)
-        | Kind::Contains(a, _)
-        | Kind::StartsWith(a, _)
-        | Kind::EndsWith(a, _)
-        | Kind::Matches(a, _)
-        | Kind::Within(a, _)
-        | Kind::NearOccasion { date: a, .. } => vec![a],
-        _ => vec![],
-    }
+    e.operands().into_iter().for_each(|e| looked_at(e, props));
 }

@@ -218,6 +218,9 @@ pub(crate) fn is_flag(header: &str) -> bool {
     FLAGS.contains(&key(header).as_str())
 }
 
+/// Longer names are cut: nobody writes them, and as keys of the mapping file YAML reads none beyond 1,024.
+const NAME_CHARS_MAX: usize = 100;
+
 /// A header as a property's name: `Item Colour` becomes `item_colour`; Korean stays.
 pub(crate) fn slug(header: &str) -> String {
     let header = ["properties.", "traits."].iter().find_map(|p| header.strip_prefix(p)).unwrap_or(header);
@@ -237,7 +240,7 @@ pub(crate) fn slug(header: &str) -> String {
             }
         }
     }
-    let out = out.trim_matches('_').to_string();
+    let out: String = out.trim_matches('_').chars().take(NAME_CHARS_MAX).collect();
     if out.is_empty() { "value".into() } else { out }
 }
 

@@ -30,6 +30,15 @@ fn samples() -> Vec<(Kind, Vec<u8>)> {
     ]
 }
 
+/// Found by `fuzz/run`: the mapping of such a header could not be read back.
+#[test]
+fn a_header_longer_than_a_key_of_yaml_is_mapped() {
+    let long = "x".repeat(3000);
+    let text = format!("customer,date,{long},{long}y\n1,2026-01-01,a,b\n2,2026-01-02,c,d\n");
+    swallow(Kind::Profiles, text.as_bytes(), 1 << 20);
+    swallow(Kind::Events, text.as_bytes(), 1 << 20);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 

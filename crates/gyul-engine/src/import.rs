@@ -14,8 +14,6 @@ use std::path::Path;
 const CHUNKS: usize = 8;
 /// Rejected rows shown in a summary.
 const SHOWN: usize = 3;
-/// Of a [`Note`]: the property is of another kind in what was there before.
-const OTHER_KIND: &str = "other_kind";
 
 /// Where a file comes from.
 pub enum FileInput<'a> {
@@ -78,8 +76,6 @@ pub struct Imported {
     pub notes: Vec<Note>,
     /// The first few rejected rows.
     pub examples: Vec<Reject>,
-    /// Rows by the currency that they say.
-    pub currencies: BTreeMap<String, u64>,
 }
 
 impl Imported {
@@ -157,6 +153,7 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
     };
     let mut names = Names { known, file: out.source.clone() };
     let mut arrivals = vec![];
+    let mut currencies = BTreeMap::new();
     let mut chunks = read(&mut source).map_err(ImportFailure::Input)?;
     while !chunks.is_empty() {
         // The next chunks are read while these are worked on.
@@ -165,6 +162,7 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
             || {
                 let mapped: Vec<Mapped> = std::mem::take(&mut chunks).into_par_iter().map(|c| mapper.map(c)).collect();
                 names.take(&mapped)?;
+                mapped.iter().flat_map(|m| &m.batches).for_each(|b| count_currencies(b, &mut currencies));
                 take(&mut out, mapped, store.as_mut(), request.numbers, &mut arrivals)
             },
         );
@@ -182,12 +180,38 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
             out.duplicates = summary.duplicates;
             out.rejected = summary.rejected;
             out.unchanged = summary.unchanged;
-            let unfit = summary.unfit.into_iter();
-            out.notes.extend(unfit.map(|((column, _), count)| Note { column, code: OTHER_KIND, count }));
+            out.remarks.extend(summary.unfit.iter().map(|((column, _), count)| other_kind(column, *count)));
         }
         None => out.events = out.rows - out.rejected_total(),
     }
+    out.remarks.extend(several(&currencies));
     Ok(out)
+}
+
+/// What is said of values that became unknown because the base has their property in another kind.
+fn other_kind(column: &str, count: u64) -> (String, String) {
+    (
+        format!(
+            "'{column}' 속성의 값 {count}개는 앞서 들어온 것과 종류가 달라(숫자와 텍스트 등) 모름으로 두었습니다. 매핑의 properties에서 다른 이름으로 가져오세요."
+        ),
+        format!(
+            "{count} values of `{column}` are of another kind than those before (a text among numbers, say) and count as unknown. Give them another name under properties in the mapping."
+        ),
+    )
+}
+
+/// What is said of a file with several currencies.
+fn several(currencies: &BTreeMap<String, u64>) -> Option<(String, String)> {
+    let one = currencies.keys().next().filter(|_| currencies.len() > 1)?;
+    let each = currencies.iter().map(|(c, rows)| format!("{c} {rows}")).collect::<Vec<_>>().join(", ");
+    Some((
+        format!(
+            "통화가 섞여 있습니다: {each}. 합계는 환산하지 않고 더합니다. 통화마다 나누어 물으세요 (예: sum(order.total where currency = '{one}'))."
+        ),
+        format!(
+            "several currencies: {each}. Sums add them without exchange; ask for each apart, as in sum(order.total where currency = '{one}')."
+        ),
+    ))
 }
 
 /// Sums do not exchange currencies, so whoever imports several is told.
@@ -252,7 +276,6 @@ fn take(
         out.rows > out.resumed_at
     });
     for m in &mut mapped {
-        m.batches.iter().for_each(|b| count_currencies(b, &mut out.currencies));
         for note in m.notes.drain(..) {
             match out.notes.iter_mut().find(|n| n.column == note.column && n.code == note.code) {
                 Some(n) => n.count += note.count,

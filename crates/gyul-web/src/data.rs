@@ -540,6 +540,8 @@ pub struct Import {
     pub rejected: u64,
     pub done: bool,
     pub problem: Option<Problem>,
+    /// What deserves a look, of an import of this process.
+    pub remarks: Vec<Problem>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -16,6 +16,7 @@ use gyul_ingest::http::{self as read, BodyError, Call, Limits, Parsed};
 use gyul_model::{Instant, Lang};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use utoipa::ToSchema;
@@ -143,12 +144,13 @@ async fn events(
         place: r.place.clone(),
         message: r.message(lang),
     };
-    let mut errors: Vec<TakenError> = parsed.rejects.iter().map(own).collect();
-    let rejected: std::collections::HashSet<usize> = errors.iter().map(|e| e.index).collect();
-    let taken = (0..parsed.rows).filter(|i| !rejected.contains(i)).collect::<Vec<_>>();
+    let mut errors: Vec<TakenError> = parsed.rejects.iter().take(ERRORS_SHOWN).map(own).collect();
+    let (rows, out): (usize, HashSet<usize>) = (parsed.rows, parsed.rejects.iter().map(|r| r.index).collect());
     let Ack { accepted, duplicates, rejected, refused, .. } = take(&app, &caller.name, parsed).await?;
+    // Their places in the request: messages are what is left of its events.
+    let mut left = (0..rows).filter(|i| !out.contains(i)).enumerate();
     errors.extend(refused.into_iter().map(|r| TakenError {
-        index: taken.get(r.message).copied().unwrap_or_default(),
+        index: left.find(|(message, _)| *message == r.message).map_or(0, |(_, index)| index),
         message: lang.pick(r.ko, r.en),
         code: r.code,
         place: r.place,

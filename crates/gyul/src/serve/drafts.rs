@@ -1,6 +1,6 @@
 //! Files that people look at before they are imported: what the columns mean, and what would become of the rows.
 
-use super::imports::{failed, tells};
+use super::imports::{failed, remark, tells};
 use super::{Live, lock, storage};
 use crate::verbs::import::map_path;
 use gyul_engine::{Engine, ImportFailure};
@@ -150,13 +150,6 @@ impl Live {
         draft.decimal_comma = mapping.decimal == DecimalStyle::Comma;
         draft.event = mapping.event.clone().unwrap_or_default();
         draft.mapping = mapping.to_yaml();
-        let remark = |(ko, en): &(String, String)| Problem {
-            code: "remark".into(),
-            severity: Severity::Warning,
-            ko: ko.clone(),
-            en: en.clone(),
-            ..Problem::default()
-        };
         if found.mapping == mapping {
             draft.remarks = found.notes.iter().map(remark).collect();
         }

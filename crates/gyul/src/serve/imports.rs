@@ -99,6 +99,7 @@ impl Job {
                     i.duplicates = done.duplicates;
                     i.rejected = done.rejected_total();
                     i.bytes_read = i.bytes;
+                    i.remarks = done.remarks.iter().map(remark).collect();
                 }
                 Err(p) => i.problem = Some(*p),
             }
@@ -187,6 +188,12 @@ impl Job {
         }
         Err(failed(ImportFailure::Mapping(why.unwrap_or_default(), None)))
     }
+}
+
+/// What deserves a look, though nothing is wrong.
+pub(super) fn remark((ko, en): &(String, String)) -> Problem {
+    let (ko, en) = (ko.clone(), en.clone());
+    Problem { code: "remark".into(), severity: Severity::Warning, ko, en, ..Problem::default() }
 }
 
 /// Whether a column says what the rows are: a name of an event; an order or an amount; neither.

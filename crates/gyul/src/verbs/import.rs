@@ -253,24 +253,9 @@ pub fn summary(context: &Context, done: &Imported, dry_run: bool) -> String {
     }
     for note in &done.notes {
         let (column, count) = (&note.column, n(note.count));
-        if note.code == "other_kind" {
-            out += &lang.pick(
-                format!("    '{column}' 속성의 값 {count}개는 앞서 들어온 것과 종류가 달라(숫자와 텍스트 등) 모름으로 두었습니다. 매핑의 properties에서 다른 이름으로 가져오세요.\n"),
-                format!("    {count} values of `{column}` are of another kind than those before (a text among numbers, say) and count as unknown. Give them another name under properties in the mapping.\n"),
-            );
-            continue;
-        }
         out += &lang.pick(
             format!("    '{column}' 열의 값 {count}개는 읽을 수 없어 모름으로 두었습니다.\n"),
             format!("    {count} values of `{column}` could not be read and count as unknown\n"),
-        );
-    }
-    if done.currencies.len() > 1 {
-        let each: Vec<String> = done.currencies.iter().map(|(c, rows)| format!("{c} {}", n(*rows))).collect();
-        let (each, one) = (each.join(", "), done.currencies.keys().next().cloned().unwrap_or_default());
-        out += &lang.pick(
-            format!("  ! 통화가 섞여 있습니다: {each}. 합계는 환산하지 않고 더합니다. 통화마다 나누어 물으세요 (예: sum(order.total where currency = '{one}')).\n"),
-            format!("  ! several currencies: {each}. Sums add them without exchange; ask for each apart, as in sum(order.total where currency = '{one}').\n"),
         );
     }
     if done.rejected_total() > 0 && !dry_run {

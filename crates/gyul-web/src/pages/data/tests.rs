@@ -45,6 +45,14 @@ async fn a_file_is_looked_at_before_it_is_imported() {
     assert!(progress.text().contains("hx-trigger=\"every 1s\""), "{}", progress.text());
     assert_eq!(page(&bed, Role::Analyst, "/data/import").await.status, 403);
     assert_eq!(page(&bed, Role::Owner, "/data/import/99").await.status, 404);
+    // What deserves a look is said in the reader's language, once it is done.
+    let remark = crate::data::Problem {
+        ko: "통화가 섞여 있습니다".into(),
+        en: "several currencies".into(),
+        ..Default::default()
+    };
+    bed.fake.with(|s| (s.imports[0].0.done, s.imports[0].0.remarks) = (true, vec![remark]));
+    assert!(page(&bed, Role::ReadOnly, "/data/imports/0").await.text().contains("통화가 섞여 있습니다"));
     assert_eq!(page(&bed, Role::Owner, "/data/imports/99").await.status, 404);
 }
 

@@ -72,6 +72,16 @@ pub(super) fn classes(p: &Partition) -> Vec<ClassSize> {
     own.chain([class(&p.otherwise.id, &p.otherwise.about, None)]).collect()
 }
 
+/// What the states of definitions of a kind are told by.
+struct Known<'a> {
+    world: &'a World,
+    kind: DefKind,
+    problems: &'a [Found],
+    last: &'a std::collections::HashMap<String, Instant>,
+    measured: &'a [(String, u64)],
+    seen: Seen<'a>,
+}
+
 impl Live {
     pub(super) fn states(&self, kind: DefKind) -> Vec<DefState> {
         let measured = if kind == DefKind::Measure { self.measured() } else { vec![] };
@@ -79,24 +89,17 @@ impl Live {
         let world = self.hub.world();
         let (_, problems) = world.definitions.library(&world.schema());
         let all = world.definitions.iter().filter(|(k, ..)| *k == kind_of(kind));
-        all.map(|(_, id, v)| self.state(&world, kind, id, v, &problems, &last, &measured)).collect()
+        let seen = Seen::in_streams(world.live.schema().iter());
+        let known = Known { world: &world, kind, problems: &problems, last: &last, measured: &measured, seen };
+        all.map(|(_, id, v)| self.state(&known, id, v)).collect()
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn state(
-        &self,
-        world: &World,
-        kind: DefKind,
-        id: &str,
-        version: &gyul_engine::live::Version,
-        problems: &[Found],
-        last: &std::collections::HashMap<String, Instant>,
-        measured: &[(String, u64)],
-    ) -> DefState {
+    fn state(&self, known: &Known, id: &str, version: &gyul_engine::live::Version) -> DefState {
+        let Known { world, kind, problems, last, measured, ref seen } = *known;
         let library = world.live.library();
         let file = definition_file(kind_of(kind), id);
         let reason = errors(problems).find(|p| p.file == file).map(shown);
-        let known = ids(library, kind).into_iter().find(|(i, _)| *i == id).map(|(_, about)| about);
+        let about = ids(library, kind).into_iter().find(|(i, _)| *i == id).map(|(_, about)| about);
         let names = world.live.names();
         let size_of = |name: &str| {
             let root = names.iter().position(|n| n == name)?;
@@ -106,7 +109,6 @@ impl Live {
             Some(p) if kind == DefKind::Partition => self::classes(p),
             _ => vec![],
         };
-        let seen = Seen::in_streams(world.live.schema().iter());
         let lacks = |named| {
             let needs = seen.needs(library, named);
             (!needs.is_empty()).then(|| words(&needs)).map(|t| (t.ko, t.en)).unzip()
@@ -120,20 +122,18 @@ impl Live {
             Some(i) if kind == DefKind::Segment => lacks(Named::Segment(i)),
             _ => (None, None),
         };
+        let own = if kind == DefKind::Segment { size_of(id) } else { None };
         let size = match kind {
-            DefKind::Segment => size_of(id).map(|(size, _)| size),
-            DefKind::Partition => known.as_ref().map(|_| classes.iter().map(|c| c.size).sum()),
+            DefKind::Segment => own.map(|(size, _)| size),
+            DefKind::Partition => about.as_ref().map(|_| classes.iter().map(|c| c.size).sum()),
             DefKind::Measure => measured.iter().find(|(m, _)| m == id).map(|(_, n)| *n),
         };
-        let left_out = match kind {
-            DefKind::Segment => size_of(id).map_or(0, |(_, left_out)| left_out),
-            _ => classes.iter().map(|c| c.left_out).sum(),
-        };
+        let left_out = own.map_or_else(|| classes.iter().map(|c| c.left_out).sum(), |(_, left_out)| left_out);
         let last_change = match kind {
             DefKind::Partition => classes.iter().filter_map(|c| last.get(&format!("{id}/{}", c.class))).max(),
             _ => last.get(id),
         };
-        let about = known.unwrap_or_default();
+        let about = about.unwrap_or_default();
         DefState {
             kind,
             id: id.to_string(),
@@ -194,8 +194,10 @@ impl Live {
         let (_, problems) = gyul_segment::check(&world.definitions.files(), Some(&world.schema()), |_| None);
         let file = definition_file(kind_of(kind), id);
         let warnings = problems.iter().filter(|p| p.file == file && p.severity == Grade::Warning).map(shown);
+        let seen = Seen::in_streams(world.live.schema().iter());
+        let known = Known { world: &world, kind, problems: &problems, last: &last, measured: &measured, seen };
         Ok(Definition {
-            state: self.state(&world, kind, id, version, &problems, &last, &measured),
+            state: self.state(&known, id, version),
             yaml: version.text.clone().unwrap_or_default(),
             warnings: warnings.collect(),
         })

@@ -180,7 +180,7 @@ pub fn import(dir: &Path, request: Request, progress: &mut dyn FnMut(Done)) -> R
             out.duplicates = summary.duplicates;
             out.rejected = summary.rejected;
             out.unchanged = summary.unchanged;
-            out.remarks.extend(summary.unfit.iter().map(|((column, _), count)| other_kind(column, *count)));
+            out.remarks.extend(summary.unfit.iter().map(|(column, count)| other_kind(column, *count)));
         }
         None => out.events = out.rows - out.rejected_total(),
     }

@@ -1,5 +1,6 @@
 //! Definitions: the starter library, and what the data has to offer them.
 
+use crate::explore::is_personal;
 use crate::walk::walk;
 use gyul_model::{ColumnKind, Snapshot, names};
 use gyul_segment::Schema;
@@ -75,10 +76,6 @@ fn home(zone: &str, currency: &str) -> Option<&'static str> {
 /// A trait with more values than this is no choice among a few.
 const VALUES_MAX: usize = 50;
 
-/// Traits whose values name somebody; they are suggested to nobody.
-const NAMING: [&str; 9] =
-    ["name", "first_name", "last_name", "nickname", "email", "phone", "address", "birth_date", "kakao_id"];
-
 /// Which events, properties and traits the data has.
 pub fn schema_of(data: &Snapshot) -> Schema {
     let mut schema = Schema::default();
@@ -96,7 +93,7 @@ pub fn schema_of(data: &Snapshot) -> Schema {
         if stream.name == names::IDENTIFY {
             schema.traits = columns.collect();
             let few = stream.columns.iter().filter_map(|c| match &c.kind {
-                ColumnKind::Text(dict) if dict.len() <= VALUES_MAX && !NAMING.contains(&c.name.as_str()) => {
+                ColumnKind::Text(dict) if dict.len() <= VALUES_MAX && !is_personal(&c.name) => {
                     let values = (0..dict.len()).filter_map(|i| dict.get(i).map(str::to_string));
                     Some((c.name.clone(), values.collect()))
                 }

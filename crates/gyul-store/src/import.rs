@@ -42,8 +42,8 @@ pub struct Summary {
     pub unchanged: bool,
     /// Rows of customers that were to be forgotten.
     pub forgotten: u64,
-    /// Values that became unknown because the base has the property in another kind: by name and that kind.
-    pub unfit: BTreeMap<(String, &'static str), u64>,
+    /// Values that became unknown because the base has the property in another kind, by name.
+    pub unfit: BTreeMap<String, u64>,
 }
 
 /// What is being imported.
@@ -76,7 +76,7 @@ pub struct Import {
     /// Customers whose rows are left behind with the next merge.
     gone: FxHashSet<String>,
     forgotten: u64,
-    unfit: BTreeMap<(String, &'static str), u64>,
+    unfit: BTreeMap<String, u64>,
     derived: u64,
     changed: bool,
     bytes_max: usize,

@@ -275,7 +275,7 @@ fn what_cannot_be_brought_to_the_kind_is_unknown_and_our_own_names_are_kept_apar
     import(&f.0, "1", &[batch(Column::Num { scale: 0, mantissas: vec![7, 8] })]);
     let s = import(&f.0, "2", &[batch(Column::Text(texts(&[Some("red"), Some("8")])))]);
     assert_eq!((s.rows, s.events, s.duplicates, s.rejected.len()), (2, 1, 1, 0));
-    assert_eq!(s.unfit.into_iter().collect::<Vec<_>>(), [(("v".to_string(), "num"), 1)]);
+    assert_eq!(s.unfit.into_iter().collect::<Vec<_>>(), [("v".to_string(), 1)]);
     let data = Store::open(&f.0).unwrap().load(&Needs::All).unwrap();
     let events = timeline(&data, "a").events;
     assert_eq!(events.iter().map(|e| e.prop("v")).collect::<Vec<_>>(), [Some(&Value::Num(Decimal::new(7, 0))), None]);

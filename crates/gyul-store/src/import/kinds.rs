@@ -32,7 +32,7 @@ impl Import {
             }
             let lost = (0..data.len()).filter(|i| known(data, *i) && !known(&column, *i)).count();
             if lost > 0 {
-                *self.unfit.entry((name, entry.0.name())).or_default() += lost as u64;
+                *self.unfit.entry(name).or_default() += lost as u64;
             }
             out.get_or_insert_with(|| batch.clone()).props[c].1 = column;
         }

@@ -317,6 +317,10 @@ fn what_was_rejected_comes_in_once_as_what_it_was() {
     server = Server::start(&data, &key(&data));
     let q = number(&waiting(&server, 1)[0]);
     let mended = r#"{"userId":"C2","groupId":"acme","traits":{"name":"ACME"},"messageId":"g1"}"#;
+    for no_event in ["3", "[]", "[1]", "{"] {
+        let (status, said) = server.ask("PUT", &format!("/api/v1/quarantine/{q}"), no_event);
+        assert_eq!(status, 400, "{no_event}: {said}");
+    }
     assert_eq!(server.ask("PUT", &format!("/api/v1/quarantine/{q}"), mended).0, 204);
     assert_eq!(send(&server, "/api/v1/quarantine/replay", "{}")["accepted"], 1);
     server.until_events("C2", 1);

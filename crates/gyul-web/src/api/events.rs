@@ -12,7 +12,6 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use bytes::Bytes;
 use serde::Deserialize;
-use std::collections::HashMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -107,7 +106,15 @@ async fn quarantine(State(app): Shared, Extension(caller): Extension<Caller>, ar
 async fn mend(State(app): Shared, Path(number): Path<String>, body: Bytes) -> ApiResult {
     let number = number.parse().map_err(|_| ApiError::not_found())?;
     // An order and its lines are kept as a list.
-    let _: OneOrMore = args::body(&body)?;
+    let sent: serde_json::Value = args::body(&body)?;
+    let is_event = |v: &serde_json::Value| v.is_object();
+    if !(is_event(&sent) || sent.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(is_event))) {
+        let (ko, en) = (
+            "본문은 이벤트 객체이거나 객체의 배열이어야 합니다.",
+            "the body must be an event's object, or an array of such.",
+        );
+        return Err(ApiError::bad("bad_shape", ko, en));
+    }
     let content = args::text(&body)?.to_string();
     app.ask(move |b| b.mend(number, &content)).await?;
     Ok(super::done())
@@ -117,13 +124,6 @@ async fn dismiss(State(app): Shared, Path(number): Path<String>) -> ApiResult {
     let number = number.parse().map_err(|_| ApiError::not_found())?;
     app.ask(move |b| b.dismiss(number)).await?;
     Ok(super::done())
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore {
-    One(#[allow(dead_code)] HashMap<String, serde::de::IgnoredAny>),
-    More(#[allow(dead_code)] Vec<HashMap<String, serde::de::IgnoredAny>>),
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -4,7 +4,7 @@
 //! answer. A condition is *undecided* if it asks for an event, a property or a trait that nothing was ever seen of. An
 //! alternative that can be told is enough for an `or`; a sum goes without the part that never happened.
 
-use gyul_model::{Snapshot, StreamInfo, names};
+use gyul_model::{Lang, Snapshot, StreamInfo, names};
 use gyul_report::Text;
 use gyul_segment::tree::{AggOp, Arith, EventSelect, Expr, Kind, Library, Names};
 use gyul_timeline::Named;
@@ -217,45 +217,9 @@ impl Lack {
     }
 }
 
-/// What standard traits, properties and events are called in sentences.
-const WORDS: [(&str, &str, &str); 33] = [
-    ("gender", "성별", "gender"),
-    ("birth_date", "생년월일", "birth date"),
-    ("age", "나이", "age"),
-    ("region", "지역", "region"),
-    ("country", "국가", "country"),
-    ("city", "도시", "city"),
-    ("email", "이메일", "e-mail"),
-    ("phone", "전화번호", "phone number"),
-    ("name", "이름", "name"),
-    ("income", "소득", "income"),
-    ("education", "학력", "education"),
-    ("marital_status", "혼인 상태", "marital status"),
-    ("tags", "태그", "tags"),
-    ("consent.email", "이메일 수신 동의", "e-mail consent"),
-    ("consent.sms", "문자 수신 동의", "SMS consent"),
-    ("consent.kakao", "카카오 수신 동의", "Kakao consent"),
-    ("consent.push", "앱 푸시 수신 동의", "push consent"),
-    ("coupon", "쿠폰", "coupon"),
-    ("discount", "할인액", "discount"),
-    ("category", "분류", "category"),
-    ("channel", "채널", "channel"),
-    ("total", "금액", "total"),
-    (names::ORDER, "주문", "orders"),
-    (names::ITEM, "주문 품목", "order lines"),
-    (names::REFUND, "환불", "refunds"),
-    (names::ITEM_REFUND, "품목 환불", "refunded lines"),
-    (names::VIEW, "상품 조회", "product views"),
-    (names::CART, "장바구니 담기", "carts"),
-    (names::SEARCH, "상품 검색", "searches"),
-    (names::CHECKOUT, "결제 시작", "checkouts"),
-    (names::SENT, "메시지 발송", "messages sent"),
-    (names::OPENED, "메시지 열람", "messages opened"),
-    (names::CLICKED, "메시지 클릭", "messages clicked"),
-];
-
+/// What a trait, a property or an event is called in sentences.
 pub(crate) fn called(name: &str) -> Text {
-    WORDS.iter().find(|w| w.0 == name).map_or_else(|| Text::same(name), |(_, ko, en)| Text::new(*ko, *en))
+    Text::new(gyul_segment::explain::called(name, Lang::Ko), gyul_segment::explain::called(name, Lang::En))
 }
 
 #[cfg(test)]

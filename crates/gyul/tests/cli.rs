@@ -343,7 +343,7 @@ fn what_cannot_be_told_is_not_told_as_nobody() {
     let table = count("table");
     let line = |id: &str| table.lines().find(|l| l.starts_with(&format!("{id} "))).unwrap_or_default().to_string();
     assert!(line("full_price").contains("–  no data: needs coupon of orders or discount of orders"), "{table}");
-    assert!(line("buyers_without_consent").contains("no data: needs e-mail consent or"), "{table}");
+    assert!(line("buyers_without_consent").contains("no data: needs consent to e-mail or"), "{table}");
     for told in ["one_time", "top_spenders", "tier/silver", "lifecycle/active"] {
         assert!(!line(told).is_empty() && !line(told).contains("no data"), "{table}");
     }

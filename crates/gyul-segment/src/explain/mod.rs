@@ -8,6 +8,7 @@ mod words;
 
 pub use render::{in_words, reason, render};
 pub use show::value;
+pub use terms::called;
 
 use crate::reference::{Reference, Threshold, Val};
 use crate::tree::{Expr, Kind, Measure, Span, Words};

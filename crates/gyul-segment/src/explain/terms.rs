@@ -24,7 +24,7 @@ const EVENTS: [(&str, &str, &str, &str); 17] = [
 ];
 
 /// Traits and properties.
-const FIELDS: [(&str, &str, &str); 29] = [
+const FIELDS: [(&str, &str, &str); 32] = [
     ("gender", "성별", "gender"),
     ("age", "나이", "age"),
     (names::BIRTH_DATE, "생년월일", "birth date"),
@@ -36,6 +36,9 @@ const FIELDS: [(&str, &str, &str); 29] = [
     ("email", "이메일", "e-mail"),
     ("phone", "전화번호", "phone"),
     ("joined_at", "가입일", "date of joining"),
+    ("income", "소득", "income"),
+    ("education", "학력", "education"),
+    ("marital_status", "혼인 상태", "marital status"),
     ("grade", "등급", "grade"),
     ("tags", "태그", "tags"),
     ("total", "금액", "total"),
@@ -86,6 +89,11 @@ const REGIONS: [(&str, &str, &str); 18] = [
 
 fn word(list: &[(&str, &'static str, &'static str)], id: &str, lang: Lang) -> Option<&'static str> {
     list.iter().find(|t| t.0 == id).map(|t| lang.pick(t.1, t.2))
+}
+
+/// A trait, a property, or the events of a name.
+pub fn called(name: &str, lang: Lang) -> String {
+    if EVENTS.iter().any(|t| t.0 == name) { events(name, lang) } else { field(name, lang) }
 }
 
 /// An event, as one of them.

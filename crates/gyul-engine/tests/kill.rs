@@ -142,13 +142,13 @@ fn check(dir: &Path, acked: &BTreeSet<String>, round: u64) {
     }
     let live: BTreeSet<(String, String)> = (0..world.live.names().len())
         .flat_map(|r| world.live.members(r).iter().map(move |n| (r, n)))
-        .map(|(r, n)| (world.live.names()[r].clone(), world.customer_id(n as u32).to_string()))
+        .map(|(r, n)| (world.live.names()[r].to_string(), world.customer_id(n as u32).to_string()))
         .collect();
     assert_eq!(live, members, "round {round}: live and reference");
     drop(world);
     let mut told = BTreeMap::new();
     for t in hub.changes(0, usize::MAX).unwrap() {
-        let was = told.insert((t.what.clone(), t.customer.clone()), t.entered).unwrap_or(false);
+        let was = told.insert((t.what.to_string(), t.customer.to_string()), t.entered).unwrap_or(false);
         assert_ne!(was, t.entered, "round {round}: told twice: {t:?}");
     }
     let told: BTreeSet<(String, String)> = told.into_iter().filter(|(_, is)| *is).map(|(k, _)| k).collect();

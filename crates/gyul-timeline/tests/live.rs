@@ -11,6 +11,7 @@ use gyul_sim::random::{Rng, instant, library, timelines};
 use gyul_timeline::Timelines;
 use gyul_timeline::live::{Change, Live};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 struct Shop {
     seed: u64,
@@ -22,7 +23,7 @@ struct Shop {
     /// Head and its handles; whoever is not here stands alone.
     groups: Vec<Vec<String>>,
     /// Membership as the changes tell it: (name of the root, customer).
-    told: BTreeMap<(String, u32), bool>,
+    told: BTreeMap<(Arc<str>, u32), bool>,
 }
 
 impl Shop {

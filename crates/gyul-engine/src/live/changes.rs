@@ -8,6 +8,8 @@ use super::record::{Reader, Unreadable, Writer};
 use gyul_model::Instant;
 use gyul_store::StoreError;
 use gyul_store::log::{Disk, Entry, Log, Options};
+use rustc_hash::FxHashSet;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,13 +27,16 @@ pub struct Told {
     /// Its place in the stream; the next one has one more.
     pub offset: u64,
     pub at: Instant,
-    pub customer: String,
+    pub customer: Arc<str>,
     /// A segment's id, or `partition/class`.
-    pub what: String,
+    pub what: Arc<str>,
     pub entered: bool,
-    /// `event`, `time`, `rank`, `identity`, `definition`.
-    pub cause: String,
+    /// One of [`CAUSES`].
+    pub cause: Cow<'static, str>,
 }
+
+/// Why somebody entered or left.
+pub const CAUSES: [&str; 7] = ["event", "time", "rank", "identity", "definition", "import", "objection"];
 
 pub struct ChangeLog {
     log: Log,
@@ -45,6 +50,8 @@ pub struct ChangeLog {
     pub sorted: Option<(Instant, u64)>,
     /// What was told of the step after it when the machine died.
     pub torn: Vec<Told>,
+    /// What changes are about, each text once: there are a million changes in memory, and a thousand texts.
+    texts: FxHashSet<Arc<str>>,
 }
 
 /// A part of what one step brought.
@@ -74,7 +81,7 @@ impl ChangeLog {
         };
         harms.opened(&recovered);
         let (at_hand, waiting, torn) = (VecDeque::new(), VecDeque::new(), vec![]);
-        let mut out = ChangeLog { end: log.next(), at_hand, waiting, published: None, sorted: None, torn, log };
+        let mut out = ChangeLog { end: log.next(), at_hand, waiting, published: None, sorted: None, torn, texts: FxHashSet::default(), log };
         out.read(out.end.saturating_sub(AT_HAND as u64), harms)?;
         if out.published.is_none() && !out.torn.is_empty() {
             // A step of very many changes.
@@ -95,7 +102,7 @@ impl ChangeLog {
                     continue;
                 }
             };
-            let Ok(Chunk { step, sorted, told, rest }) = read(r.payload, r.seq) else {
+            let Ok(Chunk { step, sorted, told, rest }) = read(r.payload, r.seq, &mut self.texts) else {
                 harms.unreadable(r.seq);
                 continue;
             };
@@ -125,10 +132,10 @@ impl ChangeLog {
     /// Keeps what a step brought, or as much of it as the disk takes now. `told` needs no offsets yet. `sorted`: where slow
     /// ranks were sorted out last.
     pub fn publish(&mut self, step: (Instant, u64), sorted: (Instant, u64), told: Vec<Told>) -> Result<(), StoreError> {
-        let mut rest = told.len();
-        for some in told.chunks(CHUNK) {
-            rest -= some.len();
-            self.waiting.push_back(Chunk { step, sorted, told: some.to_vec(), rest });
+        let mut told = told.into_iter();
+        while told.len() > 0 {
+            let some = told.by_ref().take(CHUNK).collect();
+            self.waiting.push_back(Chunk { step, sorted, told: some, rest: told.len() });
         }
         self.flush()
     }
@@ -187,22 +194,26 @@ impl ChangeLog {
     /// Forgets what somebody did; the offsets stay. Gives how many changes were theirs.
     pub fn erase(&mut self, customers: &[String]) -> Result<u64, StoreError> {
         let mut count = 0;
-        let gone = |t: &Told| customers.contains(&t.customer);
+        let customers: FxHashSet<&str> = customers.iter().map(String::as_str).collect();
+        let gone = |t: &Told| customers.contains(&*t.customer);
+        let mut texts = std::mem::take(&mut self.texts);
         let waiting = self.waiting.iter_mut().flat_map(|c| &mut c.told);
-        self.at_hand.iter_mut().chain(waiting).filter(|t| gone(t)).for_each(|t| t.customer = String::new());
+        self.at_hand.iter_mut().chain(waiting).filter(|t| gone(t)).for_each(|t| t.customer = "".into());
         if self.log.is_unsure() {
             self.log.recover()?;
         }
-        self.log.rewrite(&mut |r| match read(r.payload, r.seq) {
+        let rewritten = self.log.rewrite(&mut |r| match read(r.payload, r.seq, &mut texts) {
             Ok(mut chunk) if chunk.told.iter().any(gone) => {
                 for t in chunk.told.iter_mut().filter(|t| gone(t)) {
-                    t.customer = String::new();
+                    t.customer = "".into();
                     count += 1;
                 }
                 gyul_store::log::Rewrite::Replace(write(&chunk))
             }
             _ => gyul_store::log::Rewrite::Keep,
-        })?;
+        });
+        self.texts = texts;
+        rewritten?;
         self.log.forget_damaged()?;
         Ok(count)
     }
@@ -216,7 +227,7 @@ fn trim(at_hand: &mut VecDeque<Told>) {
 /// What is left to tell of the changes since the last whole step, when some of them were told in a torn one.
 pub fn without(missed: Vec<Told>, torn: &[Told]) -> Vec<Told> {
     let key = |t: &Told| (t.what.clone(), t.customer.clone());
-    let mut known: BTreeMap<(String, String), &Told> = BTreeMap::new();
+    let mut known: BTreeMap<(Arc<str>, Arc<str>), &Told> = BTreeMap::new();
     for t in torn.iter().filter(|t| !t.customer.is_empty()) {
         // In and out again is nothing.
         let key = key(t);
@@ -240,7 +251,7 @@ fn write(chunk: &Chunk) -> Vec<u8> {
     w.uint(chunk.told.len() as u64);
     for t in &chunk.told {
         w.int(t.at.0);
-        [&t.customer, &t.what, &t.cause].into_iter().for_each(|s| w.text(s));
+        [&*t.customer, &*t.what, &*t.cause].into_iter().for_each(|s| w.text(s));
         w.bytes.push(t.entered.into());
     }
     w.uint(chunk.rest as u64);
@@ -249,14 +260,25 @@ fn write(chunk: &Chunk) -> Vec<u8> {
     w.bytes
 }
 
-fn read(payload: &[u8], offset: u64) -> Result<Chunk, Unreadable> {
+/// `texts`: what changes are about, as far as it was read before.
+fn read(payload: &[u8], offset: u64, texts: &mut FxHashSet<Arc<str>>) -> Result<Chunk, Unreadable> {
     let mut r = Reader::bare(payload);
     let step = (Instant(r.int()?), r.uint()?);
     let n = r.uint()?;
     let mut told = vec![];
     for offset in offset..offset + n {
         let at = Instant(r.int()?);
-        let (customer, what, cause) = (r.text()?, r.text()?, r.text()?);
+        let (customer, what, cause) = (r.str()?.into(), r.str()?, r.str()?);
+        let what = match texts.get(what) {
+            Some(known) => known.clone(),
+            None => {
+                let what: Arc<str> = what.into();
+                texts.insert(what.clone());
+                what
+            }
+        };
+        let known = CAUSES.iter().find(|c| **c == cause);
+        let cause = known.map_or_else(|| cause.to_string().into(), |c| Cow::Borrowed(*c));
         told.push(Told { offset, at, customer, what, cause, entered: r.byte()? == 1 });
     }
     // Records of the first version of the format do not say it.
@@ -272,7 +294,7 @@ mod tests {
     use gyul_store::log::{Fault, SimDisk};
 
     fn told(n: usize, what: &str, entered: bool) -> Told {
-        let (customer, cause) = (format!("C{n}"), "event".into());
+        let (customer, cause) = (format!("C{n}").into(), "event".into());
         Told { offset: 0, at: Instant(1), customer, what: what.into(), entered, cause }
     }
 

@@ -104,7 +104,7 @@ impl World {
             out.push(changes::Told {
                 offset: 0,
                 at: now,
-                customer: self.customer_id(number).to_string(),
+                customer: self.customer_id(number).into(),
                 what: self.live.names().get(root).cloned().unwrap_or_default(),
                 entered,
                 cause: "objection".into(),

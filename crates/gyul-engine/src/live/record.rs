@@ -314,7 +314,7 @@ impl<'a> Reader<'a> {
         self.str().map(str::to_string)
     }
 
-    fn str(&mut self) -> Read<&'a str> {
+    pub fn str(&mut self) -> Read<&'a str> {
         std::str::from_utf8(self.blob()?).map_err(|_| Unreadable)
     }
 

@@ -110,7 +110,7 @@ pub fn differences(old: &World, fresh: &World) -> Vec<Change> {
     let (at, mut out) = (fresh.live.now(), vec![]);
     let head = |world: &World, handle: u32| Some(world.live.head(world.number_of(handle)?));
     for (root, name) in fresh.live.names().iter().enumerate() {
-        let Some(before) = old.live.names().iter().position(|n| n == name) else { continue };
+        let Some(before) = old.live.root(name) else { continue };
         let (was, is) = (old.live.members(before), fresh.live.members(root));
         let mut change = |customer: u32, entered: bool| {
             out.push(Change { at, root: root as u32, customer, entered, cause: Cause::Event });

@@ -216,10 +216,10 @@ impl World {
         self.unless_they_object(changes, |world, c| changes::Told {
             offset: 0,
             at: c.at,
-            customer: world.customer_id(c.customer).to_string(),
+            customer: world.customer_id(c.customer).into(),
             what: world.live.names().get(c.root as usize).cloned().unwrap_or_default(),
             entered: c.entered,
-            cause: cause_name(c.cause).to_string(),
+            cause: cause_name(c.cause).into(),
         })
     }
 

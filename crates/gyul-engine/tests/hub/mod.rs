@@ -92,7 +92,7 @@ pub fn membership(hub: &Hub) -> BTreeMap<String, Vec<String>> {
         ids.sort();
         ids
     };
-    world.live.names().iter().enumerate().map(|(r, name)| (name.clone(), of(r))).collect()
+    world.live.names().iter().enumerate().map(|(r, name)| (name.to_string(), of(r))).collect()
 }
 
 /// The same by the reference evaluator, of the timelines that the world tells.
@@ -125,7 +125,7 @@ pub fn told(hub: &Hub) -> BTreeMap<(String, String), bool> {
     let mut out = BTreeMap::new();
     // Whoever was erased has no name any more.
     for t in hub.changes(0, usize::MAX).unwrap().into_iter().filter(|t| !t.customer.is_empty()) {
-        let was = out.insert((t.what.clone(), t.customer.clone()), t.entered).unwrap_or(false);
+        let was = out.insert((t.what.to_string(), t.customer.to_string()), t.entered).unwrap_or(false);
         assert_ne!(was, t.entered, "{t:?} was told twice");
     }
     out.into_iter().filter(|(_, is)| *is).collect()

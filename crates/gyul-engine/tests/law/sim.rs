@@ -259,7 +259,7 @@ impl Sim {
     }
 
     /// Or went with somebody who was: names that came to be theirs after the order.
-    fn is_erased(&self, customer: &String) -> bool {
+    fn is_erased(&self, customer: &str) -> bool {
         self.erased.contains(customer) || self.model.forgotten.contains(customer)
     }
 
@@ -644,7 +644,7 @@ impl Sim {
             let own = world.live.members(root).iter().map(|n| world.customer_id(n as u32).to_string());
             own.collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>()
         };
-        let live: Members = world.live.names().iter().enumerate().map(|(r, n)| (n.clone(), ids(r))).collect();
+        let live: Members = world.live.names().iter().enumerate().map(|(r, n)| (n.to_string(), ids(r))).collect();
         let (want, mut did) = self.model.members(&world);
         let own = |n: usize| (world.customer_id(n as u32).to_string(), world.timeline(n as u32).events.len());
         let mut does: Vec<(String, usize)> = world.live.population().iter().map(own).collect();
@@ -657,7 +657,7 @@ impl Sim {
         // Who comes into a new definition is not told: its members are asked for.
         let mut told: Members = live.keys().map(|n| (n.clone(), vec![])).collect();
         let mut is: BTreeMap<(&str, &str), bool> = BTreeMap::new();
-        for t in self.told.iter().filter(|t| !t.customer.is_empty() && t.what != "extra") {
+        for t in self.told.iter().filter(|t| !t.customer.is_empty() && &*t.what != "extra") {
             let was = is.insert((&t.what, &t.customer), t.entered).unwrap_or(false);
             assert_ne!(was, t.entered, "seed {seed}: told twice: {t:?}");
         }
@@ -682,11 +682,11 @@ impl Sim {
         self.tally.many("changes", more.len() as u64);
         self.told.extend(more);
         let (erased, forgotten) = (&self.erased, &self.model.forgotten);
-        let gone = |t: &&mut Told| erased.contains(&t.customer) || forgotten.contains(&t.customer);
+        let gone = |t: &&mut Told| erased.contains(&*t.customer) || forgotten.contains(&*t.customer);
         for t in self.told.iter_mut().filter(gone) {
             // A reader has been told; whether the stream has forgotten it already depends.
             if self.hub.as_ref().unwrap().changes(t.offset, 1).unwrap()[0].customer.is_empty() {
-                t.customer = String::new();
+                t.customer = "".into();
             }
         }
     }

@@ -57,7 +57,7 @@ pub enum Cause {
 
 pub struct Live {
     library: Arc<Library>,
-    names: Vec<String>,
+    names: Vec<Arc<str>>,
     plan: Plan,
     roots: Vec<NodeId>,
     reads: Vec<Mask>,
@@ -141,8 +141,13 @@ impl Live {
     }
 
     /// Ids of the segments, then `partition/class` for every class: the order of everything by root.
-    pub fn names(&self) -> &[String] {
+    pub fn names(&self) -> &[Arc<str>] {
         &self.names
+    }
+
+    /// The root of a segment or class, by its name.
+    pub fn root(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|n| **n == *name)
     }
 
     pub fn library(&self) -> &Arc<Library> {
@@ -362,7 +367,7 @@ impl Live {
         self.differences(old.names.into_iter().zip(old.members).collect(), Instant(self.now))
     }
 
-    fn differences(&self, before: FxHashMap<String, Bits>, at: Instant) -> Vec<Change> {
+    fn differences(&self, before: FxHashMap<Arc<str>, Bits>, at: Instant) -> Vec<Change> {
         let mut changes = vec![];
         for (root, (name, after)) in self.names.iter().zip(&self.members).enumerate() {
             let Some(before) = before.get(name) else { continue };
@@ -381,10 +386,10 @@ impl Live {
     /// Compiles anew and evaluates everybody.
     fn rebuild(&mut self, at: Instant) {
         let lib = &self.library;
-        self.names = lib.segments.iter().map(|s| s.id.clone()).collect();
+        self.names = lib.segments.iter().map(|s| s.id.as_str().into()).collect();
         for p in &lib.partitions {
             let classes = p.classes.iter().map(|c| &c.id).chain([&p.otherwise.id]);
-            self.names.extend(classes.map(|c| format!("{}/{c}", p.id)));
+            self.names.extend(classes.map(|c| format!("{}/{c}", p.id).into()));
         }
         let plan = Plan::compile_live(lib, &self.base.data.streams);
         self.now = at.0;

@@ -83,7 +83,7 @@ impl Live {
                 Some((partition, class)) if root >= segments => {
                     out.classes.insert(partition.to_string(), class.to_string());
                 }
-                _ => out.segments.push(names[root].clone()),
+                _ => out.segments.push(names[root].to_string()),
             }
         }
         let now = self.hub.now();
@@ -396,13 +396,13 @@ impl Live {
             };
             let Some(last) = some.last() else { break };
             from = last.offset + 1;
-            out.extend(some.into_iter().filter(|t| t.customer == customer).map(|t| self.change(t)));
+            out.extend(some.into_iter().filter(|t| *t.customer == *customer).map(|t| self.change(t)));
         }
         out
     }
 
     /// The stream of changes up to now: when each thing changed last.
-    pub(super) fn last_changes(&self) -> std::collections::HashMap<String, Instant> {
+    pub(super) fn last_changes(&self) -> std::collections::HashMap<Arc<str>, Instant> {
         let mut moved = lock(&self.moved);
         loop {
             let Some(some) = self.hub.changes(moved.next, 10_000) else {

@@ -12,6 +12,7 @@ use gyul_segment::tree::{About, Kind, Library, Partition, Words};
 use gyul_timeline::Named;
 use gyul_web::data::*;
 use gyul_web::{Refusal, Reply};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub(super) fn kind_of(kind: DefKind) -> Sort {
@@ -77,7 +78,7 @@ struct Known<'a> {
     world: &'a World,
     kind: DefKind,
     problems: &'a [Found],
-    last: &'a std::collections::HashMap<String, Instant>,
+    last: &'a std::collections::HashMap<Arc<str>, Instant>,
     measured: &'a [(String, u64)],
     seen: Seen<'a>,
 }
@@ -100,9 +101,8 @@ impl Live {
         let file = definition_file(kind_of(kind), id);
         let reason = errors(problems).find(|p| p.file == file).map(shown);
         let about = ids(library, kind).into_iter().find(|(i, _)| *i == id).map(|(_, about)| about);
-        let names = world.live.names();
         let size_of = |name: &str| {
-            let root = names.iter().position(|n| n == name)?;
+            let root = world.live.root(name)?;
             Some((world.live.members(root).count() as u64, world.objecting(root)))
         };
         let mut classes = match library.partitions.iter().find(|p| p.id == id) {
@@ -130,7 +130,7 @@ impl Live {
         };
         let left_out = own.map_or_else(|| classes.iter().map(|c| c.left_out).sum(), |(_, left_out)| left_out);
         let last_change = match kind {
-            DefKind::Partition => classes.iter().filter_map(|c| last.get(&format!("{id}/{}", c.class))).max(),
+            DefKind::Partition => classes.iter().filter_map(|c| last.get(format!("{id}/{}", c.class).as_str())).max(),
             _ => last.get(id),
         };
         let about = about.unwrap_or_default();
@@ -295,7 +295,7 @@ impl Live {
         let name = name(of)?;
         let (mut page, timelines, library, named) = {
             let world = self.hub.world();
-            let root = world.live.names().iter().position(|n| *n == name).ok_or(Refusal::NotFound)?;
+            let root = world.live.root(&name).ok_or(Refusal::NotFound)?;
             let given = world.live.members(root).iter().filter(|n| !world.objects(*n as u32));
             let ids = given.map(|n| (world.customer_id(n as u32), n as u32));
             let mut ids: Vec<(&str, u32)> = ids.filter(|(id, _)| after.is_none_or(|a| *id > a)).collect();
@@ -342,7 +342,7 @@ impl Live {
 
     pub(super) fn overlaps(&self, segments: &[String]) -> Reply<Vec<Overlap>> {
         let world = self.hub.world();
-        let root = |id: &String| world.live.names().iter().position(|n| n == id).ok_or(Refusal::NotFound);
+        let root = |id: &String| world.live.root(id).ok_or(Refusal::NotFound);
         let found = segments.iter().map(root).collect::<Reply<Vec<usize>>>()?;
         let mut out = vec![];
         for (i, a) in found.iter().enumerate() {
@@ -370,10 +370,10 @@ impl Live {
             Some((partition, class)) => {
                 MembersOf { kind: DefKind::Partition, id: partition.into(), class: Some(class.into()) }
             }
-            _ => MembersOf { kind: DefKind::Segment, id: t.what, class: None },
+            _ => MembersOf { kind: DefKind::Segment, id: t.what.to_string(), class: None },
         };
         let moved = if t.entered { Moved::Entered } else { Moved::Left };
-        Change { offset: t.offset, at: t.at, customer: t.customer, what, moved, cause: t.cause }
+        Change { offset: t.offset, at: t.at, customer: t.customer.to_string(), what, moved, cause: t.cause.into_owned() }
     }
 }
 

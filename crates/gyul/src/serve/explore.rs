@@ -269,10 +269,10 @@ impl Explore for Live {
                 next = last.offset + 1;
                 since = since.or(some.first().map(|t| t.at));
                 let wanted = |t: &&gyul_engine::live::Told| {
-                    t.at > span.after && t.at <= span.until && of.is_none_or(|of| t.what == of)
+                    t.at > span.after && t.at <= span.until && of.is_none_or(|of| *t.what == *of)
                 };
                 for t in some.iter().filter(wanted) {
-                    let (entered, left) = days.entry((view.zone().date(t.at), t.cause.clone())).or_default();
+                    let (entered, left) = days.entry((view.zone().date(t.at), t.cause.to_string())).or_default();
                     *if t.entered { entered } else { left } += 1;
                 }
             }

@@ -129,7 +129,7 @@ impl Live {
                 name: "members",
                 help: "Members by segment or class.",
                 kind: gauge,
-                labels: vec![("of", name.clone())],
+                labels: vec![("of", name.to_string())],
                 value: world.live.members(root).count() as f64,
             });
         }

@@ -69,7 +69,7 @@ pub struct Live {
 #[derive(Default)]
 struct Moved {
     next: u64,
-    last: HashMap<String, Instant>,
+    last: HashMap<Arc<str>, Instant>,
 }
 
 impl Live {

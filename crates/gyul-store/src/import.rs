@@ -260,7 +260,6 @@ impl Import {
             gone: &self.gone,
             now: self.now,
         };
-        // A part is written as soon as it is merged, so that only the parts under work are in memory.
         let parts: Vec<Merged> =
             parts.into_par_iter().enumerate().map(|(p, buckets)| job.part(p, buckets)).collect::<Result<_, _>>()?;
         let new: u64 = parts.iter().map(|m| m.new_rows).sum();

@@ -14,6 +14,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{Type, TypePtr};
 use rustc_hash::FxHashMap;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,7 +48,45 @@ impl<'a> Data<'a> {
 
 pub struct Writer {
     path: PathBuf,
-    writer: SerializedFileWriter<File>,
+    writer: SerializedFileWriter<Spill>,
+}
+
+/// A file that is open only while something is written to it: a base of a thousand event names has more files than a
+/// process may hold open.
+struct Spill {
+    path: PathBuf,
+    waiting: Vec<u8>,
+}
+
+/// Bytes that wait for it at most.
+const WAITING: usize = 256 << 10;
+
+impl Spill {
+    fn create(path: &Path) -> std::io::Result<Spill> {
+        File::create(path).map(|_| Spill { path: path.to_path_buf(), waiting: vec![] })
+    }
+
+    /// Writes what waits.
+    fn spill(&mut self) -> std::io::Result<File> {
+        let mut file = File::options().append(true).open(&self.path)?;
+        file.write_all(&self.waiting)?;
+        self.waiting = vec![];
+        Ok(file)
+    }
+}
+
+impl Write for Spill {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() > WAITING {
+            self.spill()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn leaf(f: &Field) -> parquet::errors::Result<Type> {
@@ -87,7 +126,7 @@ fn leaf(f: &Field) -> parquet::errors::Result<Type> {
 impl Writer {
     /// `sorted`: indexes of the leading columns that the rows of each group are sorted by.
     pub fn create(path: &Path, fields: &[Field], sorted: &[i32]) -> Result<Writer, StoreError> {
-        let file = File::create(path).map_err(StoreError::io(path))?;
+        let file = Spill::create(path).map_err(StoreError::io(path))?;
         let made = || -> parquet::errors::Result<_> {
             let columns =
                 fields.iter().map(|f| leaf(f).map(Arc::new)).collect::<parquet::errors::Result<Vec<TypePtr>>>()?;
@@ -124,12 +163,12 @@ impl Writer {
     /// Finishes the file and makes sure that it is on disk.
     pub fn close(self) -> Result<(), StoreError> {
         let path = self.path;
-        let file = self.writer.into_inner().map_err(|e| failed(&path, e))?;
-        file.sync_all().map_err(StoreError::io(&path))
+        let mut file = self.writer.into_inner().map_err(|e| failed(&path, e))?;
+        file.spill().and_then(|f| f.sync_all()).map_err(StoreError::io(&path))
     }
 }
 
-fn column(group: &mut SerializedRowGroupWriter<File>, data: &Data) -> parquet::errors::Result<()> {
+fn column(group: &mut SerializedRowGroupWriter<Spill>, data: &Data) -> parquet::errors::Result<()> {
     let Some(mut w) = group.next_column()? else { return Ok(()) };
     match data {
         Data::Ints(v) => {

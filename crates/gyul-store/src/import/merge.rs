@@ -1,6 +1,7 @@
 //! Old rows and new ones: without duplicates, with what is derived, sorted, written part by part.
 
-use super::PER_PART;
+use super::write::Files;
+use super::{PARTS, PER_PART};
 use crate::derive::derive;
 use crate::error::StoreError;
 use crate::interner::Texts;
@@ -35,6 +36,7 @@ pub(super) struct Merged {
     pub forgotten: u64,
 }
 
+#[derive(Default)]
 pub(super) struct StreamCount {
     pub rows: u64,
     pub first: Option<Instant>,
@@ -42,71 +44,99 @@ pub(super) struct StreamCount {
 }
 
 impl Job<'_> {
-    /// The old rows of the part's buckets with the new ones, without duplicates, sorted and written.
+    /// The old rows of the part's buckets with the new ones, without duplicates, sorted and written: bucket by bucket, as
+    /// many at once as there are threads for, so that no more than these are in memory.
     pub fn part(&self, part: usize, fresh: Vec<BucketRows>) -> Result<Merged, StoreError> {
         let mut out = Merged::default();
-        let mut buckets = vec![];
-        for (fresh, mut bucket) in fresh.into_iter().zip(self.read_old(part)?) {
-            if !self.gone.is_empty() {
-                let (kept, rows) = bucket.without(self.gone);
-                (bucket, out.forgotten) = (kept, out.forgotten + rows);
-            }
-            let customers: Vec<u32> = if bucket.customers.texts.is_empty() {
-                bucket.customers = fresh.customers;
-                (0..bucket.customers.texts.len() as u32).collect()
-            } else {
-                fresh.customers.texts.iter().map(|t| bucket.customers.code(t)).collect()
-            };
-            for mut s in fresh.streams {
-                if s.name == names::IDENTIFY {
-                    undated::take_effect(&bucket, &customers, &mut s, self.now);
-                }
-                let (new, duplicates) = add(&mut bucket, &customers, s);
-                out.new_rows += new;
-                out.duplicates += duplicates;
-            }
-            out.derived += derive(&mut bucket);
-            buckets.push(sorted(bucket));
+        let mut files = Files::create(self, part)?;
+        let at_once = rayon::current_num_threads().div_ceil(PARTS);
+        let mut waiting = fresh.into_iter().enumerate();
+        for _ in 0..PER_PART.div_ceil(at_once) {
+            let some: Vec<(usize, BucketRows)> = waiting.by_ref().take(at_once).collect();
+            let made = some.into_par_iter().map(|(group, fresh)| self.bucket(part, group, fresh));
+            let made: Vec<(Sorted, Merged)> = made.collect::<Result<_, _>>()?;
+            let (buckets, counts): (Vec<Sorted>, Vec<Merged>) = made.into_iter().unzip();
+            files.groups(&buckets)?;
+            counts.into_iter().for_each(|c| out.add(c));
         }
-        for name in self.fields.keys() {
-            let streams = || buckets.iter().flat_map(|b| &b.streams).filter(|s| s.name == *name);
-            let dated = || streams().flat_map(|s| s.ts.iter().copied()).filter(|t| *t != Instant::ALWAYS.0);
-            let count = StreamCount {
-                rows: streams().map(|s| s.len() as u64).sum(),
-                first: dated().min().map(Instant),
-                last: dated().max().map(Instant),
-            };
-            out.streams.insert(name.clone(), count);
-        }
-        out.customers = buckets.iter().map(|b| b.customers.len() as u64).sum();
-        // Every part has a file for every stream, so that readers need not ask.
-        self.fields.par_iter().map(|(n, f)| self.write_stream(part, n, f, &buckets)).collect::<Result<Vec<_>, _>>()?;
-        self.write_customers(part, &buckets)?;
+        files.close()?;
         Ok(out)
     }
 
-    fn read_old(&self, part: usize) -> Result<Vec<BucketRows>, StoreError> {
-        let mut buckets = vec![BucketRows::default(); PER_PART];
-        let Some(base) = &self.old else { return Ok(buckets) };
-        for meta in self.old_streams {
-            let path = base.join(&meta.slug).join(format!("part-{part}.parquet"));
-            let reader = Reader::open(&path)?;
-            for (g, bucket) in buckets.iter_mut().enumerate().take(reader.groups()) {
-                let read = |name: &str, kind| reader.read(g, &Field { name: name.into(), kind, scale: 0 });
-                let customer = read("customer", Kind::Text)?;
-                let codes: Vec<u32> = customer.dict.texts.iter().map(|t| bucket.customers.code(t)).collect();
-                let mut s = StreamRows { name: meta.name.clone(), ..StreamRows::default() };
-                s.customer = customer.codes.iter().map(|c| codes[*c as usize - 1]).collect();
-                s.ts = read("ts", Kind::Instant)?.ints.into_iter().map(undated).collect();
-                s.seq = read("seq", Kind::Num)?.ints.into_iter().map(|x| x as u32).collect();
-                s.id = read("id", Kind::Num)?.ints.into_iter().map(|x| x as u64).collect();
-                for f in &meta.columns {
-                    s.columns.push(reader.read(g, f)?);
-                }
-                bucket.streams.push(s);
-            }
+    fn bucket(&self, part: usize, group: usize, fresh: BucketRows) -> Result<(Sorted, Merged), StoreError> {
+        let mut out = Merged::default();
+        let mut bucket = self.read_old(part, group)?;
+        if !self.gone.is_empty() {
+            (bucket, out.forgotten) = bucket.without(self.gone);
         }
-        Ok(buckets)
+        let customers: Vec<u32> = if bucket.customers.texts.is_empty() {
+            bucket.customers = fresh.customers;
+            (0..bucket.customers.texts.len() as u32).collect()
+        } else {
+            fresh.customers.texts.iter().map(|t| bucket.customers.code(t)).collect()
+        };
+        for mut s in fresh.streams {
+            if s.name == names::IDENTIFY {
+                undated::take_effect(&bucket, &customers, &mut s, self.now);
+            }
+            let (new, duplicates) = add(&mut bucket, &customers, s);
+            out.new_rows += new;
+            out.duplicates += duplicates;
+        }
+        out.derived = derive(&mut bucket);
+        let sorted = sorted(bucket, part * PER_PART + group);
+        out.customers = sorted.customers.len() as u64;
+        for s in &sorted.streams {
+            let dated = || s.ts.iter().copied().filter(|t| *t != Instant::ALWAYS.0);
+            let count = StreamCount {
+                rows: s.len() as u64,
+                first: dated().min().map(Instant),
+                last: dated().max().map(Instant),
+            };
+            out.streams.insert(s.name.clone(), count);
+        }
+        Ok((sorted, out))
+    }
+
+    fn read_old(&self, part: usize, group: usize) -> Result<BucketRows, StoreError> {
+        let mut bucket = BucketRows::default();
+        let Some(base) = &self.old else { return Ok(bucket) };
+        for meta in self.old_streams {
+            // Opened for each bucket: a base of a thousand event names has more files than a process may hold open.
+            let reader = Reader::open(&base.join(&meta.slug).join(format!("part-{part}.parquet")))?;
+            if group >= reader.groups() {
+                continue;
+            }
+            let read = |name: &str, kind| reader.read(group, &Field { name: name.into(), kind, scale: 0 });
+            let customer = read("customer", Kind::Text)?;
+            let codes: Vec<u32> = customer.dict.texts.iter().map(|t| bucket.customers.code(t)).collect();
+            let mut s = StreamRows { name: meta.name.clone(), ..StreamRows::default() };
+            s.customer = customer.codes.iter().map(|c| codes[*c as usize - 1]).collect();
+            s.ts = read("ts", Kind::Instant)?.ints.into_iter().map(undated).collect();
+            s.seq = read("seq", Kind::Num)?.ints.into_iter().map(|x| x as u32).collect();
+            s.id = read("id", Kind::Num)?.ints.into_iter().map(|x| x as u64).collect();
+            for f in &meta.columns {
+                s.columns.push(reader.read(group, f)?);
+            }
+            bucket.streams.push(s);
+        }
+        Ok(bucket)
+    }
+}
+
+impl Merged {
+    fn add(&mut self, other: Merged) {
+        for (name, count) in other.streams {
+            let own = self.streams.entry(name).or_default();
+            own.rows += count.rows;
+            own.first = [own.first, count.first].into_iter().flatten().min();
+            own.last = own.last.max(count.last);
+        }
+        self.customers += other.customers;
+        self.new_rows += other.new_rows;
+        self.duplicates += other.duplicates;
+        self.derived += other.derived;
+        self.forgotten += other.forgotten;
     }
 }
 
@@ -166,16 +196,18 @@ fn add(bucket: &mut BucketRows, customers: &[u32], mut s: StreamRows) -> (u64, u
 /// A bucket as it is written: customers ascending by id, each stream by (customer, ts, seq).
 #[derive(Default)]
 pub(super) struct Sorted {
+    /// Among all buckets.
+    pub number: usize,
     pub customers: Texts,
     pub streams: Vec<StreamRows>,
 }
 
-fn sorted(bucket: BucketRows) -> Sorted {
+fn sorted(bucket: BucketRows, number: usize) -> Sorted {
     let texts = &bucket.customers.texts;
     let mut order: Vec<u32> = (0..texts.len() as u32).collect();
     order.sort_unstable_by(|a, b| texts.get(*a).cmp(texts.get(*b)));
     let mut place = vec![0_u32; order.len()];
-    let mut out = Sorted::default();
+    let mut out = Sorted { number, ..Sorted::default() };
     for (new, old) in order.iter().enumerate() {
         place[*old as usize] = new as u32;
         out.customers.push(texts.get(*old));

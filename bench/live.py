@@ -21,8 +21,19 @@ def definitions(path, number):
     for line in open(path):
         (body if line.startswith("  - { id:") else head).append(line)
     at = next(i for i, line in enumerate(head) if line.startswith("segments:"))
+    # Over HTTP an order has the name that Segment's specification gives it.
+    head = [line.replace("event: order_completed ", "event: [order_completed, Order Completed] ") for line in head]
     head.insert(at, "  probe: { event: bench_probe }\n")
     return "".join(head) + "".join(body[:number]) + '  - { id: probe, when: "count(probe, last 1d) >= 1" }\n'
+
+
+def customer(i):
+    """A customer of the reference workload, as its generator numbers them."""
+    mask = (1 << 64) - 1
+    z = (i + 1) * 0x9E3779B97F4A7C15 & mask
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & mask
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB & mask
+    return (z ^ (z >> 31)) >> 1
 
 
 def memory(pid, key="VmRSS"):
@@ -71,7 +82,7 @@ def decisions(key, number=3000):
     rng, ms = random.Random(5), []
     for _ in range(number):
         begun = time.perf_counter()
-        connection.request("GET", f"/api/v1/customers/{rng.randrange(1_000_000)}/decision", headers={"Authorization": f"Bearer {key}"})
+        connection.request("GET", f"/api/v1/customers/{customer(rng.randrange(1_000_000))}/decision", headers={"Authorization": f"Bearer {key}"})
         connection.getresponse().read()
         ms.append((time.perf_counter() - begun) * 1000)
     ms.sort()
@@ -113,7 +124,7 @@ def main():
                 before = cpu(server.pid)
                 load = subprocess.run(
                     [f"{a.bin}/gyul-bench-load", "--url", f"127.0.0.1:{PORT}", "--key", key, "--read-key", key, "--probe", "probe",
-                     "--rate", rate, "--seconds", a.seconds, "--customers", "1000000", "--prefix", ""], check=True, capture_output=True, text=True)
+                     "--rate", rate, "--seconds", a.seconds, "--customers", "1000000"], check=True, capture_output=True, text=True)
                 result = json.loads(load.stdout)
                 events = result["acked/s"] * float(a.seconds)
                 say(segments=n, **result, server_cpu_us_an_event=round((cpu(server.pid) - before) / events * 1e6, 1), rss_mib=memory(server.pid), load=os.getloadavg()[0])

@@ -1,8 +1,8 @@
 //! Load over HTTP from a process of its own, in the shape that Segment's libraries send.
 //!
 //! gyul-bench-load --url HOST:PORT --key WRITE_KEY [--read-key KEY] [--rate 10000] [--batch 100] [--seconds 15]
-//!   [--connections 4] [--customers 1000000] [--prefix c] [--probe SEGMENT]
-//! Sends batches of events at a steady rate and prints a line of JSON: what was reached, and the time from sending a
+//!   [--connections 4] [--customers 1000000] [--probe SEGMENT]
+//! Sends batches of events of the reference workload's customers, in its mix, at a steady rate and prints a line of JSON: what was reached, and the time from sending a
 //! request to its answer (p50/p99/max). With `--probe`, which names a segment that is entered by the event `bench_probe`,
 //! it sends one such event of a new customer ten times a second and measures the time from its acknowledgement to the
 //! arrival of the change on `/v1/changes`. Latencies count from when a request was due, so that a stall is not forgotten.
@@ -24,7 +24,6 @@ struct Options {
     batch: usize,
     seconds: f64,
     customers: u64,
-    prefix: String,
 }
 
 fn main() -> Fallible<()> {
@@ -38,7 +37,6 @@ fn main() -> Fallible<()> {
         batch: or("--batch", "100").parse()?,
         seconds: or("--seconds", "15").parse()?,
         customers: or("--customers", "1000000").parse()?,
-        prefix: or("--prefix", "c"),
     });
     let connections: u64 = or("--connections", "4").parse()?;
     let failed = Arc::new(AtomicU64::new(0));
@@ -139,27 +137,56 @@ impl Draw {
     }
 }
 
-/// The mix of a shop's day: mostly views, an order in a hundred.
+/// A customer of the reference workload, as its generator numbers them.
+fn customer(i: u64) -> u64 {
+    let z = (i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (z ^ (z >> 31)) >> 1
+}
+
+const CATEGORIES: [&str; 6] = ["snacks", "bedding", "beauty", "shoes", "food_fresh", "pets"];
+const CHANNELS: [&str; 4] = ["email", "sms", "kakao", "push"];
+
+/// Events in a thousand of each name: the mix of the reference workload.
+const MIX: [(&str, u64); 11] = [
+    ("message_sent", 268),
+    ("product_view", 207),
+    ("page_view", 191),
+    ("message_opened", 62),
+    ("add_to_cart", 57),
+    ("login", 51),
+    ("checkout_started", 46),
+    ("order_completed", 41),
+    ("search", 35),
+    ("message_clicked", 18),
+    ("review", 24),
+];
+
 fn event(draw: &mut Draw, id: &str, who: &str, now: &str) -> String {
-    let product = draw.below(5_000);
-    let category = ["fashion", "beauty", "food", "home", "sports"][draw.below(5) as usize];
-    let common = format!(r#""type":"track","messageId":"{id}","userId":"{who}","timestamp":"{now}""#);
-    match draw.below(100) {
-        0 => {
-            let amount = 5_000 + draw.below(200_000);
-            format!(
-                r#"{{{common},"event":"order_completed","properties":{{"order_id":"{id}","amount":{amount},"category":"{category}"}}}}"#
-            )
+    let mut at = draw.below(MIX.iter().map(|(_, n)| n).sum());
+    let name = MIX.iter().find(|(_, n)| {
+        let found = at < *n;
+        at = at.wrapping_sub(*n);
+        found
+    });
+    let name = name.map_or("page_view", |(name, _)| name);
+    let product = draw.below(24_000);
+    let (category, price) = (CATEGORIES[draw.below(6) as usize], 1_000 + 100 * draw.below(900));
+    let item = format!(r#""product_id":{product},"category":"{category}""#);
+    let properties = match name {
+        "message_sent" | "message_opened" | "message_clicked" => {
+            format!(r#""campaign_id":{},"channel":"{}""#, product % 200, CHANNELS[product as usize % 4])
         }
-        1..=4 => format!(
-            r#"{{{common},"event":"add_to_cart","properties":{{"product_id":"p{product}","category":"{category}"}}}}"#
-        ),
-        5..=14 => format!(r#"{{{common},"event":"search","properties":{{"query":"q{product}"}}}}"#),
-        _ => format!(
-            r#"{{{common},"event":"product_view","properties":{{"product_id":"p{product}","category":"{category}","price":{}}}}}"#,
-            1_000 + product
-        ),
-    }
+        "order_completed" => format!(r#""order_id":"{id}",{item},"price":{price},"quantity":1,"amount":{price}"#),
+        "product_view" | "add_to_cart" => format!(r#"{item},"price":{price}"#),
+        "checkout_started" => format!(r#""amount":{price}"#),
+        "search" => format!(r#""query":"q{product}""#),
+        "review" => format!(r#"{item},"rating":{}"#, 1 + product % 5),
+        _ => String::new(),
+    };
+    let common = format!(r#""type":"track","messageId":"{id}","userId":"{who}","timestamp":"{now}""#);
+    format!(r#"{{{common},"event":"{name}","properties":{{{properties}}}}}"#)
 }
 
 fn now() -> String {
@@ -181,7 +208,7 @@ fn sender(o: &Options, n: u64, of: u64, failed: &AtomicU64) -> Fallible<(u64, Ve
         let mut body = String::from(r#"{"batch":["#);
         for i in 0..o.batch {
             made += 1;
-            let who = format!("{}{}", o.prefix, draw.below(o.customers));
+            let who = customer(draw.below(o.customers)).to_string();
             body.push_str(if i == 0 { "" } else { "," });
             body.push_str(&event(&mut draw, &format!("{run}-{n}-{made}"), &who, &at));
         }

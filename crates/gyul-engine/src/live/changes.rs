@@ -81,7 +81,16 @@ impl ChangeLog {
         };
         harms.opened(&recovered);
         let (at_hand, waiting, torn) = (VecDeque::new(), VecDeque::new(), vec![]);
-        let mut out = ChangeLog { end: log.next(), at_hand, waiting, published: None, sorted: None, torn, texts: FxHashSet::default(), log };
+        let mut out = ChangeLog {
+            end: log.next(),
+            at_hand,
+            waiting,
+            published: None,
+            sorted: None,
+            torn,
+            texts: FxHashSet::default(),
+            log,
+        };
         out.read(out.end.saturating_sub(AT_HAND as u64), harms)?;
         if out.published.is_none() && !out.torn.is_empty() {
             // A step of very many changes.

@@ -509,7 +509,10 @@ mod tests {
                 assert_eq!(everybody(&hub), others, "{case}");
                 assert!(hub.world().find(&Identifier::of_handle(minji)).is_none(), "{case}");
                 assert_eq!(hub.world().quarantine.len(), 1, "{case}");
-                assert!(hub.changes(0, 1000).unwrap().iter().all(|t| names.iter().all(|n| **n != *t.customer)), "{case}");
+                assert!(
+                    hub.changes(0, 1000).unwrap().iter().all(|t| names.iter().all(|n| **n != *t.customer)),
+                    "{case}"
+                );
                 drop(hub);
                 let mut files = vec![];
                 list(dir.path(), &mut files);

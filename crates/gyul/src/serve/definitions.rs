@@ -373,7 +373,14 @@ impl Live {
             _ => MembersOf { kind: DefKind::Segment, id: t.what.to_string(), class: None },
         };
         let moved = if t.entered { Moved::Entered } else { Moved::Left };
-        Change { offset: t.offset, at: t.at, customer: t.customer.to_string(), what, moved, cause: t.cause.into_owned() }
+        Change {
+            offset: t.offset,
+            at: t.at,
+            customer: t.customer.to_string(),
+            what,
+            moved,
+            cause: t.cause.into_owned(),
+        }
     }
 }
 

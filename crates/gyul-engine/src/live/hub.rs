@@ -185,8 +185,10 @@ impl Hub {
     ) -> Result<Hub, StoreError> {
         let opened = recover::open(dir, &options, &clock)?;
         let large = opened.world.live.events() > options.define_beside;
-        let (commands, inbox) = sync_channel(65_536);
-        let (steps, applied) = sync_channel(65_536);
+        // The room of a channel is laid out when it is made.
+        let room = options.queue.min(65_536);
+        let (commands, inbox) = sync_channel(room);
+        let (steps, applied) = sync_channel(room);
         let (log_bytes, logged) = (opened.log.bytes(), opened.log.next());
         let writing = Writing { log: opened.log, seen: opened.seen, steps };
         let (hand, wheels) = match sleep {

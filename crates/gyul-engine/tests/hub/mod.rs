@@ -50,7 +50,14 @@ impl Time {
 
 pub fn options() -> Options {
     let starter = vec![("segments/test.yaml".to_string(), DEFINITIONS.to_string())];
-    Options { starter, checkpoint_every: 0, remember: i64::MAX / 4, segment_bytes: 1 << 16, ..Options::default() }
+    Options {
+        starter,
+        queue: 1000,
+        checkpoint_every: 0,
+        remember: i64::MAX / 4,
+        segment_bytes: 1 << 16,
+        ..Options::default()
+    }
 }
 
 pub fn message(rng: &mut Rng, id: usize, now: Instant) -> Message {
@@ -149,4 +156,9 @@ pub fn flat(m: &BTreeMap<String, Vec<String>>) -> BTreeMap<(String, String), boo
 pub fn events(hub: &Hub) -> usize {
     let world = hub.world();
     world.live.population().iter().map(|n| world.timeline(n as u32).events.len()).sum()
+}
+
+/// In memory where there is such a folder: what is synced there costs nothing.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }

@@ -170,6 +170,12 @@ pub(super) struct Sorted {
     pub streams: Vec<StreamRows>,
 }
 
+impl Sorted {
+    pub fn stream(&self, name: &str) -> Option<&StreamRows> {
+        self.streams.iter().find(|s| s.name == name)
+    }
+}
+
 fn sorted(bucket: BucketRows) -> Sorted {
     let texts = &bucket.customers.texts;
     let mut order: Vec<u32> = (0..texts.len() as u32).collect();

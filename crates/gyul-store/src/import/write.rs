@@ -19,10 +19,11 @@ impl Job<'_> {
             .map(|(n, kind)| Field { name: n.to_string(), kind, scale: 0 })
             .collect();
         fields.extend_from_slice(own);
-        let mut writer = Writer::create(&folder.join(format!("part-{part}.parquet")), &fields, &[0, 1, 2])?;
         let none = StreamRows::default();
+        let rows = buckets.iter().filter_map(|b| b.stream(name)).map(StreamRows::len).sum();
+        let mut writer = Writer::create(&folder.join(format!("part-{part}.parquet")), &fields, &[0, 1, 2], rows)?;
         for b in buckets {
-            let s = b.streams.iter().find(|s| s.name == name).unwrap_or(&none);
+            let s = b.stream(name).unwrap_or(&none);
             let customer: Vec<u32> = s.customer.iter().map(|c| c + 1).collect();
             let ts: Vec<i64> = s.ts.iter().map(|t| if *t == Instant::ALWAYS.0 { i64::MIN } else { *t }).collect();
             let seq: Vec<i64> = s.seq.iter().map(|x| i64::from(*x)).collect();
@@ -66,7 +67,8 @@ impl Job<'_> {
             Field { name: "exists_from".into(), kind: Kind::Instant, scale: 0 },
         ];
         fields.extend(self.fields.keys().map(|n| num(&format!("events:{}", self.slugs[n]))));
-        let mut writer = Writer::create(&folder.join(format!("part-{part}.parquet")), &fields, &[1, 0])?;
+        let rows = buckets.iter().map(|b| b.customers.len()).sum();
+        let mut writer = Writer::create(&folder.join(format!("part-{part}.parquet")), &fields, &[1, 0], rows)?;
         for (g, b) in buckets.iter().enumerate() {
             let n = b.customers.len();
             let codes: Vec<u32> = (1..=n as u32).collect();
@@ -75,7 +77,7 @@ impl Job<'_> {
             let mut counts: Vec<Vec<i64>> = vec![];
             for name in self.fields.keys() {
                 let mut count = vec![0_i64; n];
-                if let Some(s) = b.streams.iter().find(|s| s.name == *name) {
+                if let Some(s) = b.stream(name) {
                     for i in 0..s.len() {
                         let c = s.customer[i] as usize;
                         count[c] += 1;

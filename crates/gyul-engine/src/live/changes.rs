@@ -45,6 +45,8 @@ pub struct ChangeLog {
     pub sorted: Option<(Instant, u64)>,
     /// What was told of the step after it when the machine died.
     pub torn: Vec<Told>,
+    /// The base that the world rests on which tells; opened, the one that told last. 0: before this was kept.
+    pub base: u64,
 }
 
 /// A part of what one step brought.
@@ -54,6 +56,7 @@ struct Chunk {
     told: Vec<Told>,
     /// Changes of the step that come behind.
     rest: usize,
+    base: u64,
 }
 
 impl ChangeLog {
@@ -74,7 +77,8 @@ impl ChangeLog {
         };
         harms.opened(&recovered);
         let (at_hand, waiting, torn) = (VecDeque::new(), VecDeque::new(), vec![]);
-        let mut out = ChangeLog { end: log.next(), at_hand, waiting, published: None, sorted: None, torn, log };
+        let mut out =
+            ChangeLog { end: log.next(), at_hand, waiting, published: None, sorted: None, torn, base: 0, log };
         out.read(out.end.saturating_sub(AT_HAND as u64), harms)?;
         if out.published.is_none() && !out.torn.is_empty() {
             // A step of very many changes.
@@ -95,7 +99,7 @@ impl ChangeLog {
                     continue;
                 }
             };
-            let Ok(Chunk { step, sorted, told, rest }) = read(r.payload, r.seq) else {
+            let Ok(Chunk { step, sorted, told, rest, base }) = read(r.payload, r.seq) else {
                 harms.unreadable(r.seq);
                 continue;
             };
@@ -105,6 +109,7 @@ impl ChangeLog {
                 self.torn.clear();
                 self.published = Some(step);
                 self.sorted = Some(sorted);
+                self.base = base;
             }
             self.at_hand.extend(told);
             trim(&mut self.at_hand);
@@ -128,7 +133,7 @@ impl ChangeLog {
         let mut rest = told.len();
         for some in told.chunks(CHUNK) {
             rest -= some.len();
-            self.waiting.push_back(Chunk { step, sorted, told: some.to_vec(), rest });
+            self.waiting.push_back(Chunk { step, sorted, told: some.to_vec(), rest, base: self.base });
         }
         self.flush()
     }
@@ -246,6 +251,7 @@ fn write(chunk: &Chunk) -> Vec<u8> {
     w.uint(chunk.rest as u64);
     w.int(chunk.sorted.0.0);
     w.uint(chunk.sorted.1);
+    w.uint(chunk.base);
     w.bytes
 }
 
@@ -263,7 +269,8 @@ fn read(payload: &[u8], offset: u64) -> Result<Chunk, Unreadable> {
     let rest = if r.is_empty() { 0 } else { r.uint()? as usize };
     // Nor do those of the second say this.
     let sorted = if r.is_empty() { step } else { (Instant(r.int()?), r.uint()?) };
-    Ok(Chunk { step, sorted, told, rest })
+    let base = if r.is_empty() { 0 } else { r.uint()? };
+    Ok(Chunk { step, sorted, told, rest, base })
 }
 
 #[cfg(test)]

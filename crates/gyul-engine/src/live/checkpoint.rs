@@ -87,6 +87,7 @@ pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<S
     let name = format!("log {}..{}", cut.from, cut.to);
     let origin = Origin { name: &name, fingerprint: cut.to, kind: KIND, header: "" };
     let mut import = Import::begin(dir, &cut.zone, &cut.currency, &origin, now)?;
+    import.told();
     import.forget(cut.gone);
     let mut batches = Batches::new(&cut.schema);
     let mut arrivals: Vec<(u64, Instant)> = vec![];

@@ -14,7 +14,7 @@ use super::writing::{Backlog, Writing};
 use gyul_model::{Instant, Message};
 use gyul_profile::Rules;
 use gyul_store::log::{Disk, Reader};
-use gyul_store::{Manifest, StoreError, StoreErrorKind, Summary};
+use gyul_store::{Manifest, Store, StoreError, StoreErrorKind, Summary};
 use gyul_timeline::live::Live;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -228,6 +228,10 @@ impl Hub {
             threads.push(spawn("gyul-apply", Box::new(move || apply(&applier, &applied)))?);
         }
         let hub = Hub { shared, threads: Mutex::new(threads), harms: opened.harms, _lock: opened.lock };
+        if let Some(before) = opened.before {
+            // Rows came in while no server was there, or the one that took them in died.
+            hub.alone(|| hub.reload(Some(&before)))?;
+        }
         hub.finish_erasures()?;
         Ok(hub)
     }
@@ -388,8 +392,9 @@ impl Hub {
     /// Takes the base up anew, after rows came into it beside the log, and goes on from it; within [`Hub::alone`].
     /// What the rows changed is told. `before`: the manifest without them.
     pub fn reload(&self, before: Option<&Manifest>) -> Result<(), StoreError> {
-        let manifest = Manifest::read(&self.shared.dir)?;
-        let data = super::recover::load(&self.shared.dir)?;
+        let store = Store::open(&self.shared.dir)?;
+        let manifest = store.manifest().clone();
+        let data = super::recover::load(store)?;
         // The reader comes after, so that it has all that the copy rests on.
         let start = reload::Start::of(&self.world());
         let log = self.read_log(self.settled()).ok_or_else(|| self.shared.stopped())?;
@@ -417,6 +422,7 @@ impl Hub {
             *world = fresh;
             let told: Vec<Told> =
                 world.tell(&changes).into_iter().map(|t| Told { cause: "import".into(), ..t }).collect();
+            lock(&self.shared.changes).base = manifest.generation;
             publish(&self.shared, world, told);
             // Who is new has a number now: the next start must find the same.
             return self.settle_base(vec![]).map(|_| ());

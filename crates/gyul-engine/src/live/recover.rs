@@ -13,7 +13,7 @@ use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
 use gyul_profile::Identities;
 use gyul_store::log::{Log, Options as LogOptions};
-use gyul_store::{Needs, Store, StoreError, StoreErrorKind};
+use gyul_store::{Manifest, Needs, Store, StoreError, StoreErrorKind};
 use std::fs;
 use std::path::Path;
 
@@ -24,6 +24,8 @@ pub struct Opened {
     pub seen: Seen,
     /// Where the base stands in the log.
     pub settled: u64,
+    /// The base that the world rests on, where rows have come in beside it that nobody was told of.
+    pub before: Option<Manifest>,
     /// What could not be read.
     pub harms: Vec<Harm>,
     pub lock: fs::File,
@@ -44,13 +46,9 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         Err(fs::TryLockError::WouldBlock) => return Err(StoreError::new(dir, StoreErrorKind::Locked)),
         Err(fs::TryLockError::Error(e)) => return Err(StoreError::io(&path)(e)),
     }
-    let manifest = manifest(dir)?;
+    let mut manifest = manifest(dir)?;
     let settled = manifest.as_ref().map_or(0, checkpoint::position);
     let base_next = manifest.as_ref().map_or(0, |m| m.seq_next);
-    let (data, stale) = match &manifest {
-        Some(_) => load(dir)?,
-        None => Default::default(),
-    };
     let state = match settled {
         0 => None,
         _ => Some(checkpoint::get_state(dir, settled)?.ok_or_else(|| missing(dir))?),
@@ -74,6 +72,19 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         }
     }
     let mut changes = ChangeLog::open(dir, segment_bytes / 4, disk("changes"), &mut harms)?;
+
+    // A world over the base that was told of: the same people under the same numbers, and nothing in it that nobody heard.
+    let before = manifest.as_ref().and_then(|m| m.before.as_deref()).filter(|b| changes.base <= b.generation).cloned();
+    if let Some(m) = manifest.as_mut().filter(|m| before.is_none() && m.before.is_some()) {
+        m.before = None;
+        m.write(dir)?;
+    }
+    let manifest = before.clone().or(manifest);
+    let (data, stale) = match &manifest {
+        Some(m) if m.generation > 0 => load(Store::of(dir, m.clone()))?,
+        _ => Default::default(),
+    };
+    changes.base = manifest.as_ref().map_or(0, |m| m.generation);
 
     // What was decided before the checkpoint, and what came since.
     let rules = options.rules.clone();
@@ -182,12 +193,11 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         }
     }
     tail.unreadable.iter().for_each(|seq| harms.unreadable(*seq));
-    Ok(Opened { world, changes, log, seen, settled, harms: harms.found, lock })
+    Ok(Opened { world, changes, log, seen, settled, before, harms: harms.found, lock })
 }
 
 /// The base, and what the staleness policy leaves out of it.
-pub fn load(dir: &Path) -> Result<(Snapshot, Stale), StoreError> {
-    let store = Store::open(dir)?;
+pub fn load(store: Store) -> Result<(Snapshot, Stale), StoreError> {
     let data = store.load(&Needs::All)?;
     let left_out = store.events_beside_traits().saturating_sub(data.events_beside_traits());
     let stale = Stale::new(store.manifest().policy.clone(), left_out);

@@ -3,7 +3,6 @@
 use super::applying::{apply, publish};
 use super::by_hand::{self, Hand};
 use super::changes::{ChangeLog, Told};
-use super::checkpoint::Cut;
 use super::cut::{cut, run_checkpoint};
 use super::harm::Harm;
 use super::record::{Action, Rejected};
@@ -360,8 +359,9 @@ impl Hub {
 
     /// A checkpoint, within [`Hub::alone`]. The base leaves the rows of customers `gone` behind.
     pub(super) fn settle_base(&self, gone: Vec<String>) -> Result<Summary, StoreError> {
-        let cut = cut(&self.shared, &mut self.shared.world.write().unwrap_or_else(PoisonError::into_inner))?;
-        run_checkpoint(&self.shared, Cut { gone, ..cut })
+        let mut cut = cut(&self.shared, &mut self.shared.world.write().unwrap_or_else(PoisonError::into_inner))?;
+        cut.gone.extend(gone);
+        run_checkpoint(&self.shared, cut)
     }
 
     /// Behind the last record that the base has taken in.
@@ -395,10 +395,16 @@ impl Hub {
         let store = Store::open(&self.shared.dir)?;
         let manifest = store.manifest().clone();
         let data = super::recover::load(store)?;
-        // The reader comes after, so that it has all that the copy rests on.
-        let start = reload::Start::of(&self.world());
+        let rules = &self.shared.options.rules;
+        let identities = super::recover::identities(&self.shared.dir, self.settled(), rules)?;
+        let erasing = super::erase::pending_names(&self.shared.dir)?;
+        let (definitions, upto) = {
+            let world = self.world();
+            (world.definitions.clone(), (world.next, world.live.now()))
+        };
+        // The reader comes after, so that it has all that the world has.
         let log = self.read_log(self.settled()).ok_or_else(|| self.shared.stopped())?;
-        let mut fresh = reload::beside(start, data, log)?;
+        let mut fresh = reload::beside((identities, definitions), data, log, upto, (rules, &erasing))?;
         loop {
             // The reader comes first: whoever writes the log may wait for the world.
             let covered = self.shared.gauges.logged.load(Ordering::Acquire);
@@ -410,7 +416,7 @@ impl Hub {
                 self.shared.pause(Duration::from_millis(2));
                 continue;
             }
-            reload::catch_up(&mut fresh, &mut world, log, &self.shared.options.rules)?;
+            reload::catch_up(&mut fresh, &mut world, log, rules)?;
             let changes = reload::differences(&world, &fresh);
             for s in &manifest.streams {
                 let rows = before.and_then(|b| b.stream(&s.name)).map_or(0, |s| s.rows);

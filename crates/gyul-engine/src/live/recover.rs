@@ -11,7 +11,7 @@ use super::world::{Control, World};
 use super::writing::Seen;
 use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
-use gyul_profile::Identities;
+use gyul_profile::{Identities, Rules};
 use gyul_store::log::{Log, Options as LogOptions};
 use gyul_store::{Manifest, Needs, Store, StoreError, StoreErrorKind};
 use std::fs;
@@ -49,10 +49,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let mut manifest = manifest(dir)?;
     let settled = manifest.as_ref().map_or(0, checkpoint::position);
     let base_next = manifest.as_ref().map_or(0, |m| m.seq_next);
-    let state = match settled {
-        0 => None,
-        _ => Some(checkpoint::get_state(dir, settled)?.ok_or_else(|| missing(dir))?),
-    };
+    let state = state(dir, settled)?;
     let segment_bytes = options.segment_bytes;
     let log_options = LogOptions { first: base_next, check_all: false, segment_bytes, ..LogOptions::default() };
     let disk = |name: &str| options.disks.as_ref().map(|disks| disks(name));
@@ -90,11 +87,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let rules = options.rules.clone();
     let cut_at = state.as_ref().and_then(|s| s.at);
     let (identities, mut control, quarantine) = match state {
-        Some(s) => {
-            let read = Identities::load(&s.identities, rules.clone());
-            let bad = |e| StoreError::new(&dir.join("state"), StoreErrorKind::Damaged(format!("{e:?}")));
-            (read.map_err(bad)?, s.control, s.quarantine)
-        }
+        Some(s) => (s.people(dir, &rules)?, s.control, s.quarantine),
         None => (Identities::new(rules.clone()), vec![], None),
     };
     if let Some(c) = control.iter().find(|c| record::is_newer(c.kind, &c.payload)) {
@@ -183,7 +176,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     world.next = world.next.max(log.next());
     let torn = std::mem::take(&mut changes.torn);
     let position = (world.live.now(), world.next);
-    changes.publish(position, position, changes::without(told, &torn))?;
+    changes.publish(position, position, changes::without(changes::net(told), &torn))?;
     if let Some(m) = &manifest {
         for s in &m.streams {
             let v = world.volumes.entry(s.name.clone()).or_default();
@@ -202,6 +195,22 @@ pub fn load(store: Store) -> Result<(Snapshot, Stale), StoreError> {
     let left_out = store.events_beside_traits().saturating_sub(data.events_beside_traits());
     let stale = Stale::new(store.manifest().policy.clone(), left_out);
     Ok((data, stale))
+}
+
+/// What the last checkpoint took along.
+fn state(dir: &Path, settled: u64) -> Result<Option<checkpoint::State>, StoreError> {
+    match settled {
+        0 => Ok(None),
+        _ => Ok(Some(checkpoint::get_state(dir, settled)?.ok_or_else(|| missing(dir))?)),
+    }
+}
+
+/// Who was known at the last checkpoint.
+pub fn identities(dir: &Path, settled: u64, rules: &Rules) -> Result<Identities, StoreError> {
+    match state(dir, settled)? {
+        Some(s) => s.people(dir, rules),
+        None => Ok(Identities::new(rules.clone())),
+    }
 }
 
 /// What a record puts in force.

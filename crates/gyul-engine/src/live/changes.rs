@@ -218,6 +218,18 @@ fn trim(at_hand: &mut VecDeque<Told>) {
     at_hand.drain(..much);
 }
 
+/// What some changes come to: in and out again is nothing. A start makes many steps of the past one, and in between nobody was anywhere.
+pub fn net(told: Vec<Told>) -> Vec<Told> {
+    let key = |t: &Told| (t.what.clone(), t.customer.clone());
+    let mut times: BTreeMap<(String, String), usize> = BTreeMap::new();
+    told.iter().for_each(|t| *times.entry(key(t)).or_default() += 1);
+    // From behind: the last one counts, if there is nothing left that it cancels out.
+    let lasts = |t: &Told| times.remove(&key(t)).is_some_and(|n| n % 2 == 1);
+    let mut left: Vec<Told> = told.into_iter().rev().filter(lasts).collect();
+    left.reverse();
+    left
+}
+
 /// What is left to tell of the changes since the last whole step, when some of them were told in a torn one.
 pub fn without(missed: Vec<Told>, torn: &[Told]) -> Vec<Told> {
     let key = |t: &Told| (t.what.clone(), t.customer.clone());
@@ -281,6 +293,19 @@ mod tests {
     fn told(n: usize, what: &str, entered: bool) -> Told {
         let (customer, cause) = (format!("C{n}"), "event".into());
         Told { offset: 0, at: Instant(1), customer, what: what.into(), entered, cause }
+    }
+
+    #[test]
+    fn in_and_out_again_is_nothing() {
+        let all = vec![
+            told(1, "buyers", true),
+            told(2, "buyers", true),
+            told(1, "often", true),
+            told(2, "buyers", false),
+            told(1, "buyers", false),
+            told(1, "buyers", true),
+        ];
+        assert_eq!(net(all), [told(1, "often", true), told(1, "buyers", true)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // Each test needs a part of it.
 
-use gyul_engine::live::{Clock, Hub, Options};
+use gyul_engine::live::{Clock, Hub, Options, World};
 use gyul_model::{Decimal, IdKind, Identifier, Instant, MICROS_DAY, MICROS_HOUR, Message, Timeline, Value, names};
 use gyul_segment::reference::Reference;
 use gyul_sim::random::Rng;
@@ -92,7 +92,10 @@ pub fn message(rng: &mut Rng, id: usize, now: Instant) -> Message {
 
 /// Membership by name and customer, as the world has it.
 pub fn membership(hub: &Hub) -> BTreeMap<String, Vec<String>> {
-    let world = hub.world();
+    membership_in(&hub.world())
+}
+
+pub fn membership_in(world: &World) -> BTreeMap<String, Vec<String>> {
     let of = |root: usize| {
         let mut ids: Vec<String> =
             world.live.members(root).iter().map(|n| world.customer_id(n as u32).to_string()).collect();
@@ -104,7 +107,10 @@ pub fn membership(hub: &Hub) -> BTreeMap<String, Vec<String>> {
 
 /// The same by the reference evaluator, of the timelines that the world tells.
 pub fn by_reference(hub: &Hub) -> BTreeMap<String, Vec<String>> {
-    let world = hub.world();
+    by_reference_in(&hub.world())
+}
+
+pub fn by_reference_in(world: &World) -> BTreeMap<String, Vec<String>> {
     let timelines: Vec<Timeline> = world.live.population().iter().map(|n| world.timeline(n as u32)).collect();
     let library = world.live.library();
     let reference = Reference::new(library, &timelines, world.live.now(), None);

@@ -3,7 +3,7 @@
 mod hub;
 
 use gyul_engine::live::{Action, Hub, Incoming, Options, Outcome};
-use gyul_model::{Identifier, MICROS_DAY, MICROS_HOUR, Message, names};
+use gyul_model::{Identifier, Instant, MICROS_DAY, MICROS_HOUR, Message, names};
 use gyul_sim::random::Rng;
 use hub::{Time, by_reference, events, flat, membership, message, options, outside, told};
 use std::path::Path;
@@ -165,18 +165,7 @@ fn a_file_comes_in_beside_the_log_and_nothing_is_lost_or_counted_twice() {
     let numbers = |n: u64| hub.reserve(n);
     let imported = hub.alone(|| {
         let manifest = gyul_store::Manifest::read(dir.path()).ok();
-        let request = gyul_engine::Request {
-            input: gyul_engine::FileInput::Named("orders.csv", &file),
-            kind: gyul_ingest::Kind::Orders,
-            mapping: None,
-            encoding: None,
-            zone: gyul_model::Zone::seoul(),
-            currency: "KRW".into(),
-            now,
-            dry_run: false,
-            numbers: Some(&numbers),
-        };
-        let done = gyul_engine::import(dir.path(), request, &mut |_| {}).unwrap();
+        let done = import(dir.path(), &file, now, Some(&numbers));
         hub.reload(manifest.as_ref()).unwrap();
         done
     });
@@ -192,6 +181,84 @@ fn a_file_comes_in_beside_the_log_and_nothing_is_lost_or_counted_twice() {
     assert_eq!(membership(&hub), was, "after a restart");
     assert_eq!(events(&hub), before + 39 * 200 + 60);
     assert_eq!(hub.world().volumes[names::ORDER].count, volumes);
+}
+
+fn import(dir: &Path, file: &Path, now: Instant, numbers: Option<&gyul_engine::Numbers>) -> gyul_engine::Imported {
+    let request = gyul_engine::Request {
+        input: gyul_engine::FileInput::Named("orders.csv", file),
+        kind: gyul_ingest::Kind::Orders,
+        mapping: None,
+        encoding: None,
+        zone: gyul_model::Zone::seoul(),
+        currency: "KRW".into(),
+        now,
+        dry_run: false,
+        numbers,
+    };
+    gyul_engine::import(dir, request, &mut |_| {}).unwrap()
+}
+
+/// Found by killing a process a few times while files came in: its followers never heard of what the file had changed.
+#[test]
+fn what_a_file_changes_is_told_by_the_next_server_when_none_was_there_or_it_died_on_it() {
+    for (served, checkpointed) in [(true, false), (true, true), (false, false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let time = Time(Arc::new(AtomicI64::new(1_700_000_000_000_000)));
+        let open = || Hub::open(dir.path(), options(), time.clock()).unwrap();
+        let hub = open();
+        let mut rng = Rng::new(3);
+        let now = time.pass(MICROS_HOUR);
+        let mut send = |hub: &Hub, from: usize| {
+            let messages = (from..from + 40).map(|i| message(&mut rng, i, now)).collect();
+            hub.ingest_now(Incoming { messages, rejected: vec![] }).unwrap();
+            hub.settle().unwrap();
+        };
+        send(&hub, 0);
+        if checkpointed {
+            hub.checkpoint().unwrap();
+            send(&hub, 100);
+        }
+        // A merge whose number must still be its own when the file's people are there.
+        let merge = Action::Merge { into: "C1".into(), from: "C2".into() };
+        let Ok((Outcome::Merged(merge), _)) = hub.act(merge, "min") else { panic!("not merged") };
+        let file = dir.path().join("orders.csv");
+        let rows = |first: usize| (first..first + 20).map(|i| format!("C{i},2023-11-14T10:00:00Z,f{i},9000000\n"));
+        let mut text = "customer_id,order_time,order_id,amount\n".to_string();
+        text.extend(rows(5));
+        std::fs::write(&file, &text).unwrap();
+        let (was, before) = (membership(&hub), events(&hub));
+        let end = if served {
+            let numbers = |n: u64| hub.reserve(n);
+            hub.alone(|| import(dir.path(), &file, now, Some(&numbers)));
+            let end = hub.changes_end();
+            drop(hub);
+            end
+        } else {
+            let end = hub.changes_end();
+            drop(hub);
+            import(dir.path(), &file, now, None);
+            // And one more, before anybody was told of the first.
+            text.extend(rows(30));
+            std::fs::write(&file, &text).unwrap();
+            import(dir.path(), &file, now, None);
+            end
+        };
+        let hub = open();
+        let new = if served { 20 } else { 40 };
+        assert_eq!(events(&hub), before + new);
+        consistent(&hub, "told by the next");
+        assert_ne!(membership(&hub), was);
+        let more = hub.changes(end, usize::MAX).unwrap();
+        assert!(!more.is_empty() && more.iter().all(|t| t.cause == "import"), "{more:?}");
+        hub.act(Action::Unmerge { merge }, "min").unwrap();
+        consistent(&hub, "taken apart again");
+        let bases = || std::fs::read_dir(dir.path().join("base")).unwrap().count();
+        assert_eq!(bases(), 1, "the base of before is not needed any more");
+        let (is, end) = (membership(&hub), hub.changes_end());
+        drop(hub);
+        let hub = open();
+        assert_eq!((membership(&hub), hub.changes_end()), (is, end), "and never again");
+    }
 }
 
 #[test]

@@ -5,5 +5,6 @@
 //! a function that it is given.
 
 pub mod random;
+pub mod seeds;
 pub mod shop;
 pub mod spec;

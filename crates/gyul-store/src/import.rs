@@ -79,6 +79,8 @@ pub struct Import {
     unfit: BTreeMap<String, u64>,
     derived: u64,
     changed: bool,
+    /// What the base becomes is told already, as far as it has to be: it comes from a server's own world.
+    told: bool,
     bytes_max: usize,
     _lock: fs::File,
 }
@@ -99,7 +101,7 @@ impl Import {
             Err(StoreError { kind: StoreErrorKind::Missing, .. }) => Manifest::new(zone, currency),
             Err(e) => return Err(e),
         };
-        sweep(dir, manifest.generation)?;
+        sweep(dir, &manifest)?;
         let id = format!(
             "{:016x}",
             hash64(format!("{}\0{}\0{:x}", origin.kind, origin.name, origin.fingerprint).as_bytes())
@@ -145,6 +147,7 @@ impl Import {
             unfit: BTreeMap::new(),
             derived: 0,
             changed: false,
+            told: false,
             bytes_max: BYTES_MAX,
             _lock: lock,
         })
@@ -163,6 +166,11 @@ impl Import {
     /// When records of the log became known: `(first seq, instant)`, ascending, instead of all with this import.
     pub fn arrived(&mut self, arrivals: Vec<(u64, Instant)>) {
         self.arrivals = Some(arrivals);
+    }
+
+    /// A server, which has told of everything that is in the base and of what this brings, needs no earlier base any more.
+    pub fn told(&mut self) {
+        self.told = true;
     }
 
     /// Leaves these customers' rows behind with the next merge; what comes of them in this import stays.
@@ -267,7 +275,14 @@ impl Import {
         self.derived = parts.iter().map(|m| m.derived).sum();
         let forgotten: u64 = parts.iter().map(|m| m.forgotten).sum();
         let events = self.waiting_events - duplicates;
+        if self.told {
+            self.manifest.before = None;
+        }
         if new > 0 || forgotten > 0 {
+            // Whoever follows a server's changes has been told of the base as it is.
+            if !self.told && self.manifest.before.is_none() && self.dir.join(crate::log::FOLDER).exists() {
+                self.manifest.before = Some(Box::new(self.manifest.clone()));
+            }
             self.manifest.streams = fields
                 .iter()
                 .map(|(name, columns)| {
@@ -325,7 +340,7 @@ impl Import {
             _ => self.meta.clone(),
         });
         manifest.write(&self.dir)?;
-        sweep(&self.dir, self.manifest.generation)
+        sweep(&self.dir, &self.manifest)
     }
 
     /// All streams with their columns: the base's, what has come, what will be derived.
@@ -389,11 +404,12 @@ impl Fresh<'_> {
 }
 
 /// Removes what no manifest names: other generations, and those that were never finished.
-fn sweep(dir: &Path, generation: u64) -> Result<(), StoreError> {
+fn sweep(dir: &Path, manifest: &Manifest) -> Result<(), StoreError> {
     let base = dir.join("base");
     let Ok(entries) = fs::read_dir(&base) else { return Ok(()) };
+    let needed: Vec<String> = manifest.generations().map(|g| g.to_string()).collect();
     for e in entries.filter_map(Result::ok) {
-        if e.file_name().to_string_lossy() != generation.to_string() {
+        if !needed.iter().any(|n| *n == e.file_name().to_string_lossy()) {
             fs::remove_dir_all(e.path()).map_err(StoreError::io(&e.path()))?;
         }
     }

@@ -19,7 +19,7 @@ mod undated;
 pub use error::{StoreError, StoreErrorKind};
 pub use import::{Import, Origin, Summary};
 pub use load::{Needs, Store};
-pub use manifest::{ImportMeta, Manifest, Policy, StreamMeta};
+pub use manifest::{FORMAT, ImportMeta, Manifest, Policy, StreamMeta};
 pub use quarantine::{QuarantineFile, Rejected, list as quarantined, resolve};
 pub use rows::Kind;
 pub use table::Field;

@@ -30,7 +30,12 @@ pub struct Store {
 
 impl Store {
     pub fn open(dir: &Path) -> Result<Store, StoreError> {
-        Ok(Store { dir: dir.to_path_buf(), manifest: Manifest::read(dir)? })
+        Ok(Store::of(dir, Manifest::read(dir)?))
+    }
+
+    /// The directory as another manifest describes it.
+    pub fn of(dir: &Path, manifest: Manifest) -> Store {
+        Store { dir: dir.to_path_buf(), manifest }
     }
 
     pub fn dir(&self) -> &Path {

@@ -27,6 +27,9 @@ pub struct Manifest {
     pub imports: Vec<ImportMeta>,
     /// The staleness policy in force.
     pub policy: Option<Policy>,
+    /// The base that a server told of last, where rows have come in beside it since. Its files are kept until the server
+    /// has told what those changed and makes its next checkpoint.
+    pub before: Option<Box<Manifest>>,
 }
 
 /// Which events are too old to be looked at. They stay on disk; nothing that is loaded has them.
@@ -87,6 +90,7 @@ impl Manifest {
             customers: 0,
             imports: vec![],
             policy: None,
+            before: None,
         }
     }
 
@@ -124,6 +128,11 @@ impl Manifest {
         dir.join("base").join(self.generation.to_string())
     }
 
+    /// The generations whose files are needed.
+    pub fn generations(&self) -> impl Iterator<Item = u64> {
+        [self.generation].into_iter().chain(self.before.as_ref().map(|b| b.generation))
+    }
+
     fn json(&self) -> Value {
         let streams: Vec<Value> = self
             .streams
@@ -156,6 +165,7 @@ impl Manifest {
             "seq_next": self.seq_next, "customers": self.customers,
             "arrivals": self.arrivals.iter().map(|(s, t)| json!([s, t.0])).collect::<Vec<_>>(),
             "streams": streams, "imports": imports, "policy": policy,
+            "before": self.before.as_ref().map(|b| b.json()),
         })
     }
 }
@@ -207,6 +217,10 @@ fn parse(v: &Value) -> Option<Manifest> {
         policy: match &v["policy"] {
             Value::Null => None,
             p => Some(Policy { said: text(&p["said"])?, from: instant(&p["from"])? }),
+        },
+        before: match &v["before"] {
+            Value::Null => None,
+            b => Some(Box::new(parse(b)?)),
         },
     })
 }

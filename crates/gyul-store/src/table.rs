@@ -46,6 +46,10 @@ impl<'a> Data<'a> {
     }
 }
 
+/// A file of fewer rows is written as it is. Each column of each group has a codec of its own, which asks the processor what it
+/// can do; on a virtual machine that takes longer than all the rest of a small file.
+const COMPRESSED_FROM: usize = 1024;
+
 pub struct Writer {
     path: PathBuf,
     writer: SerializedFileWriter<Spill>,
@@ -124,8 +128,9 @@ fn leaf(f: &Field) -> parquet::errors::Result<Type> {
 }
 
 impl Writer {
-    /// `sorted`: indexes of the leading columns that the rows of each group are sorted by.
-    pub fn create(path: &Path, fields: &[Field], sorted: &[i32]) -> Result<Writer, StoreError> {
+    /// `sorted`: indexes of the leading columns that the rows of each group are sorted by. `rows`: about how many there will be, of
+    /// all groups together.
+    pub fn create(path: &Path, fields: &[Field], sorted: &[i32], rows: usize) -> Result<Writer, StoreError> {
         let file = Spill::create(path).map_err(StoreError::io(path))?;
         let made = || -> parquet::errors::Result<_> {
             let columns =
@@ -135,8 +140,10 @@ impl Writer {
                 .iter()
                 .map(|i| SortingColumn { column_idx: *i, descending: false, nulls_first: true })
                 .collect::<Vec<_>>();
+            let small = rows < COMPRESSED_FROM;
+            let compression = if small { Compression::UNCOMPRESSED } else { Compression::ZSTD(ZstdLevel::try_new(1)?) };
             let props = WriterProperties::builder()
-                .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+                .set_compression(compression)
                 // All different: a dictionary would cost time and space.
                 .set_column_dictionary_enabled("seq".into(), false)
                 .set_column_dictionary_enabled("id".into(), false)
@@ -258,6 +265,9 @@ impl Reader {
         let damaged = |e: &dyn std::fmt::Display| StoreError::damaged(&self.path, e);
         let at = self.position(name).ok_or_else(|| damaged(&format!("column {name} is missing")))?;
         let rows = self.rows(group);
+        if rows == 0 {
+            return Ok(out);
+        }
         let column = self.reader.get_row_group(group).and_then(|g| g.get_column_reader(at)).map_err(|e| damaged(&e))?;
         let ColumnReader::ByteArrayColumnReader(r) = column else {
             return Err(damaged(&format!("column {name} has another type")));
@@ -272,6 +282,9 @@ impl Reader {
         let rows = self.rows(group);
         let mut out = Values::new(&field.name, field.kind);
         out.scale = field.scale;
+        if rows == 0 {
+            return Ok(out);
+        }
         let Some(at) = self.position(&field.name) else {
             out.pad(rows);
             return Ok(out);

@@ -52,6 +52,8 @@ pub struct ChangeLog {
     pub torn: Vec<Told>,
     /// What changes are about, each text once: there are a million changes in memory, and a thousand texts.
     texts: FxHashSet<Arc<str>>,
+    /// The base that the world rests on which tells; opened, the one that told last. 0: before this was kept.
+    pub base: u64,
 }
 
 /// A part of what one step brought.
@@ -61,6 +63,7 @@ struct Chunk {
     told: Vec<Told>,
     /// Changes of the step that come behind.
     rest: usize,
+    base: u64,
 }
 
 impl ChangeLog {
@@ -89,6 +92,7 @@ impl ChangeLog {
             sorted: None,
             torn,
             texts: FxHashSet::default(),
+            base: 0,
             log,
         };
         out.read(out.end.saturating_sub(AT_HAND as u64), harms)?;
@@ -111,7 +115,7 @@ impl ChangeLog {
                     continue;
                 }
             };
-            let Ok(Chunk { step, sorted, told, rest }) = read(r.payload, r.seq, &mut self.texts) else {
+            let Ok(Chunk { step, sorted, told, rest, base }) = read(r.payload, r.seq, &mut self.texts) else {
                 harms.unreadable(r.seq);
                 continue;
             };
@@ -121,6 +125,7 @@ impl ChangeLog {
                 self.torn.clear();
                 self.published = Some(step);
                 self.sorted = Some(sorted);
+                self.base = base;
             }
             self.at_hand.extend(told);
             trim(&mut self.at_hand);
@@ -144,7 +149,7 @@ impl ChangeLog {
         let mut told = told.into_iter();
         while told.len() > 0 {
             let some = told.by_ref().take(CHUNK).collect();
-            self.waiting.push_back(Chunk { step, sorted, told: some, rest: told.len() });
+            self.waiting.push_back(Chunk { step, sorted, told: some, rest: told.len(), base: self.base });
         }
         self.flush()
     }
@@ -233,6 +238,18 @@ fn trim(at_hand: &mut VecDeque<Told>) {
     at_hand.drain(..much);
 }
 
+/// What some changes come to: in and out again is nothing. A start makes many steps of the past one, and in between nobody was anywhere.
+pub fn net(told: Vec<Told>) -> Vec<Told> {
+    let key = |t: &Told| (t.what.clone(), t.customer.clone());
+    let mut times: BTreeMap<(Arc<str>, Arc<str>), usize> = BTreeMap::new();
+    told.iter().for_each(|t| *times.entry(key(t)).or_default() += 1);
+    // From behind: the last one counts, if there is nothing left that it cancels out.
+    let lasts = |t: &Told| times.remove(&key(t)).is_some_and(|n| n % 2 == 1);
+    let mut left: Vec<Told> = told.into_iter().rev().filter(lasts).collect();
+    left.reverse();
+    left
+}
+
 /// What is left to tell of the changes since the last whole step, when some of them were told in a torn one.
 pub fn without(missed: Vec<Told>, torn: &[Told]) -> Vec<Told> {
     let key = |t: &Told| (t.what.clone(), t.customer.clone());
@@ -266,6 +283,7 @@ fn write(chunk: &Chunk) -> Vec<u8> {
     w.uint(chunk.rest as u64);
     w.int(chunk.sorted.0.0);
     w.uint(chunk.sorted.1);
+    w.uint(chunk.base);
     w.bytes
 }
 
@@ -294,7 +312,8 @@ fn read(payload: &[u8], offset: u64, texts: &mut FxHashSet<Arc<str>>) -> Result<
     let rest = if r.is_empty() { 0 } else { r.uint()? as usize };
     // Nor do those of the second say this.
     let sorted = if r.is_empty() { step } else { (Instant(r.int()?), r.uint()?) };
-    Ok(Chunk { step, sorted, told, rest })
+    let base = if r.is_empty() { 0 } else { r.uint()? };
+    Ok(Chunk { step, sorted, told, rest, base })
 }
 
 #[cfg(test)]
@@ -305,6 +324,19 @@ mod tests {
     fn told(n: usize, what: &str, entered: bool) -> Told {
         let (customer, cause) = (format!("C{n}").into(), "event".into());
         Told { offset: 0, at: Instant(1), customer, what: what.into(), entered, cause }
+    }
+
+    #[test]
+    fn in_and_out_again_is_nothing() {
+        let all = vec![
+            told(1, "buyers", true),
+            told(2, "buyers", true),
+            told(1, "often", true),
+            told(2, "buyers", false),
+            told(1, "buyers", false),
+            told(1, "buyers", true),
+        ];
+        assert_eq!(net(all), [told(1, "often", true), told(1, "buyers", true)]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use super::record::{self, Reader, Rejected, Unreadable, Writer};
 use super::world::{Control, fingerprint};
 use gyul_model::{Column, ColumnKind, Instant, Message, StreamBatch, StreamInfo, TextColumn, Value, hash64};
+use gyul_profile::{Identities, Rules};
 use gyul_store::log::{Entry, Reader as LogReader};
 use gyul_store::{Import, Manifest, Origin, StoreError, StoreErrorKind, Summary};
 use rustc_hash::FxHashMap;
@@ -29,6 +30,13 @@ pub struct State {
     pub at: Option<Instant>,
     /// What was rejected and waits: as it is mended, without what was released.
     pub quarantine: Option<BTreeMap<u64, (Instant, Rejected)>>,
+}
+
+impl State {
+    pub fn people(&self, dir: &Path, rules: &Rules) -> Result<Identities, StoreError> {
+        let bad = |e| StoreError::new(&folder(dir), StoreErrorKind::Damaged(format!("{e:?}")));
+        Identities::load(&self.identities, rules.clone()).map_err(bad)
+    }
 }
 
 /// Everything that a checkpoint is made of.
@@ -87,6 +95,7 @@ pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<S
     let name = format!("log {}..{}", cut.from, cut.to);
     let origin = Origin { name: &name, fingerprint: cut.to, kind: KIND, header: "" };
     let mut import = Import::begin(dir, &cut.zone, &cut.currency, &origin, now)?;
+    import.told();
     import.forget(cut.gone);
     let mut batches = Batches::new(&cut.schema);
     let mut arrivals: Vec<(u64, Instant)> = vec![];

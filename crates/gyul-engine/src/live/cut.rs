@@ -47,7 +47,8 @@ pub(super) fn cut(shared: &Shared, world: &mut World) -> Result<Cut, StoreError>
         schema: world.stale.widen(world.live.schema().to_vec()),
         zone: shared.options.zone.clone(),
         currency: shared.options.currency.clone(),
-        gone: vec![],
+        // Whoever is being erased: the state does not know them any more, and the base must not bring them back.
+        gone: world.forgotten.iter().cloned().collect(),
     })
 }
 

@@ -293,6 +293,11 @@ fn put(dir: &Path, names: &[String]) -> Result<(), StoreError> {
     sync(dir)
 }
 
+/// Whoever an erasure forgets that is under way.
+pub(super) fn pending_names(dir: &Path) -> Result<Vec<String>, StoreError> {
+    Ok(get(dir)?.unwrap_or_default())
+}
+
 fn get(dir: &Path) -> Result<Option<Vec<String>>, StoreError> {
     let path = pending(dir);
     match fs::read_to_string(&path) {

@@ -3,7 +3,6 @@
 use super::applying::{apply, publish};
 use super::by_hand::{self, Hand};
 use super::changes::{ChangeLog, Told};
-use super::checkpoint::Cut;
 use super::cut::{cut, run_checkpoint};
 use super::harm::Harm;
 use super::record::{Action, Rejected};
@@ -14,7 +13,7 @@ use super::writing::{Backlog, Writing};
 use gyul_model::{Instant, Message};
 use gyul_profile::Rules;
 use gyul_store::log::{Disk, Reader};
-use gyul_store::{Manifest, StoreError, StoreErrorKind, Summary};
+use gyul_store::{Manifest, Store, StoreError, StoreErrorKind, Summary};
 use gyul_timeline::live::Live;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -185,8 +184,10 @@ impl Hub {
     ) -> Result<Hub, StoreError> {
         let opened = recover::open(dir, &options, &clock)?;
         let large = opened.world.live.events() > options.define_beside;
-        let (commands, inbox) = sync_channel(65_536);
-        let (steps, applied) = sync_channel(65_536);
+        // The room of a channel is laid out when it is made.
+        let room = options.queue.min(65_536);
+        let (commands, inbox) = sync_channel(room);
+        let (steps, applied) = sync_channel(room);
         let (log_bytes, logged) = (opened.log.bytes(), opened.log.next());
         let writing = Writing { log: opened.log, seen: opened.seen, steps };
         let (hand, wheels) = match sleep {
@@ -226,6 +227,10 @@ impl Hub {
             threads.push(spawn("gyul-apply", Box::new(move || apply(&applier, &applied)))?);
         }
         let hub = Hub { shared, threads: Mutex::new(threads), harms: opened.harms, _lock: opened.lock };
+        if let Some(before) = opened.before {
+            // Rows came in while no server was there, or the one that took them in died.
+            hub.alone(|| hub.reload(Some(&before)))?;
+        }
         hub.finish_erasures()?;
         Ok(hub)
     }
@@ -354,8 +359,9 @@ impl Hub {
 
     /// A checkpoint, within [`Hub::alone`]. The base leaves the rows of customers `gone` behind.
     pub(super) fn settle_base(&self, gone: Vec<String>) -> Result<Summary, StoreError> {
-        let cut = cut(&self.shared, &mut self.shared.world.write().unwrap_or_else(PoisonError::into_inner))?;
-        run_checkpoint(&self.shared, Cut { gone, ..cut })
+        let mut cut = cut(&self.shared, &mut self.shared.world.write().unwrap_or_else(PoisonError::into_inner))?;
+        cut.gone.extend(gone);
+        run_checkpoint(&self.shared, cut)
     }
 
     /// Behind the last record that the base has taken in.
@@ -386,12 +392,19 @@ impl Hub {
     /// Takes the base up anew, after rows came into it beside the log, and goes on from it; within [`Hub::alone`].
     /// What the rows changed is told. `before`: the manifest without them.
     pub fn reload(&self, before: Option<&Manifest>) -> Result<(), StoreError> {
-        let manifest = Manifest::read(&self.shared.dir)?;
-        let data = super::recover::load(&self.shared.dir)?;
-        // The reader comes after, so that it has all that the copy rests on.
-        let start = reload::Start::of(&self.world());
+        let store = Store::open(&self.shared.dir)?;
+        let manifest = store.manifest().clone();
+        let data = super::recover::load(store)?;
+        let rules = &self.shared.options.rules;
+        let identities = super::recover::identities(&self.shared.dir, self.settled(), rules)?;
+        let erasing = super::erase::pending_names(&self.shared.dir)?;
+        let (definitions, upto) = {
+            let world = self.world();
+            (world.definitions.clone(), (world.next, world.live.now()))
+        };
+        // The reader comes after, so that it has all that the world has.
         let log = self.read_log(self.settled()).ok_or_else(|| self.shared.stopped())?;
-        let mut fresh = reload::beside(start, data, log)?;
+        let mut fresh = reload::beside((identities, definitions), data, log, upto, (rules, &erasing))?;
         loop {
             // The reader comes first: whoever writes the log may wait for the world.
             let covered = self.shared.gauges.logged.load(Ordering::Acquire);
@@ -403,7 +416,7 @@ impl Hub {
                 self.shared.pause(Duration::from_millis(2));
                 continue;
             }
-            reload::catch_up(&mut fresh, &mut world, log, &self.shared.options.rules)?;
+            reload::catch_up(&mut fresh, &mut world, log, rules)?;
             let changes = reload::differences(&world, &fresh);
             for s in &manifest.streams {
                 let rows = before.and_then(|b| b.stream(&s.name)).map_or(0, |s| s.rows);
@@ -415,6 +428,7 @@ impl Hub {
             *world = fresh;
             let told: Vec<Told> =
                 world.tell(&changes).into_iter().map(|t| Told { cause: "import".into(), ..t }).collect();
+            lock(&self.shared.changes).base = manifest.generation;
             publish(&self.shared, world, told);
             // Who is new has a number now: the next start must find the same.
             return self.settle_base(vec![]).map(|_| ());

@@ -11,9 +11,9 @@ use super::world::{Control, World};
 use super::writing::Seen;
 use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
-use gyul_profile::Identities;
+use gyul_profile::{Identities, Rules};
 use gyul_store::log::{Log, Options as LogOptions};
-use gyul_store::{Needs, Store, StoreError, StoreErrorKind};
+use gyul_store::{Manifest, Needs, Store, StoreError, StoreErrorKind};
 use std::fs;
 use std::path::Path;
 
@@ -24,6 +24,8 @@ pub struct Opened {
     pub seen: Seen,
     /// Where the base stands in the log.
     pub settled: u64,
+    /// The base that the world rests on, where rows have come in beside it that nobody was told of.
+    pub before: Option<Manifest>,
     /// What could not be read.
     pub harms: Vec<Harm>,
     pub lock: fs::File,
@@ -44,17 +46,10 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         Err(fs::TryLockError::WouldBlock) => return Err(StoreError::new(dir, StoreErrorKind::Locked)),
         Err(fs::TryLockError::Error(e)) => return Err(StoreError::io(&path)(e)),
     }
-    let manifest = manifest(dir)?;
+    let mut manifest = manifest(dir)?;
     let settled = manifest.as_ref().map_or(0, checkpoint::position);
     let base_next = manifest.as_ref().map_or(0, |m| m.seq_next);
-    let (data, stale) = match &manifest {
-        Some(_) => load(dir)?,
-        None => Default::default(),
-    };
-    let state = match settled {
-        0 => None,
-        _ => Some(checkpoint::get_state(dir, settled)?.ok_or_else(|| missing(dir))?),
-    };
+    let state = state(dir, settled)?;
     let segment_bytes = options.segment_bytes;
     let log_options = LogOptions { first: base_next, check_all: false, segment_bytes, ..LogOptions::default() };
     let disk = |name: &str| options.disks.as_ref().map(|disks| disks(name));
@@ -75,15 +70,24 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     }
     let mut changes = ChangeLog::open(dir, segment_bytes / 4, disk("changes"), &mut harms)?;
 
+    // A world over the base that was told of: the same people under the same numbers, and nothing in it that nobody heard.
+    let before = manifest.as_ref().and_then(|m| m.before.as_deref()).filter(|b| changes.base <= b.generation).cloned();
+    if let Some(m) = manifest.as_mut().filter(|m| before.is_none() && m.before.is_some()) {
+        m.before = None;
+        m.write(dir)?;
+    }
+    let manifest = before.clone().or(manifest);
+    let (data, stale) = match &manifest {
+        Some(m) if m.generation > 0 => load(Store::of(dir, m.clone()))?,
+        _ => Default::default(),
+    };
+    changes.base = manifest.as_ref().map_or(0, |m| m.generation);
+
     // What was decided before the checkpoint, and what came since.
     let rules = options.rules.clone();
     let cut_at = state.as_ref().and_then(|s| s.at);
     let (identities, mut control, quarantine) = match state {
-        Some(s) => {
-            let read = Identities::load(&s.identities, rules.clone());
-            let bad = |e| StoreError::new(&dir.join("state"), StoreErrorKind::Damaged(format!("{e:?}")));
-            (read.map_err(bad)?, s.control, s.quarantine)
-        }
+        Some(s) => (s.people(dir, &rules)?, s.control, s.quarantine),
         None => (Identities::new(rules.clone()), vec![], None),
     };
     if let Some(c) = control.iter().find(|c| record::is_newer(c.kind, &c.payload)) {
@@ -172,7 +176,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     world.next = world.next.max(log.next());
     let torn = std::mem::take(&mut changes.torn);
     let position = (world.live.now(), world.next);
-    changes.publish(position, position, changes::without(told, &torn))?;
+    changes.publish(position, position, changes::without(changes::net(told), &torn))?;
     if let Some(m) = &manifest {
         for s in &m.streams {
             let v = world.volumes.entry(s.name.clone()).or_default();
@@ -182,16 +186,31 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         }
     }
     tail.unreadable.iter().for_each(|seq| harms.unreadable(*seq));
-    Ok(Opened { world, changes, log, seen, settled, harms: harms.found, lock })
+    Ok(Opened { world, changes, log, seen, settled, before, harms: harms.found, lock })
 }
 
 /// The base, and what the staleness policy leaves out of it.
-pub fn load(dir: &Path) -> Result<(Snapshot, Stale), StoreError> {
-    let store = Store::open(dir)?;
+pub fn load(store: Store) -> Result<(Snapshot, Stale), StoreError> {
     let data = store.load(&Needs::All)?;
     let left_out = store.events_beside_traits().saturating_sub(data.events_beside_traits());
     let stale = Stale::new(store.manifest().policy.clone(), left_out);
     Ok((data, stale))
+}
+
+/// What the last checkpoint took along.
+fn state(dir: &Path, settled: u64) -> Result<Option<checkpoint::State>, StoreError> {
+    match settled {
+        0 => Ok(None),
+        _ => Ok(Some(checkpoint::get_state(dir, settled)?.ok_or_else(|| missing(dir))?)),
+    }
+}
+
+/// Who was known at the last checkpoint.
+pub fn identities(dir: &Path, settled: u64, rules: &Rules) -> Result<Identities, StoreError> {
+    match state(dir, settled)? {
+        Some(s) => s.people(dir, rules),
+        None => Ok(Identities::new(rules.clone())),
+    }
 }
 
 /// What a record puts in force.

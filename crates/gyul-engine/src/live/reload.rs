@@ -1,64 +1,58 @@
 //! A world over another base: the same log, the same people, and rows that an import brought.
 
 use super::definitions::Definitions;
-use super::record;
-use super::world::{Told, World};
+use super::record::{self, Action};
+use super::world::World;
 use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
 use gyul_profile::{Identities, Rules};
 use gyul_store::StoreError;
 use gyul_store::log::{Entry, Reader};
 use gyul_timeline::live::{Cause, Change};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Messages that are applied at once.
 const STEP: usize = 50_000;
 
-/// What the fresh world begins with: copied, so that the old one goes on.
-pub struct Start {
-    identities: Identities,
-    definitions: Definitions,
-    owners: Vec<(u64, u32)>,
-    next: u64,
-    now: Instant,
-}
-
-impl Start {
-    pub fn of(world: &World) -> Start {
-        Start {
-            identities: world.identities.clone(),
-            definitions: world.definitions.clone(),
-            owners: world.owners.clone(),
-            next: world.next,
-            now: world.live.now(),
-        }
-    }
-}
-
-/// The world as it was, over another base. `log` begins where the base ends.
-pub fn beside(start: Start, (data, stale): (Snapshot, Stale), mut log: Reader) -> Result<World, StoreError> {
-    let Start { identities, definitions, owners, next, now } = start;
+/// A world as a start would make it of the base and the log up to `next`, so that the next start finds everybody under the same
+/// names: who of a file comes before whom of the log. `identities`: as of the last checkpoint. `log` begins there.
+/// `erasing`: whoever an erasure forgets that is under way.
+pub fn beside(
+    (identities, definitions): (Identities, Definitions),
+    (data, stale): (Snapshot, Stale),
+    mut log: Reader,
+    (next, now): (u64, Instant),
+    (rules, erasing): (&Rules, &[String]),
+) -> Result<World, StoreError> {
     let mut fresh = World::new(identities, definitions, data, now);
     fresh.stale = stale;
-    fresh.next = next;
-    let known: HashMap<u64, u32> = owners.iter().copied().collect();
-    fresh.owners = owners;
-    let mut events: Vec<(u32, gyul_model::Event)> = vec![];
+    let mut messages: Vec<(u64, Message)> = vec![];
     while let Some(entry) = log.next()? {
         let Entry::Record(r) = entry else { continue };
         if r.seq >= next {
             break;
         }
-        let (record::MESSAGE, Some(&owner)) = (r.kind, known.get(&r.seq)) else { continue };
-        let Ok(m) = record::read_message(r.payload) else { continue };
-        let number = fresh.numbered(owner);
-        events.extend(m.events_at(r.seq).filter(|e| !fresh.stale.takes(e)).map(|e| (number, e)));
-        if events.len() >= STEP {
-            Told::Tick(now, std::mem::take(&mut events)).tell(&mut fresh.live);
+        match (r.kind, record::read_message(r.payload), record::read_action(r.payload)) {
+            (record::MESSAGE, Ok(m), _) => messages.push((r.seq, m)),
+            (record::ACTION, _, Ok((mut action, by))) => {
+                if !matches!(action, Action::Merge { .. } | Action::Unmerge { .. } | Action::Erase { .. }) {
+                    continue;
+                }
+                fresh.apply(&std::mem::take(&mut messages), now, rules);
+                if let Action::Erase { handles } = &mut action {
+                    // Given in the numbers of before.
+                    *handles = erasing.iter().filter_map(|n| fresh.identities.find_handle(n)).collect();
+                }
+                fresh.act(r.seq, r.at, &action, &by, now);
+            }
+            _ => {}
+        }
+        if messages.len() >= STEP {
+            fresh.apply(&std::mem::take(&mut messages), now, rules);
         }
     }
-    Told::Tick(now, events).tell(&mut fresh.live);
-    fresh.regroup_all();
+    fresh.apply(&messages, now, rules);
+    fresh.next = next;
     // Everybody is looked at once, when all is there; nobody is told of it.
     fresh.redefine(now);
     Ok(fresh)
@@ -105,27 +99,22 @@ pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rul
     Ok(())
 }
 
-/// Who is in what now and was not, and the other way round. In the fresh world's numbers.
+/// Who is in what now and was not, and the other way round, by the names that they go by. In the fresh world's numbers.
 pub fn differences(old: &World, fresh: &World) -> Vec<Change> {
     let (at, mut out) = (fresh.live.now(), vec![]);
-    let head = |world: &World, handle: u32| Some(world.live.head(world.number_of(handle)?));
+    let now_of = |o: usize| fresh.number_of(fresh.identities.find_handle(old.customer_id(o as u32))?);
+    let mut numbers: HashMap<usize, Option<u32>> = HashMap::new();
     for (root, name) in fresh.live.names().iter().enumerate() {
         let Some(before) = old.live.root(name) else { continue };
-        let (was, is) = (old.live.members(before), fresh.live.members(root));
-        let mut change = |customer: u32, entered: bool| {
-            out.push(Change { at, root: root as u32, customer, entered, cause: Cause::Event });
-        };
-        for n in is.iter().map(|n| n as u32) {
-            let known = fresh.handle_of(n).and_then(|h| head(old, h));
-            if !known.is_some_and(|o| was.has(o as usize)) {
-                change(n, true);
-            }
-        }
-        for o in was.iter().map(|n| n as u32) {
-            if let Some(n) = old.handle_of(o).and_then(|h| head(fresh, h)).filter(|n| !is.has(*n as usize)) {
-                change(n, false);
-            }
-        }
+        let was = old.live.members(before).iter();
+        let was: HashSet<u32> = was.filter_map(|o| *numbers.entry(o).or_insert_with(|| now_of(o))).collect();
+        let is = fresh.live.members(root);
+        let change =
+            |customer: u32, entered: bool| Change { at, root: root as u32, customer, entered, cause: Cause::Event };
+        out.extend(is.iter().map(|n| n as u32).filter(|n| !was.contains(n)).map(|n| change(n, true)));
+        let mut left: Vec<u32> = was.into_iter().filter(|n| !is.has(*n as usize)).collect();
+        left.sort_unstable();
+        out.extend(left.into_iter().map(|n| change(n, false)));
     }
     out
 }

@@ -442,11 +442,6 @@ impl World {
         (number, true)
     }
 
-    /// The timeline of a handle, made if it has none.
-    pub(super) fn numbered(&mut self, handle: u32) -> u32 {
-        self.number(handle).0
-    }
-
     /// The same for every group.
     pub(super) fn regroup_all(&mut self) {
         let groups: Vec<u32> = self.identities.heads().filter(|h| self.identities.handles_of(*h).len() > 1).collect();

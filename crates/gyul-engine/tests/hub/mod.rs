@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // Each test needs a part of it.
 
-use gyul_engine::live::{Clock, Hub, Options};
+use gyul_engine::live::{Clock, Hub, Options, World};
 use gyul_model::{Decimal, IdKind, Identifier, Instant, MICROS_DAY, MICROS_HOUR, Message, Timeline, Value, names};
 use gyul_segment::reference::Reference;
 use gyul_sim::random::Rng;
@@ -50,7 +50,14 @@ impl Time {
 
 pub fn options() -> Options {
     let starter = vec![("segments/test.yaml".to_string(), DEFINITIONS.to_string())];
-    Options { starter, checkpoint_every: 0, remember: i64::MAX / 4, segment_bytes: 1 << 16, ..Options::default() }
+    Options {
+        starter,
+        queue: 1000,
+        checkpoint_every: 0,
+        remember: i64::MAX / 4,
+        segment_bytes: 1 << 16,
+        ..Options::default()
+    }
 }
 
 pub fn message(rng: &mut Rng, id: usize, now: Instant) -> Message {
@@ -85,7 +92,10 @@ pub fn message(rng: &mut Rng, id: usize, now: Instant) -> Message {
 
 /// Membership by name and customer, as the world has it.
 pub fn membership(hub: &Hub) -> BTreeMap<String, Vec<String>> {
-    let world = hub.world();
+    membership_in(&hub.world())
+}
+
+pub fn membership_in(world: &World) -> BTreeMap<String, Vec<String>> {
     let of = |root: usize| {
         let mut ids: Vec<String> =
             world.live.members(root).iter().map(|n| world.customer_id(n as u32).to_string()).collect();
@@ -97,7 +107,10 @@ pub fn membership(hub: &Hub) -> BTreeMap<String, Vec<String>> {
 
 /// The same by the reference evaluator, of the timelines that the world tells.
 pub fn by_reference(hub: &Hub) -> BTreeMap<String, Vec<String>> {
-    let world = hub.world();
+    by_reference_in(&hub.world())
+}
+
+pub fn by_reference_in(world: &World) -> BTreeMap<String, Vec<String>> {
     let timelines: Vec<Timeline> = world.live.population().iter().map(|n| world.timeline(n as u32)).collect();
     let library = world.live.library();
     let reference = Reference::new(library, &timelines, world.live.now(), None);
@@ -149,4 +162,9 @@ pub fn flat(m: &BTreeMap<String, Vec<String>>) -> BTreeMap<(String, String), boo
 pub fn events(hub: &Hub) -> usize {
     let world = hub.world();
     world.live.population().iter().map(|n| world.timeline(n as u32).events.len()).sum()
+}
+
+/// In memory where there is such a folder: what is synced there costs nothing.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }

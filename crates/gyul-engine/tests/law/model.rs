@@ -8,7 +8,7 @@ use gyul_model::{Event, Identifier, Instant, Message, Timeline};
 use gyul_profile::{Identities, Rules, Said};
 use gyul_segment::reference::Reference;
 use gyul_segment::tree::Library;
-use gyul_store::log::Record;
+use gyul_store::log::{BLANK, Record};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Membership by name: ids of customers in order.
@@ -20,12 +20,15 @@ pub enum Content {
     Message(Message),
     Rejected(Rejected),
     Action(Action),
+    /// Somebody's who was erased before it was read.
+    Blank,
 }
 
 pub fn read(r: &Record) -> Content {
     match r.kind {
         MESSAGE => Content::Message(read_message(r.payload).unwrap()),
         REJECTED => Content::Rejected(read_rejected(r.payload).unwrap()),
+        BLANK => Content::Blank,
         ACTION => Content::Action(read_action(r.payload).unwrap().0),
         kind => panic!("a record of kind {kind} that nobody wrote"),
     }
@@ -73,6 +76,7 @@ impl Model {
             }
             Content::Rejected(r) => drop(self.quarantine.insert(seq, r)),
             Content::Action(action) => self.act(seq, at, action),
+            Content::Blank => panic!("{seq} was erased before anybody ordered it"),
         }
     }
 

@@ -48,7 +48,9 @@ impl Job<'_> {
     /// many at once as there are threads for, so that no more than these are in memory.
     pub fn part(&self, part: usize, fresh: Vec<BucketRows>) -> Result<Merged, StoreError> {
         let mut out = Merged::default();
-        let mut files = Files::create(self, part)?;
+        let old = self.old_streams.iter().map(|s| s.rows as usize).sum::<usize>() / PARTS;
+        let rows = old + fresh.iter().flat_map(|b| &b.streams).map(StreamRows::len).sum::<usize>();
+        let mut files = Files::create(self, part, rows)?;
         let at_once = rayon::current_num_threads().div_ceil(PARTS);
         let mut waiting = fresh.into_iter().enumerate();
         for _ in 0..PER_PART.div_ceil(at_once) {
@@ -200,6 +202,12 @@ pub(super) struct Sorted {
     pub number: usize,
     pub customers: Texts,
     pub streams: Vec<StreamRows>,
+}
+
+impl Sorted {
+    pub fn stream(&self, name: &str) -> Option<&StreamRows> {
+        self.streams.iter().find(|s| s.name == name)
+    }
 }
 
 fn sorted(bucket: BucketRows, number: usize) -> Sorted {

@@ -23,11 +23,12 @@ struct StreamFile<'a> {
 }
 
 impl Files<'_> {
-    pub fn create<'a>(job: &'a Job, part: usize) -> Result<Files<'a>, StoreError> {
+    /// `rows`: about how many the part has.
+    pub fn create<'a>(job: &'a Job, part: usize, rows: usize) -> Result<Files<'a>, StoreError> {
         let create = |slug: &str, fields: &[Field], sorted: &[i32]| {
             let folder = job.new.join(slug);
             fs::create_dir_all(&folder).map_err(StoreError::io(&folder))?;
-            Writer::create(&folder.join(format!("part-{part}.parquet")), fields, sorted)
+            Writer::create(&folder.join(format!("part-{part}.parquet")), fields, sorted, rows)
         };
         let field = |name: &str, kind| Field { name: name.into(), kind, scale: 0 };
         let mut streams = vec![];
@@ -67,7 +68,7 @@ impl Files<'_> {
 impl StreamFile<'_> {
     fn group(&mut self, b: &Sorted) -> Result<(), StoreError> {
         let none = StreamRows::default();
-        let s = b.streams.iter().find(|s| s.name == self.name).unwrap_or(&none);
+        let s = b.stream(self.name).unwrap_or(&none);
         let customer: Vec<u32> = s.customer.iter().map(|c| c + 1).collect();
         let ts: Vec<i64> = s.ts.iter().map(|t| if *t == Instant::ALWAYS.0 { i64::MIN } else { *t }).collect();
         let seq: Vec<i64> = s.seq.iter().map(|x| i64::from(*x)).collect();
@@ -108,7 +109,7 @@ fn customers(writer: &mut Writer, names: &[&str], b: &Sorted) -> Result<(), Stor
     let mut counts: Vec<Vec<i64>> = vec![];
     for name in names {
         let mut count = vec![0_i64; n];
-        if let Some(s) = b.streams.iter().find(|s| s.name == *name) {
+        if let Some(s) = b.stream(name) {
             for i in 0..s.len() {
                 let c = s.customer[i] as usize;
                 count[c] += 1;

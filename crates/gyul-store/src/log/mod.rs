@@ -34,6 +34,9 @@ use std::thread::JoinHandle;
 
 /// The kind of a record that was erased: no payload, its numbers stay. Not to be appended.
 pub const BLANK: u8 = 0;
+
+/// Where its files lie in the data directory.
+pub const FOLDER: &str = "log";
 /// Bytes of one payload, at most.
 pub const PAYLOAD_MAX: usize = 16 << 20;
 /// Bytes of one commit, at most.

@@ -44,7 +44,7 @@ impl Log {
     /// Opens the log in a data directory's folder `log`, makes it if there is none. Cuts off an unfinished end, copies
     /// damaged bytes to `log/damaged`, and goes on.
     pub fn open(data: &Path, options: Options) -> Result<(Log, Recovered), StoreError> {
-        let path = data.join("log");
+        let path = data.join(super::FOLDER);
         let folder = Folder::open(&path).map_err(|e| match e.kind() {
             io::ErrorKind::WouldBlock => StoreError::new(&path, StoreErrorKind::LogLocked),
             _ => StoreError::io(&path)(e),

@@ -31,6 +31,8 @@ pub struct Scan {
     pub offset: u64,
     /// The number that comes next.
     pub expected: u64,
+    /// The commit of the last good frame.
+    commit: Option<u64>,
     /// No frame reaches beyond: the first number of the next segment.
     limit: u64,
     payload: Range<usize>,
@@ -51,6 +53,7 @@ impl Scan {
             start: 0,
             offset,
             expected: first,
+            commit: None,
             limit,
             payload: 0..0,
             found: None,
@@ -79,6 +82,7 @@ impl Scan {
             self.payload = from..from + frame.len as usize;
             self.offset += frame.size();
             self.expected = frame.seqs().end;
+            self.commit = Some(frame.commit);
             return Ok(Step::Frame { offset, frame });
         }
         match self.search()? {
@@ -98,7 +102,10 @@ impl Scan {
         let salt = self.salt;
         let Some(frame) = frame::decode(self.hold(at, FRAME)?, salt) else { return Ok(None) };
         let fits = frame.seq >= self.expected && frame.seqs().end <= self.limit;
-        if !fits || frame.size() > self.len.saturating_sub(at) {
+        // It goes on with the commit before it, or begins a later one. Else it is left over from one that was refused: what
+        // wiped it out was perhaps lost with the power.
+        let follows = self.commit.is_none_or(|c| frame.commit == c || frame.commit >= self.expected);
+        if !fits || !follows || frame.size() > self.len.saturating_sub(at) {
             return Ok(None);
         }
         let bytes = self.hold(at, frame.size() as usize)?;

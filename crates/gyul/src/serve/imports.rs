@@ -139,7 +139,7 @@ impl Job {
         }
         self.hub.alone(|| {
             let before = Manifest::read(dir).ok();
-            let done = gyul_engine::import(dir, request, &mut progress).map_err(failed)?;
+            let done = gyul_engine::import(dir, request, &mut progress);
             if let Some(m) = &self.mapping {
                 let path = map_path(dir, &self.name, m.kind.as_str());
                 // Without it the next file is looked at anew, so a failure is none.
@@ -149,10 +149,12 @@ impl Job {
                 Some(p) => crate::policy::put(dir, Some(p)).map_err(|e| failed(ImportFailure::Store(e)))?,
                 None => false,
             };
-            if !done.unchanged || moved {
+            // Part of a large file is there also where it failed in the end.
+            let generation = |m: Manifest| m.generation;
+            if moved || Manifest::read(dir).ok().map(generation) != before.as_ref().map(|m| m.generation) {
                 self.hub.reload(before.as_ref()).map_err(|e| failed(ImportFailure::Store(e)))?;
             }
-            Ok(done)
+            done.map_err(failed)
         })
     }
 

@@ -26,8 +26,19 @@ settings-zone = Time zone
 settings-zone-help = Says when “today” and “this month” begin, for example Asia/Seoul.
 settings-currency = Currency
 settings-currency-help = A three-letter code of ISO 4217, for example KRW.
-settings-retention = Retention
-settings-retention-lead = All events are kept for now. To leave old events out of every question, stop the server and use gyul data policy.
+settings-retention = How far back to look
+settings-retention-all = At everything
+settings-retention-days = At the last { $n } days
+settings-retention-months = At the last { $n } months
+settings-retention-years =
+    { $n-count ->
+        [one] At the last year
+       *[other] At the last { $n } years
+    }
+settings-retention-from = From a date on
+settings-retention-date = First day
+settings-retention-date-help = Only for “From a date on”.
+settings-retention-help = Older events leave the segments and every number at once. “The last …” moves on by a day each day. What is left out is not deleted: look further back, and it returns. Only erasing a customer removes their events.
 settings-me = Your account
 settings-signed-in-as = Signed in as
 settings-password = Change your password

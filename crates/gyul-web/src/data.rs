@@ -448,9 +448,13 @@ pub struct Change {
     #[serde(flatten)]
     pub what: MembersOf,
     pub moved: Moved,
-    /// `event`, `time`, `rank`, `identity`, `definition`, `import`, `erasure`, `objection`.
+    /// `event`, `time`, `rank`, `identity`, `definition`, `import`, `retention`, `erasure`, `objection`.
     pub cause: String,
 }
+
+/// What can cause a change.
+pub const CAUSES: [&str; 9] =
+    ["event", "time", "rank", "identity", "definition", "import", "retention", "erasure", "objection"];
 
 // Events
 
@@ -553,11 +557,17 @@ pub struct Settings {
     /// ISO 4217.
     #[schema(min_length = 3, max_length = 3)]
     pub currency: String,
+    /// Which events are looked at: `keep 3y`, `ignore events before 2023-01-01`; `null`: all. What is left out stays on
+    /// disk and comes back when this says so.
+    // Whoever leaves it out has not said that old events are to come back.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required, max_length = 100, example = "keep 3y")]
+    pub retention: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { zone: "Asia/Seoul".into(), currency: "KRW".into() }
+        Settings { zone: "Asia/Seoul".into(), currency: "KRW".into(), retention: None }
     }
 }
 

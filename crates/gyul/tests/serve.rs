@@ -258,7 +258,36 @@ fn the_server_and_the_command_line_leave_out_the_same_events() {
     let server = Server::start(&data, &key);
     assert_eq!(server.get("/api/v1/customers/c3")["events"], 4);
     assert_eq!(sizes(&server), counted(&data));
-    assert!(server.ask("GET", "/api/v1/changes?from=0&limit=1000", "").1.contains("\"cause\":\"import\""));
+    assert!(server.ask("GET", "/api/v1/changes?from=0&limit=1000", "").1.contains("\"cause\":\"retention\""));
+
+    // The same words while it runs.
+    let mut settings = server.get("/api/v1/settings");
+    assert_eq!(settings["retention"], serde_json::Value::Null);
+    let put =
+        |server: &Server, settings: &serde_json::Value| server.ask("PUT", "/api/v1/settings", &settings.to_string());
+    settings["retention"] = "keep for ever".into();
+    let (status, said) = put(&server, &settings);
+    assert!(status == 422 && said.contains("bad_retention") && said.contains("keep 3y"), "{said}");
+    for words in ["keep 300d", "keep 3y", "ignore events before 2020-01-01"] {
+        settings["retention"] = words.into();
+        assert_eq!(put(&server, &settings).0, 204);
+        assert_eq!(server.get("/api/v1/settings"), settings);
+        assert_eq!(sizes(&server), counted(&data), "{words}");
+    }
+    settings["retention"] = "keep 300d".into();
+    assert_eq!(put(&server, &settings).0, 204);
+    let (is, c3) = (sizes(&server), server.get("/api/v1/customers/c3")["events"].clone());
+    let (_, said) = server.ask("GET", "/data/enough", "");
+    assert!(said.contains("keep 300d"), "{said}");
+    assert!(server.ask("GET", "/api/v1/audit", "").1.contains("putSettings"));
+    server.kill();
+    let server = Server::start(&data, &key);
+    assert_eq!((sizes(&server), server.get("/api/v1/settings")), (is, settings.clone()));
+    assert_eq!((sizes(&server), &server.get("/api/v1/customers/c3")["events"]), (counted(&data), &c3));
+    assert_eq!(c3, 2);
+    settings["retention"] = serde_json::Value::Null;
+    assert_eq!(put(&server, &settings).0, 204);
+    assert_eq!(server.get("/api/v1/customers/c3")["events"], 4);
     assert_eq!(server.stop(), 0);
 }
 

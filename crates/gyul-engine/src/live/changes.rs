@@ -8,7 +8,7 @@ use super::record::{Reader, Unreadable, Writer};
 use gyul_model::Instant;
 use gyul_store::StoreError;
 use gyul_store::log::{Disk, Entry, Log, Options};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,8 +29,17 @@ pub struct Told {
     /// A segment's id, or `partition/class`.
     pub what: String,
     pub entered: bool,
-    /// `event`, `time`, `rank`, `identity`, `definition`.
+    /// `event`, `time`, `rank`, `identity`, `definition`, `objection`, `import`, `retention`.
     pub cause: String,
+}
+
+/// What a step was told by, that cannot be found again from its instant and place alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct By {
+    /// Where slow ranks were sorted out last: an instant, and behind which record.
+    pub sorted: (Instant, u64),
+    /// Events before this were left out.
+    pub kept: Option<Instant>,
 }
 
 pub struct ChangeLog {
@@ -43,6 +52,8 @@ pub struct ChangeLog {
     pub published: Option<(Instant, u64)>,
     /// Where slow ranks were sorted out last before it: it was told by their thresholds of then.
     pub sorted: Option<(Instant, u64)>,
+    /// From when on it looked at events; absent where it was not kept yet.
+    pub kept: Option<Option<Instant>>,
     /// What was told of the step after it when the machine died.
     pub torn: Vec<Told>,
 }
@@ -51,6 +62,7 @@ pub struct ChangeLog {
 struct Chunk {
     step: (Instant, u64),
     sorted: (Instant, u64),
+    kept: Option<Option<Instant>>,
     told: Vec<Told>,
     /// Changes of the step that come behind.
     rest: usize,
@@ -74,7 +86,8 @@ impl ChangeLog {
         };
         harms.opened(&recovered);
         let (at_hand, waiting, torn) = (VecDeque::new(), VecDeque::new(), vec![]);
-        let mut out = ChangeLog { end: log.next(), at_hand, waiting, published: None, sorted: None, torn, log };
+        let end = log.next();
+        let mut out = ChangeLog { end, at_hand, waiting, published: None, sorted: None, kept: None, torn, log };
         out.read(out.end.saturating_sub(AT_HAND as u64), harms)?;
         if out.published.is_none() && !out.torn.is_empty() {
             // A step of very many changes.
@@ -95,7 +108,7 @@ impl ChangeLog {
                     continue;
                 }
             };
-            let Ok(Chunk { step, sorted, told, rest }) = read(r.payload, r.seq) else {
+            let Ok(Chunk { step, sorted, kept, told, rest }) = read(r.payload, r.seq) else {
                 harms.unreadable(r.seq);
                 continue;
             };
@@ -105,6 +118,7 @@ impl ChangeLog {
                 self.torn.clear();
                 self.published = Some(step);
                 self.sorted = Some(sorted);
+                self.kept = kept;
             }
             self.at_hand.extend(told);
             trim(&mut self.at_hand);
@@ -122,13 +136,13 @@ impl ChangeLog {
         self.at_hand.front().map_or(self.end, |t| t.offset)
     }
 
-    /// Keeps what a step brought, or as much of it as the disk takes now. `told` needs no offsets yet. `sorted`: where slow
-    /// ranks were sorted out last.
-    pub fn publish(&mut self, step: (Instant, u64), sorted: (Instant, u64), told: Vec<Told>) -> Result<(), StoreError> {
+    /// Keeps what a step brought, or as much of it as the disk takes now. `told` needs no offsets yet.
+    pub fn publish(&mut self, step: (Instant, u64), by: By, told: Vec<Told>) -> Result<(), StoreError> {
+        let By { sorted, kept } = by;
         let mut rest = told.len();
         for some in told.chunks(CHUNK) {
             rest -= some.len();
-            self.waiting.push_back(Chunk { step, sorted, told: some.to_vec(), rest });
+            self.waiting.push_back(Chunk { step, sorted, kept: Some(kept), told: some.to_vec(), rest });
         }
         self.flush()
     }
@@ -213,6 +227,18 @@ fn trim(at_hand: &mut VecDeque<Told>) {
     at_hand.drain(..much);
 }
 
+/// The same without what was taken back on the way.
+pub fn net(told: Vec<Told>) -> Vec<Told> {
+    let mut last: BTreeMap<(&str, &str), (usize, bool)> = BTreeMap::new();
+    for (i, t) in told.iter().enumerate() {
+        let (at, odd) = last.entry((&t.what, &t.customer)).or_default();
+        (*at, *odd) = (i, !*odd);
+    }
+    // In and out again is nothing; of in, out and in again the last is told.
+    let left: BTreeSet<usize> = last.into_values().filter(|(_, odd)| *odd).map(|(i, _)| i).collect();
+    told.into_iter().enumerate().filter(|(i, _)| left.contains(i)).map(|(_, t)| t).collect()
+}
+
 /// What is left to tell of the changes since the last whole step, when some of them were told in a torn one.
 pub fn without(missed: Vec<Told>, torn: &[Told]) -> Vec<Told> {
     let key = |t: &Told| (t.what.clone(), t.customer.clone());
@@ -246,6 +272,9 @@ fn write(chunk: &Chunk) -> Vec<u8> {
     w.uint(chunk.rest as u64);
     w.int(chunk.sorted.0.0);
     w.uint(chunk.sorted.1);
+    if let Some(kept) = chunk.kept {
+        w.int(kept.map_or(i64::MIN, |t| t.0));
+    }
     w.bytes
 }
 
@@ -263,7 +292,9 @@ fn read(payload: &[u8], offset: u64) -> Result<Chunk, Unreadable> {
     let rest = if r.is_empty() { 0 } else { r.uint()? as usize };
     // Nor do those of the second say this.
     let sorted = if r.is_empty() { step } else { (Instant(r.int()?), r.uint()?) };
-    Ok(Chunk { step, sorted, told, rest })
+    // Nor do those of the third say this.
+    let kept = if r.is_empty() { None } else { Some(Some(Instant(r.int()?)).filter(|t| t.0 > i64::MIN)) };
+    Ok(Chunk { step, sorted, kept, told, rest })
 }
 
 #[cfg(test)]
@@ -277,19 +308,27 @@ mod tests {
     }
 
     #[test]
+    fn what_was_taken_back_on_the_way_is_not_told() {
+        let (a, b) = (|n, entered| told(n, "a", entered), |n, entered| told(n, "b", entered));
+        let all = vec![a(1, true), b(1, false), a(2, true), a(1, false), a(2, false), a(2, true)];
+        assert_eq!(net(all), [b(1, false), a(2, true)]);
+    }
+
+    #[test]
     fn a_large_step_that_power_cut_in_two_is_known_as_such_and_the_rest_is_told_once() {
         let step: Vec<Told> = (0..3 * CHUNK).map(|n| told(n, "buyers", true)).collect();
         let mut cut = 0;
+        let by = By { sorted: (Instant(1), 7), kept: None };
         for seed in 0..12 {
             let disk = SimDisk::new(seed);
             let open = || {
                 ChangeLog::open(Path::new("."), 1 << 21, Some(Arc::new(disk.clone())), &mut Harms::default()).unwrap()
             };
             let mut log = open();
-            log.publish((Instant(1), 7), (Instant(1), 7), vec![told(0, "often", true)]).unwrap();
+            log.publish((Instant(1), 7), by, vec![told(0, "often", true)]).unwrap();
             // A beginning of it is written, and perhaps lasts.
             disk.fail_after(0, Fault::Write(std::io::ErrorKind::StorageFull));
-            assert!(log.publish((Instant(2), 9), (Instant(2), 9), step.clone()).is_err());
+            assert!(log.publish((Instant(2), 9), by, step.clone()).is_err());
             assert!(log.is_behind() && log.end() == 1, "nobody is told of what is not on disk");
             disk.crash();
             let mut log = open();
@@ -302,7 +341,7 @@ mod tests {
             cut += u32::from(!torn.is_empty());
             // C0 has left meanwhile: whoever was told has to be told that too.
             let left = without(step[1..].to_vec(), &torn);
-            log.publish((Instant(3), 9), (Instant(3), 9), left).unwrap();
+            log.publish((Instant(3), 9), by, left).unwrap();
             let mut is = BTreeMap::new();
             for t in log.from(1, usize::MAX).unwrap() {
                 assert_ne!(is.insert(t.customer.clone(), t.entered).unwrap_or(false), t.entered, "{t:?} twice");

@@ -29,6 +29,8 @@ pub struct State {
     pub at: Option<Instant>,
     /// What was rejected and waits: as it is mended, without what was released.
     pub quarantine: Option<BTreeMap<u64, (Instant, Rejected)>>,
+    /// From when on that world looked at events. `None`: written before this was kept.
+    pub kept: Option<Option<Instant>>,
 }
 
 /// Everything that a checkpoint is made of.
@@ -144,6 +146,9 @@ fn put_state(dir: &Path, seq: u64, state: &State) -> Result<(), StoreError> {
             w.int(at.0);
             w.blob(&record::rejected(r));
         }
+        if let Some(kept) = state.kept {
+            w.int(kept.map_or(i64::MIN, |t| t.0));
+        }
     }
     let whole = file(dir, seq);
     let beside = whole.with_extension("tmp");
@@ -185,7 +190,7 @@ fn read(bytes: &[u8]) -> Result<State, Unreadable> {
         control.push(Control { seq, at, kind, payload: r.blob()?.to_vec() });
     }
     if r.is_empty() {
-        return Ok(State { identities, control, at: None, quarantine: None });
+        return Ok(State { identities, control, at: None, quarantine: None, kept: None });
     }
     let at = Some(Instant(r.int()?));
     let mut quarantine = BTreeMap::new();
@@ -193,7 +198,8 @@ fn read(bytes: &[u8]) -> Result<State, Unreadable> {
         let (seq, at) = (r.uint()?, Instant(r.int()?));
         quarantine.insert(seq, (at, record::read_rejected(r.blob()?)?));
     }
-    Ok(State { identities, control, at, quarantine: Some(quarantine) })
+    let kept = if r.is_empty() { None } else { Some(Some(Instant(r.int()?)).filter(|t| t.0 > i64::MIN)) };
+    Ok(State { identities, control, at, quarantine: Some(quarantine), kept })
 }
 
 /// Removes the states that no base needs any more.

@@ -42,6 +42,7 @@ pub(super) fn cut(shared: &Shared, world: &mut World) -> Result<Cut, StoreError>
             control: world.control.clone(),
             at: Some(world.live.now()),
             quarantine: Some(world.quarantine.clone()),
+            kept: Some(world.stale.from()),
         },
         owners: Owners::of(&world.owners, |h| world.identities.handle_id(h)),
         schema: world.stale.widen(world.live.schema().to_vec()),

@@ -1,14 +1,14 @@
 //! Two threads around the world: one writes the log ([`super::writing`]), one applies it ([`super::applying`]).
 
-use super::applying::{apply, publish};
+use super::applying::apply;
 use super::by_hand::{self, Hand};
 use super::changes::{ChangeLog, Told};
 use super::checkpoint::Cut;
 use super::cut::{cut, run_checkpoint};
 use super::harm::Harm;
+use super::keeping::Keeping;
 use super::record::{Action, Rejected};
 use super::recover;
-use super::reload;
 use super::world::{Outcome, World};
 use super::writing::{Backlog, Writing};
 use gyul_model::{Instant, Message};
@@ -159,7 +159,8 @@ pub(super) struct Shared {
     /// What was computed, until its record is applied.
     pub(super) built: Mutex<Option<Box<Live>>>,
     pub(super) settled: AtomicU64,
-    erasing: Mutex<()>,
+    pub(super) erasing: Mutex<()>,
+    pub(super) keeping: Keeping,
     pub(super) backlog: Backlog,
 }
 
@@ -212,6 +213,7 @@ impl Hub {
             built: Mutex::default(),
             settled: AtomicU64::new(opened.settled),
             erasing: Mutex::default(),
+            keeping: Keeping::default(),
             backlog: Backlog::default(),
             options,
             clock,
@@ -344,18 +346,12 @@ impl Hub {
 
     /// Does something with the base while no checkpoint does.
     pub fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
-        while self.shared.checkpointing.swap(true, Ordering::AcqRel) {
-            self.shared.pause(Duration::from_millis(20));
-        }
-        let done = work();
-        self.shared.checkpointing.store(false, Ordering::Release);
-        done
+        self.shared.alone(work)
     }
 
     /// A checkpoint, within [`Hub::alone`]. The base leaves the rows of customers `gone` behind.
     pub(super) fn settle_base(&self, gone: Vec<String>) -> Result<Summary, StoreError> {
-        let cut = cut(&self.shared, &mut self.shared.world.write().unwrap_or_else(PoisonError::into_inner))?;
-        run_checkpoint(&self.shared, Cut { gone, ..cut })
+        self.shared.settle_base(gone)
     }
 
     /// Behind the last record that the base has taken in.
@@ -381,44 +377,6 @@ impl Hub {
     /// Forgets customers in the stream of changes. Gives how many changes were theirs.
     pub(super) fn forget_changes(&self, customers: &[String]) -> Result<u64, StoreError> {
         lock(&self.shared.changes).erase(customers)
-    }
-
-    /// Takes the base up anew, after rows came into it beside the log, and goes on from it; within [`Hub::alone`].
-    /// What the rows changed is told. `before`: the manifest without them.
-    pub fn reload(&self, before: Option<&Manifest>) -> Result<(), StoreError> {
-        let manifest = Manifest::read(&self.shared.dir)?;
-        let data = super::recover::load(&self.shared.dir)?;
-        // The reader comes after, so that it has all that the copy rests on.
-        let start = reload::Start::of(&self.world());
-        let log = self.read_log(self.settled()).ok_or_else(|| self.shared.stopped())?;
-        let mut fresh = reload::beside(start, data, log)?;
-        loop {
-            // The reader comes first: whoever writes the log may wait for the world.
-            let covered = self.shared.gauges.logged.load(Ordering::Acquire);
-            let log = self.read_log(fresh.next).ok_or_else(|| self.shared.stopped())?;
-            let mut world = self.shared.world.write().unwrap_or_else(PoisonError::into_inner);
-            // Definitions that are being computed on the old base are put in force first.
-            if world.journal.is_some() || world.next > covered {
-                drop(world);
-                self.shared.pause(Duration::from_millis(2));
-                continue;
-            }
-            reload::catch_up(&mut fresh, &mut world, log, &self.shared.options.rules)?;
-            let changes = reload::differences(&world, &fresh);
-            for s in &manifest.streams {
-                let rows = before.and_then(|b| b.stream(&s.name)).map_or(0, |s| s.rows);
-                let v = fresh.volumes.entry(s.name.clone()).or_default();
-                v.count += s.rows.saturating_sub(rows);
-                v.first = [v.first, s.first].into_iter().flatten().min();
-                v.last = v.last.max(s.last);
-            }
-            *world = fresh;
-            let told: Vec<Told> =
-                world.tell(&changes).into_iter().map(|t| Told { cause: "import".into(), ..t }).collect();
-            publish(&self.shared, world, told);
-            // Who is new has a number now: the next start must find the same.
-            return self.settle_base(vec![]).map(|_| ());
-        }
     }
 
     /// One erasure at a time, and none while the base is taken up anew: its decision names handles by numbers, which newcomers
@@ -455,6 +413,20 @@ impl Drop for Hub {
 }
 
 impl Shared {
+    pub(super) fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
+        while self.checkpointing.swap(true, Ordering::AcqRel) {
+            self.pause(Duration::from_millis(20));
+        }
+        let done = work();
+        self.checkpointing.store(false, Ordering::Release);
+        done
+    }
+
+    pub(super) fn settle_base(self: &Arc<Shared>, gone: Vec<String>) -> Result<Summary, StoreError> {
+        let cut = cut(self, &mut self.world.write().unwrap_or_else(PoisonError::into_inner))?;
+        run_checkpoint(self, Cut { gone, ..cut })
+    }
+
     pub(super) fn put(&self, command: Command) -> Result<(), Refused> {
         self.commands.send(command).map_err(|_| Refused::Stopping)
     }

@@ -14,6 +14,7 @@ mod definitions;
 mod erase;
 mod harm;
 mod hub;
+mod keeping;
 mod left_out;
 mod objection;
 mod record;

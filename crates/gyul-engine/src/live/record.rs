@@ -4,6 +4,7 @@
 
 use super::erase::speaks_of;
 use gyul_model::{Decimal, IdKind, Identifier, Instant, Message, Value};
+use gyul_store::Policy;
 
 /// Kinds of records. Numbers are for ever.
 pub const MESSAGE: u8 = 1;
@@ -72,6 +73,8 @@ pub enum Action {
     Released(Vec<u64>),
     /// Who goes by one of these names objects to being profiled, or does not any more.
     Object { names: Vec<String>, objects: bool },
+    /// Which events are too old to be looked at, from here on.
+    Keep(Option<Policy>),
 }
 
 /// Without contents: they may speak of people.
@@ -91,6 +94,7 @@ impl std::fmt::Debug for Action {
             Action::Mend { .. } => "mend",
             Action::Released(_) => "released",
             Action::Object { .. } => "object",
+            Action::Keep(_) => "keep",
         })
     }
 }
@@ -248,6 +252,11 @@ pub fn action(a: &Action, by: &str) -> Vec<u8> {
             w.bytes.extend([13, (*objects).into()]);
             w.uint(names.len() as u64);
             names.iter().for_each(|n| w.text(n));
+        }
+        Action::Keep(policy) => {
+            w.bytes.push(14);
+            w.maybe(policy.as_ref().map(|p| p.said.as_str()));
+            policy.iter().for_each(|p| w.int(p.from.0));
         }
     }
     w.bytes
@@ -409,13 +418,17 @@ pub fn read_action(payload: &[u8]) -> Read<(Action, String)> {
             let objects = r.byte()? == 1;
             Action::Object { names: (0..r.count()?).map(|_| r.text()).collect::<Read<_>>()?, objects }
         }
+        14 => Action::Keep(match r.maybe()? {
+            Some(said) => Some(Policy { said, from: Instant(r.int()?) }),
+            None => None,
+        }),
         _ => return Err(Unreadable),
     };
     Ok((action, by))
 }
 
 /// The highest number of an action.
-const ACTION_MAX: u8 = 13;
+const ACTION_MAX: u8 = 14;
 
 /// Whether a record is of a later Gyul: passed over, it would be as if it had never been decided.
 pub fn is_newer(kind: u8, payload: &[u8]) -> bool {
@@ -492,6 +505,8 @@ mod tests {
             Action::Propose { kind: "segment".into(), id: "vip".into(), text: Some("x".into()) },
             Action::InForce { upto: 300 },
             Action::Object { names: vec!["C1".into(), "email:a@b.kr".into()], objects: true },
+            Action::Keep(None),
+            Action::Keep(Some(Policy { said: "keep 3y".into(), from: Instant(-7) })),
         ];
         for a in actions {
             let bytes = action(&a, "min@shop");

@@ -5,7 +5,9 @@ use super::checkpoint;
 use super::definitions::{DefKind, Definitions, split};
 use super::harm::{Harm, Harms};
 use super::hub::{Clock, Options, manifest};
+use super::keeping::{self, tell_as};
 use super::record;
+use super::reload;
 use super::tail::{Item, Look, STARTER, Tail, newer};
 use super::world::{Control, World};
 use super::writing::Seen;
@@ -13,7 +15,7 @@ use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
 use gyul_profile::Identities;
 use gyul_store::log::{Log, Options as LogOptions};
-use gyul_store::{Needs, Store, StoreError, StoreErrorKind};
+use gyul_store::{Policy, Store, StoreError, StoreErrorKind};
 use std::fs;
 use std::path::Path;
 
@@ -47,10 +49,6 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let manifest = manifest(dir)?;
     let settled = manifest.as_ref().map_or(0, checkpoint::position);
     let base_next = manifest.as_ref().map_or(0, |m| m.seq_next);
-    let (data, stale) = match &manifest {
-        Some(_) => load(dir)?,
-        None => Default::default(),
-    };
     let state = match settled {
         0 => None,
         _ => Some(checkpoint::get_state(dir, settled)?.ok_or_else(|| missing(dir))?),
@@ -78,6 +76,13 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     // What was decided before the checkpoint, and what came since.
     let rules = options.rules.clone();
     let cut_at = state.as_ref().and_then(|s| s.at);
+    // What was told up to here was told without the events before this.
+    let declared = manifest.as_ref().and_then(|m| m.policy.clone());
+    let told_without = match changes.published {
+        Some((_, next)) if next > settled => changes.kept,
+        _ => state.as_ref().and_then(|s| s.kept),
+    };
+    let told_without = told_without.unwrap_or(declared.as_ref().map(|p| p.from));
     let (identities, mut control, quarantine) = match state {
         Some(s) => {
             let read = Identities::load(&s.identities, rules.clone());
@@ -141,8 +146,9 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         }
         in_force(&mut definitions, c);
     }
+    let (data, stale) = load(dir, told_without.map(|from| Policy { said: String::new(), from }))?;
     let mut world = World::new(identities, definitions, data, calm.min(now));
-    world.stale = stale;
+    (world.stale, world.kept) = (stale, declared.clone());
     world.next = settled;
     for c in &control {
         let Ok((action, _)) = record::read_action(&c.payload) else { continue };
@@ -170,9 +176,27 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         world.recall_quarantine();
     }
     world.next = world.next.max(log.next());
+    if world.kept.as_ref().map(|p| p.from) != told_without {
+        // It was decided, and not in force yet when the machine died.
+        let base = load(dir, world.kept.clone())?;
+        let mut fresh = reload::beside(reload::Start::of(&world), base, log.read(settled))?;
+        let more = log.read(fresh.next);
+        reload::catch_up(&mut fresh, &mut world, more, &rules)?;
+        let changes = reload::differences(&world, &fresh);
+        world = fresh;
+        if told_next != u64::MAX {
+            told.extend(tell_as("retention", &mut world, &changes));
+        }
+        told = changes::net(told);
+    }
+    world.stale.policy = world.kept.clone();
+    if declared != world.kept {
+        // The command line goes by the manifest.
+        keeping::declare(dir, &world.kept, options)?;
+    }
     let torn = std::mem::take(&mut changes.torn);
     let position = (world.live.now(), world.next);
-    changes.publish(position, position, changes::without(told, &torn))?;
+    changes.publish(position, world.told_by(), changes::without(told, &torn))?;
     if let Some(m) = &manifest {
         for s in &m.streams {
             let v = world.volumes.entry(s.name.clone()).or_default();
@@ -185,13 +209,19 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     Ok(Opened { world, changes, log, seen, settled, harms: harms.found, lock })
 }
 
-/// The base, and what the staleness policy leaves out of it.
-pub fn load(dir: &Path) -> Result<(Snapshot, Stale), StoreError> {
+/// The base, if there is one yet, without what a policy leaves out of it.
+pub fn load(dir: &Path, policy: Option<Policy>) -> Result<(Snapshot, Stale), StoreError> {
+    if manifest(dir)?.is_none() {
+        return Ok((Snapshot::default(), Stale::new(policy, 0)));
+    }
     let store = Store::open(dir)?;
-    let data = store.load(&Needs::All)?;
+    let whole = store.load_whole()?;
+    let data = match &policy {
+        Some(p) => whole.since(p.from),
+        None => whole,
+    };
     let left_out = store.events_beside_traits().saturating_sub(data.events_beside_traits());
-    let stale = Stale::new(store.manifest().policy.clone(), left_out);
-    Ok((data, stale))
+    Ok((data, Stale::new(policy, left_out)))
 }
 
 /// What a record puts in force.

@@ -97,6 +97,8 @@ pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rul
     fresh.quarantine = std::mem::take(&mut old.quarantine);
     fresh.volumes = std::mem::take(&mut old.volumes);
     fresh.control = std::mem::take(&mut old.control);
+    fresh.kept = old.kept.take();
+    fresh.bases = old.bases + 1;
     fresh.forgotten = std::mem::take(&mut old.forgotten);
     fresh.take_objections(std::mem::take(&mut old.objections));
     (fresh.quarantined, fresh.nobody) = (old.quarantined, old.nobody);

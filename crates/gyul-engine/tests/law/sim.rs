@@ -2,7 +2,9 @@
 
 use crate::model::{Content, Members, Model, read};
 use gyul_engine::live::{Acked, Action, Clock, Disks, Hub, Incoming, Options, Refused, Rejected, Told};
-use gyul_model::{Decimal, IdKind, Identifier, Instant, MICROS_DAY, MICROS_HOUR, MICROS_SECOND, Message, Value, names};
+use gyul_engine::retention;
+use gyul_model::{Decimal, IdKind, Identifier, Instant, MICROS_DAY, MICROS_HOUR, MICROS_MINUTE, MICROS_SECOND};
+use gyul_model::{Message, Value, Zone, names};
 use gyul_sim::random::Rng;
 use gyul_store::log::{Disk, Entry, Fault, SimDisk};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +46,7 @@ partitions:
 #[derive(Clone, Debug, Default)]
 pub struct Tally(BTreeMap<&'static str, u64>);
 
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 25] = [
     "messages",
     "duplicates",
     "rejected",
@@ -61,6 +63,9 @@ const KINDS: [&str; 22] = [
     "checkpoints that failed",
     "erasures",
     "erasures that failed",
+    "policies",
+    "policies that failed",
+    "policies moved on",
     "faults",
     "faults of the stream",
     "full disks",
@@ -266,7 +271,9 @@ impl Sim {
     /// What the hub decides by itself, or for somebody who is erased.
     fn own(&self, said: &Content) -> bool {
         match said {
-            Content::Action(Action::InForce { .. } | Action::Erase { .. } | Action::Released(_)) => true,
+            Content::Action(Action::InForce { .. } | Action::Erase { .. } | Action::Released(_) | Action::Keep(_)) => {
+                true
+            }
             // The starter.
             Content::Action(Action::Define { .. }) => self.messages == 0,
             _ => false,
@@ -319,6 +326,7 @@ impl Sim {
                 85..90 => self.job(),
                 90..95 => self.checkpoint(),
                 95..97 => self.erase(),
+                97..99 => self.keep(),
                 _ => {
                     let micros = self.rng.between(0, MICROS_HOUR);
                     self.pass(micros);
@@ -611,12 +619,29 @@ impl Sim {
         }
     }
 
+    /// Other events are left out: more, or fewer, or none.
+    fn keep(&mut self) {
+        let days = 1 + self.rng.below(40) as i64;
+        let words = match self.rng.below(6) {
+            0 => "none".to_string(),
+            1 => format!("ignore events before {}", Instant(self.now().0 - days * MICROS_DAY)),
+            _ => format!("keep {days}d"),
+        };
+        let policy = retention::policy(&words, self.now(), &Zone::seoul()).unwrap();
+        match self.aside(|hub| hub.keep(policy, "min")) {
+            Ok(()) => self.tally.note("policies"),
+            Err(_) => self.tally.note("policies that failed"),
+        }
+    }
+
     // ---- what has to hold
 
     /// All that is on disk is applied and told; whatever was proposed is in force.
     fn rest(&mut self) {
         self.write();
         self.heal();
+        // What did not work is tried again after a while.
+        self.pass(MICROS_MINUTE);
         for _ in 0..20 {
             self.pass(MICROS_SECOND);
             self.hub().apply_by_hand();
@@ -640,6 +665,7 @@ impl Sim {
         let world = hub.world();
         assert_eq!(world.next, self.model.next, "seed {seed}: all is applied");
         assert_eq!(world.live.now(), self.now(), "seed {seed}: up to now");
+        assert_eq!(world.stale.policy, self.model.policy, "seed {seed}: what is left out");
         let ids = |root: usize| {
             let own = world.live.members(root).iter().map(|n| world.customer_id(n as u32).to_string());
             own.collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>()
@@ -696,6 +722,7 @@ impl Sim {
         self.die();
         self.start();
         self.compare();
+        self.tally.many("policies moved on", self.model.moved_on);
         self.tally
     }
 }

@@ -105,7 +105,7 @@ pub fn add(table: &mut Table) {
     );
     table.at(
         Endpoint::get("/api/v1/settings", "getSettings", "workspace", NUMBERS)
-            .says("작업 공간의 설정", "Zone and currency")
+            .says("작업 공간의 설정", "Zone, currency, and how far back to look")
             .gives::<Settings>(),
         settings,
     );

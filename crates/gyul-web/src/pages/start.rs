@@ -4,7 +4,7 @@ use super::chart::{COLOURS, Chart};
 use super::{Page, format, show};
 use crate::app::App;
 use crate::data::explore::{Money, Regions, Span};
-use crate::data::{ComputeState, DefKind, DefState, Flow};
+use crate::data::{CAUSES, ComputeState, DefKind, DefState, Flow};
 use crate::problem::ApiResult;
 use crate::table::{Endpoint, NUMBERS, Table};
 use askama::Template;
@@ -313,9 +313,8 @@ fn for_script(page: &Page, segments: &[DefState], partitions: &[DefState]) -> St
             names.insert(format!("{}/{}", d.id, c.class), page.name(&c.name_ko, &c.name_en, &c.class).into());
         }
     }
-    let causes = ["event", "time", "rank", "identity", "definition", "erasure", "objection"];
     let causes: Map<String, Value> =
-        causes.iter().map(|c| (c.to_string(), page.t(&format!("start-cause-{c}")).into())).collect();
+        CAUSES.iter().map(|c| (c.to_string(), page.t(&format!("start-cause-{c}")).into())).collect();
     let words = json!({
         "names": names,
         "causes": causes,

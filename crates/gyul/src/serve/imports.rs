@@ -145,11 +145,7 @@ impl Job {
                 // Without it the next file is looked at anew, so a failure is none.
                 let _ = std::fs::create_dir_all(dir.join("maps")).and_then(|()| std::fs::write(path, m.to_yaml()));
             }
-            let moved = match crate::policy::moved_on(dir, self.hub.now()) {
-                Some(p) => crate::policy::put(dir, Some(p)).map_err(|e| failed(ImportFailure::Store(e)))?,
-                None => false,
-            };
-            if !done.unchanged || moved {
+            if !done.unchanged {
                 self.hub.reload(before.as_ref()).map_err(|e| failed(ImportFailure::Store(e)))?;
             }
             Ok(done)

@@ -571,6 +571,53 @@ impl Default for Settings {
     }
 }
 
+/// How names become customers. A change holds for what comes later; customers stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityRules {
+    /// How many names of each kind a customer gathers by itself. With 0, names of a kind are linked to nothing.
+    pub limits: NameLimits,
+    /// Kinds that link only where the source has verified them.
+    #[schema(value_type = Vec<String>, example = json!(["email", "phone"]))]
+    pub verify: Vec<String>,
+    /// Sources whose e-mails and phones are verified.
+    #[schema(value_type = Vec<String>, example = json!(["shopify", "api"]))]
+    pub verified_sources: Vec<String>,
+    /// Whether `alias` joins two user ids, as a merge by hand does.
+    pub alias_joins_users: bool,
+    /// Values that name nobody, beside the built-in ones; `*` stands for anything, `email:` and such before it for one kind.
+    #[schema(max_items = 1000, example = json!(["email:*@counter.shop.kr"]))]
+    pub blocked: Vec<String>,
+    /// For the page alone.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub known: KnownRules,
+}
+
+/// What there is to choose from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KnownRules {
+    pub sources: Vec<String>,
+    pub built_in: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameLimits {
+    #[schema(maximum = 10_000)]
+    pub user: u32,
+    #[schema(maximum = 10_000)]
+    pub email: u32,
+    #[schema(maximum = 10_000)]
+    pub phone: u32,
+    #[schema(maximum = 10_000)]
+    pub kakao: u32,
+    #[schema(maximum = 10_000)]
+    pub device: u32,
+    #[schema(maximum = 10_000)]
+    pub anonymous: u32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
     /// Recovered and able to answer.

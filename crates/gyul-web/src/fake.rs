@@ -25,6 +25,7 @@ pub struct State {
     pub access: Vec<Vec<u8>>,
     pub audit: Vec<Vec<u8>>,
     pub settings: Settings,
+    pub rules: IdentityRules,
     pub plan: Option<String>,
     pub imports: Vec<(Import, PathBuf)>,
     pub drafts: Vec<(String, PathBuf)>,
@@ -642,6 +643,17 @@ impl Backend for Fake {
     fn put_settings(&self, settings: &Settings) -> Reply<()> {
         self.ask(|s| {
             s.settings = settings.clone();
+            Ok(())
+        })
+    }
+
+    fn identity_rules(&self) -> Reply<IdentityRules> {
+        self.ask(|s| Ok(s.rules.clone()))
+    }
+
+    fn put_identity_rules(&self, rules: &IdentityRules) -> Reply<()> {
+        self.ask(|s| {
+            s.rules = rules.clone();
             Ok(())
         })
     }

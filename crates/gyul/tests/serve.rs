@@ -292,6 +292,41 @@ fn the_server_and_the_command_line_leave_out_the_same_events() {
 }
 
 #[test]
+fn rules_of_identity_are_set_while_it_runs_and_survive_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut server = Server::start(&data, &key(&data));
+    let send = |server: &Server, id: &str, customer: &str| {
+        let body = serde_json::json!([{ "customer": customer, "name": "Product Viewed", "id": id }]);
+        let (status, said) = server.ask("POST", "/api/v1/events", &body.to_string());
+        assert_eq!(status, 200, "{said}");
+        serde_json::from_str::<serde_json::Value>(&said).unwrap()["rejected"].as_u64().unwrap()
+    };
+    assert_eq!(send(&server, "m1", "Shop Counter"), 0);
+    let mut rules = server.get("/api/v1/settings/identity");
+    assert_eq!((&rules["limits"]["email"], &rules["blocked"]), (&5.into(), &serde_json::json!([])));
+    let put =
+        |server: &Server, rules: &serde_json::Value| server.ask("PUT", "/api/v1/settings/identity", &rules.to_string());
+    rules["blocked"] = serde_json::json!(["shop counter"]);
+    rules["limits"]["email"] = 2.into();
+    assert_eq!(put(&server, &rules).0, 204);
+    let mut bad = rules.clone();
+    bad["blocked"] = serde_json::json!(["*"]);
+    let (status, said) = put(&server, &bad);
+    assert!(status == 422 && said.contains("bad_blocked"), "{said}");
+    for round in 0..2 {
+        assert_eq!(server.get("/api/v1/settings/identity"), rules, "{round}");
+        assert_eq!(send(&server, &format!("n{round}"), "Shop Counter"), 1, "{round}: nobody's from here on");
+        assert!(server.ask("GET", "/api/v1/audit", "").1.contains("putIdentityRules"));
+        server.kill();
+        server = Server::start(&data, &key(&data));
+    }
+    // The visit from before is kept.
+    assert_eq!(server.get("/api/v1/customers/Shop%20Counter")["events"], 1);
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
 fn what_was_rejected_comes_in_once_as_what_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

@@ -128,7 +128,6 @@ fn perhaps_build(shared: &Arc<Shared>) {
 
 fn step(shared: &Shared, group: Vec<Step>, now: Instant, settles: bool) {
     let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
-    let rules = &shared.options.rules;
     let mut told: Vec<Told> = vec![];
     let mut decided: Vec<(Decided, Outcome, u64)> = vec![];
     let mut messages: Vec<(u64, Message)> = vec![];
@@ -138,7 +137,7 @@ fn step(shared: &Shared, group: Vec<Step>, now: Instant, settles: bool) {
             Step::Rejected(seq, at, r) => world.reject(seq, at, r),
             Step::Skipped(next) => world.next = world.next.max(next),
             Step::Act(seq, at, action, by, reply) => {
-                told.extend(world.apply(&std::mem::take(&mut messages), now, rules));
+                told.extend(world.apply(&std::mem::take(&mut messages), now));
                 let built = match &action {
                     Action::InForce { upto } => {
                         lock(&shared.built).take().filter(|_| world.journal.is_some()).zip(Some(*upto))
@@ -158,7 +157,7 @@ fn step(shared: &Shared, group: Vec<Step>, now: Instant, settles: bool) {
             }
         }
     }
-    told.extend(world.apply(&messages, now, rules));
+    told.extend(world.apply(&messages, now));
     if settles {
         told.extend(world.settle());
     }

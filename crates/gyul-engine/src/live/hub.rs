@@ -28,6 +28,7 @@ pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 #[derive(Clone)]
 pub struct Options {
+    /// Until others are decided.
     pub rules: Rules,
     pub zone: String,
     pub currency: String,
@@ -294,8 +295,8 @@ impl Hub {
     }
 
     /// What names may be joined, and which name nobody.
-    pub fn rules(&self) -> &Rules {
-        &self.shared.options.rules
+    pub fn rules(&self) -> Rules {
+        self.world().identities.rules().clone()
     }
 
     pub fn gauges(&self) -> &Gauges {

@@ -103,7 +103,7 @@ impl Shared {
                 self.pause(Duration::from_millis(2));
                 continue;
             }
-            reload::catch_up(&mut fresh, &mut world, log, &self.options.rules)?;
+            reload::catch_up(&mut fresh, &mut world, log)?;
             let changes = reload::differences(&world, &fresh);
             for s in now.iter().flat_map(|m| &m.streams) {
                 let rows = before.and_then(|b| b.stream(&s.name)).map_or(0, |s| s.rows);

@@ -13,7 +13,7 @@ use super::world::{Control, World};
 use super::writing::Seen;
 use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
-use gyul_profile::Identities;
+use gyul_profile::{Identities, Rules};
 use gyul_store::log::{Log, Options as LogOptions};
 use gyul_store::{Policy, Store, StoreError, StoreErrorKind};
 use std::fs;
@@ -74,7 +74,8 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let mut changes = ChangeLog::open(dir, segment_bytes / 4, disk("changes"), &mut harms)?;
 
     // What was decided before the checkpoint, and what came since.
-    let rules = options.rules.clone();
+    let decided = state.iter().flat_map(|s| &s.control).rev().find_map(rules_of);
+    let rules = decided.unwrap_or_else(|| options.rules.clone());
     let cut_at = state.as_ref().and_then(|s| s.at);
     // What was told up to here was told without the events before this.
     let declared = manifest.as_ref().and_then(|m| m.policy.clone());
@@ -85,11 +86,11 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     let told_without = told_without.unwrap_or(declared.as_ref().map(|p| p.from));
     let (identities, mut control, quarantine) = match state {
         Some(s) => {
-            let read = Identities::load(&s.identities, rules.clone());
+            let read = Identities::load(&s.identities, rules);
             let bad = |e| StoreError::new(&dir.join("state"), StoreErrorKind::Damaged(format!("{e:?}")));
             (read.map_err(bad)?, s.control, s.quarantine)
         }
-        None => (Identities::new(rules.clone()), vec![], None),
+        None => (Identities::new(rules), vec![], None),
     };
     if let Some(c) = control.iter().find(|c| record::is_newer(c.kind, &c.payload)) {
         return Err(newer(dir, c.kind, &c.payload));
@@ -159,15 +160,15 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     world.quarantined = quarantine.as_ref().map_or(0, |q| q.len() as u64);
     world.quarantine = quarantine.unwrap_or_default();
     // The timelines first, then who is in what: nobody asks what it was on the way.
-    replay(&mut world, &mut tail, calm_next, calm.min(now), options, true)?;
+    replay(&mut world, &mut tail, calm_next, calm.min(now), true)?;
     if world.live.fresh_events() > LONG {
         // Most customers have something of a long tail: in the base it is small, and everybody is looked at in place.
         world.live.compact();
     }
     world.redefine(calm.min(now));
     // Told already.
-    replay(&mut world, &mut tail, told_next, then.min(now), options, false)?;
-    let mut told = replay(&mut world, &mut tail, u64::MAX, now, options, false)?;
+    replay(&mut world, &mut tail, told_next, then.min(now), false)?;
+    let mut told = replay(&mut world, &mut tail, u64::MAX, now, false)?;
     let slow = world.settle();
     if told_next != u64::MAX {
         told.extend(slow);
@@ -181,7 +182,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         let base = load(dir, world.kept.clone())?;
         let mut fresh = reload::beside(reload::Start::of(&world), base, log.read(settled))?;
         let more = log.read(fresh.next);
-        reload::catch_up(&mut fresh, &mut world, more, &rules)?;
+        reload::catch_up(&mut fresh, &mut world, more)?;
         let changes = reload::differences(&world, &fresh);
         world = fresh;
         if told_next != u64::MAX {
@@ -224,6 +225,14 @@ pub fn load(dir: &Path, policy: Option<Policy>) -> Result<(Snapshot, Stale), Sto
     Ok((data, Stale::new(policy, left_out)))
 }
 
+/// The rules that a record declares.
+fn rules_of(c: &Control) -> Option<Rules> {
+    match record::read_action(&c.payload) {
+        Ok((record::Action::Rules(rules), _)) => Some(*rules),
+        _ => None,
+    }
+}
+
 /// What a record puts in force.
 fn in_force(definitions: &mut Definitions, c: &Control) {
     match record::read_action(&c.payload) {
@@ -244,14 +253,7 @@ fn definition(c: &Control) -> Option<(DefKind, String, Option<String>, String)> 
 }
 
 /// Applies the records before `upto`. `defined`: what they define is known already.
-fn replay(
-    world: &mut World,
-    tail: &mut Tail,
-    upto: u64,
-    now: Instant,
-    options: &Options,
-    defined: bool,
-) -> Result<Vec<Told>, StoreError> {
+fn replay(world: &mut World, tail: &mut Tail, upto: u64, now: Instant, defined: bool) -> Result<Vec<Told>, StoreError> {
     let mut changes = vec![];
     let mut messages: Vec<(u64, Message)> = vec![];
     let mut stale = false;
@@ -261,7 +263,7 @@ fn replay(
             if std::mem::take(&mut stale) {
                 changes.extend(world.redefine(now));
             }
-            changes.extend(world.apply(&std::mem::take(&mut messages), now, &options.rules));
+            changes.extend(world.apply(&std::mem::take(&mut messages), now));
         }
         match item {
             Item::Message(seq, m) => messages.push((seq, m)),
@@ -289,7 +291,7 @@ fn replay(
     if stale {
         changes.extend(world.redefine(now));
     }
-    changes.extend(world.apply(&messages, now, &options.rules));
+    changes.extend(world.apply(&messages, now));
     Ok(changes)
 }
 

@@ -5,7 +5,7 @@ use super::record;
 use super::world::{Told, World};
 use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
-use gyul_profile::{Identities, Rules};
+use gyul_profile::Identities;
 use gyul_store::StoreError;
 use gyul_store::log::{Entry, Reader};
 use gyul_timeline::live::{Cause, Change};
@@ -65,7 +65,7 @@ pub fn beside(start: Start, (data, stale): (Snapshot, Stale), mut log: Reader) -
 }
 
 /// Applies what the old world has applied since, and takes over what does not rest on the base.
-pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rules) -> Result<(), StoreError> {
+pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader) -> Result<(), StoreError> {
     let now = old.live.now();
     let mut messages: Vec<(u64, Message)> = vec![];
     while let Some(entry) = log.next()? {
@@ -80,7 +80,7 @@ pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rul
                 }
             }
             record::ACTION => {
-                fresh.apply(&std::mem::take(&mut messages), now, rules);
+                fresh.apply(&std::mem::take(&mut messages), now);
                 if let Ok((action, by)) = record::read_action(r.payload) {
                     fresh.act(r.seq, r.at, &action, &by, now);
                 }
@@ -88,7 +88,7 @@ pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rul
             _ => {}
         }
     }
-    fresh.apply(&messages, now, rules);
+    fresh.apply(&messages, now);
     fresh.next = old.next;
     fresh.access = std::mem::take(&mut old.access);
     fresh.audit = std::mem::take(&mut old.audit);

@@ -8,7 +8,7 @@ use super::record::{self, Action, Rejected};
 use crate::library::schema_of;
 use crate::stale::{LeftOut, Stale};
 use gyul_model::{Event, IdKind, Identifier, Instant, Message, Snapshot, Timeline, hash64, names};
-use gyul_profile::{Change as Joined, Identities, Rules, Said};
+use gyul_profile::{Change as Joined, Identities, Said};
 use gyul_segment::Schema;
 use gyul_store::Policy;
 use gyul_timeline::Timelines;
@@ -166,12 +166,12 @@ impl World {
     }
 
     /// Takes in messages that are in the log, with the numbers of their first events, and what the clock did until `now`.
-    pub fn apply(&mut self, messages: &[(u64, Message)], now: Instant, rules: &Rules) -> Vec<changes::Told> {
+    pub fn apply(&mut self, messages: &[(u64, Message)], now: Instant) -> Vec<changes::Told> {
         let mut fresh: Vec<(u32, Event)> = vec![];
         let mut regroup: BTreeSet<u32> = BTreeSet::new();
         for (seq, m) in messages {
             self.next = self.next.max(seq + m.events.len().max(1) as u64);
-            let said = Said { seq: *seq, at: m.ts, verified: rules.believes(m.source) };
+            let said = Said { seq: *seq, at: m.ts, verified: self.identities.rules().believes(m.source) };
             let Ok(seen) = self.identities.see(&m.who, said) else {
                 self.nobody += 1;
                 continue;
@@ -367,6 +367,10 @@ impl World {
             }
             Action::Keep(policy) => {
                 self.kept = policy.clone();
+                Outcome::Done
+            }
+            Action::Rules(rules) => {
+                self.identities.set_rules((**rules).clone());
                 Outcome::Done
             }
         };

@@ -74,7 +74,7 @@ impl Model {
         match said {
             Content::Message(m) => {
                 assert!(self.seen.insert(m.id.clone()), "{} is in the log twice", m.id);
-                let verified = Rules::default().believes(m.source);
+                let verified = self.identities.rules().believes(m.source);
                 let Ok(seen) = self.identities.see(&m.who, Said { seq, at: m.ts, verified }) else { return };
                 self.events.extend(m.events_at(seq).map(|e| (seen.handle, e)));
             }
@@ -126,6 +126,7 @@ impl Model {
                 self.moved_on += u64::from(is.is_some() && was == is);
                 self.policy = policy;
             }
+            Action::Rules(rules) => self.identities.set_rules(*rules),
             Action::Access(_) | Action::Audit(_) | Action::Settings(_) | Action::Plan(_) | Action::Object { .. } => {}
         }
     }

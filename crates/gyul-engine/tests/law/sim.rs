@@ -5,6 +5,7 @@ use gyul_engine::live::{Acked, Action, Clock, Disks, Hub, Incoming, Options, Ref
 use gyul_engine::retention;
 use gyul_model::{Decimal, IdKind, Identifier, Instant, MICROS_DAY, MICROS_HOUR, MICROS_MINUTE, MICROS_SECOND};
 use gyul_model::{Message, Value, Zone, names};
+use gyul_profile::{Blocked, Rules};
 use gyul_sim::random::Rng;
 use gyul_store::log::{Disk, Entry, Fault, SimDisk};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +47,7 @@ partitions:
 #[derive(Clone, Debug, Default)]
 pub struct Tally(BTreeMap<&'static str, u64>);
 
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 26] = [
     "messages",
     "duplicates",
     "rejected",
@@ -63,6 +64,7 @@ const KINDS: [&str; 25] = [
     "checkpoints that failed",
     "erasures",
     "erasures that failed",
+    "rules",
     "policies",
     "policies that failed",
     "policies moved on",
@@ -314,7 +316,8 @@ impl Sim {
                 0..45 => self.send(),
                 45..52 => self.merge(),
                 52..57 => self.define(),
-                57..75 => {
+                57..59 => self.rule(),
+                59..75 => {
                     self.write();
                     // What was refused lies on the disk perhaps, until the log is made sound.
                     if !self.doubtful.is_empty() && self.rng.percent(50) {
@@ -489,6 +492,24 @@ impl Sim {
         };
         self.put(Action::Define { kind: kind.into(), id, text });
         self.tally.note("definitions");
+    }
+
+    /// Names become customers in another way from here on.
+    fn rule(&mut self) {
+        let rng = &mut self.rng;
+        let limits = [1 + rng.below(2) as u32, rng.below(4) as u32, 5, 5, 20, [0, 1, 2, 100][rng.below(4)]];
+        let mut rules = Rules { limits, ..Rules::default() };
+        rules.verify[IdKind::Email as usize] = rng.percent(50);
+        if rng.percent(50) {
+            rules.verified_sources.push("segment".into());
+        }
+        for _ in 0..rng.below(3) {
+            let n = rng.below(PEOPLE);
+            let line = [format!("C{n}"), format!("email:person{n}@*"), format!("anonymous:browser-{n}")];
+            rules.blocked.extend(Blocked::parse(&line[rng.below(3)]));
+        }
+        self.put(Action::Rules(Box::new(rules)));
+        self.tally.note("rules");
     }
 
     /// The writer's turn: the whole inbox is one group.

@@ -1,5 +1,6 @@
 //! Who may do what, and how is the workspace set? Thin: each form does what the API does, under the API's name.
 
+mod identity;
 mod workspace;
 
 use super::{Page, field, go, show};
@@ -29,6 +30,7 @@ const AUDIT_PAGE: usize = 50;
 pub fn add(table: &mut Table) {
     let form = |path: &str, operation: &str, access: Access| Endpoint::form(path, operation, access);
     workspace::add(table);
+    identity::add(table);
     table.at(Endpoint::page("/settings/users", "pageUsers", OWNER), users);
     table.at(form("/settings/users", "makeUser", OWNER), make_user);
     table.at(form("/settings/users/{email}/role", "changeRole", OWNER), change_role);

@@ -181,6 +181,40 @@ async fn how_far_back_to_look_is_chosen_in_words() {
 }
 
 #[tokio::test]
+async fn rules_of_identity_are_the_same_by_form_and_by_api() {
+    let bed = Bed::new();
+    let rules = json!({
+        "limits": { "user": 1, "email": 5, "phone": 0, "kakao": 5, "device": 20, "anonymous": 100 },
+        "verify": ["email", "phone"], "verified_sources": ["shopify", "api"], "alias_joins_users": true,
+        "blocked": ["매장 손님", "email:*@counter.kr"],
+    });
+    assert_eq!(bed.put("/api/v1/settings/identity", rules.to_string()).await.status, 204);
+    assert_eq!(bed.get("/api/v1/settings/identity").await.json(), rules);
+    bed.fake.with(|s| s.rules.known.sources = vec!["shopify".into(), "segment".into(), "api".into()]);
+    let page = bed.get("/settings").await.text().to_string();
+    for shown in [
+        "name=\"limit-phone\" value=\"0\"",
+        "value=\"email\" checked",
+        "name=\"source\" value=\"api\" checked",
+        "name=\"source\" value=\"segment\">",
+        "name=\"alias\" value=\"yes\" checked",
+        "매장 손님\nemail:*@counter.kr</textarea>",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    bed.fake.with(|s| s.rules = Default::default());
+    let form = "limit-user=1&limit-email=5&limit-phone=0&limit-kakao=5&limit-device=20&limit-anonymous=100&verify=email\
+        &verify=phone&source=shopify&source=api&alias=yes&blocked=%EB%A7%A4%EC%9E%A5+%EC%86%90%EB%8B%98%0D%0A%0D%0A+email:*%40counter.kr";
+    assert_eq!(bed.post("/settings/identity", form).await.status, 303);
+    assert_eq!(bed.get("/api/v1/settings/identity").await.json(), rules);
+    // What is no number is more than is allowed, never less.
+    bed.post("/settings/identity", form.replace("limit-user=1", "limit-user=one")).await;
+    assert_eq!(bed.fake.with(|s| s.rules.limits.user), u32::MAX);
+    bed.call(Role::Marketer, Method::GET, "/api/v1/settings/identity", "").await.is_problem(403, "forbidden");
+    assert!(!bed.call(Role::Marketer, Method::GET, "/settings", "").await.text().contains("limit-user"));
+}
+
+#[tokio::test]
 async fn refusals_of_the_backend_have_a_status_and_a_code() {
     let bed = Bed::new();
     for (refusal, status, code) in [

@@ -73,7 +73,8 @@ impl Live {
 
     /// Why a message that was understood is not taken.
     fn why_not(&self, m: &Message, plan: Option<&Plan>) -> Option<Kept> {
-        if m.who.iter().all(|id| self.blocked.has(id.kind, &id.value)) {
+        let blocked = self.blocked.read().unwrap_or_else(PoisonError::into_inner);
+        if m.who.iter().all(|id| blocked.has(id.kind, &id.value)) {
             return Some(Kept {
                 code: "no_owner".into(),
                 place: "who".into(),

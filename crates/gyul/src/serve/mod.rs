@@ -9,6 +9,7 @@ mod definitions;
 mod drafts;
 mod events;
 mod explore;
+mod identity;
 mod imports;
 mod looked;
 mod machine;
@@ -46,7 +47,7 @@ pub struct Live {
     /// The tracking plan as it is enforced.
     plan: RwLock<Option<Arc<Plan>>>,
     /// Values that name nobody.
-    blocked: BlockList,
+    blocked: RwLock<BlockList>,
     names: names::Names,
     moved: Mutex<Moved>,
     schema: Mutex<Option<(std::time::Instant, Vec<EventSchema>)>>,
@@ -92,7 +93,7 @@ impl Live {
             drafts: Mutex::default(),
             grown: Arc::default(),
             plan: RwLock::new(plan),
-            blocked: BlockList::of(hub.rules()),
+            blocked: RwLock::new(BlockList::of(&hub.rules())),
             moved: Mutex::default(),
             schema: Mutex::default(),
             looked: Mutex::default(),
@@ -414,6 +415,14 @@ impl Backend for Live {
 
     fn put_settings(&self, settings: &Settings) -> Reply<()> {
         self.settle_workspace(settings)
+    }
+
+    fn identity_rules(&self) -> Reply<IdentityRules> {
+        Ok(self.rules_shown())
+    }
+
+    fn put_identity_rules(&self, rules: &IdentityRules) -> Reply<()> {
+        self.rules_decided(rules)
     }
 
     fn keep_access(&self, record: Vec<u8>) -> Reply<()> {

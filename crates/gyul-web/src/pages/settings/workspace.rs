@@ -1,5 +1,6 @@
 //! The workspace and oneself.
 
+use super::identity::Rules;
 use super::{Frame, as_body, field, go, role_name, show};
 use crate::api::{admin, session};
 use crate::app::App;
@@ -35,6 +36,8 @@ struct Workspace {
     looks: Vec<Look>,
     /// The first day that is looked at, where one was chosen.
     first_day: String,
+    /// For whoever may change them.
+    rules: Option<Rules>,
     role: String,
     is_user: bool,
 }
@@ -56,7 +59,11 @@ const YEARS: [u32; 4] = [1, 2, 3, 5];
 const CURRENCIES: &[&str] =
     &["KRW", "USD", "EUR", "GBP", "JPY", "CNY", "TWD", "HKD", "SGD", "VND", "THB", "AUD", "CAD"];
 
-fn show_workspace(frame: Frame) -> ApiResult {
+async fn show_workspace(app: &Arc<App>, frame: Frame) -> ApiResult {
+    let rules = match frame.page.is_owner() {
+        true => Some(Rules::of(&frame.page, app.ask(|b| b.identity_rules()).await?)),
+        false => None,
+    };
     let mut zones: Vec<String> = jiff::tz::db().available().map(|n| n.as_str().to_string()).collect();
     zones.retain(|z| z.contains('/') && !z.starts_with("Etc/"));
     let role = frame.page.caller.as_ref().map(|c| role_name(&frame.page, c.role)).unwrap_or_default();
@@ -64,7 +71,10 @@ fn show_workspace(frame: Frame) -> ApiResult {
     let (page, title) = (frame.page.clone(), frame.page.t("settings-title"));
     let (looks, first_day) = looks(&page);
     let currencies = CURRENCIES;
-    show(&frame.page.clone(), &Workspace { page, title, frame, zones, currencies, looks, first_day, role, is_user })
+    show(
+        &frame.page.clone(),
+        &Workspace { page, title, frame, zones, currencies, looks, first_day, rules, role, is_user },
+    )
 }
 
 /// The choices, and the day of the last one.
@@ -96,8 +106,16 @@ fn in_words(page: &Page, value: &str) -> String {
     page.t1(name, "n", n.unsigned_abs())
 }
 
-async fn workspace(page: Page, args: Args) -> ApiResult {
-    show_workspace(Frame::new(page, "workspace", &args))
+async fn workspace(State(app): Shared, page: Page, args: Args) -> ApiResult {
+    show_workspace(&app, Frame::new(page, "workspace", &args)).await
+}
+
+/// Where a form leads: to the page as it is now, or back with what was wrong.
+pub(super) async fn after(app: &Arc<App>, page: Page, done: ApiResult) -> ApiResult {
+    match done {
+        Ok(_) => Ok(go(&page, "/settings?done=saved")),
+        Err(e) => show_workspace(app, Frame::wrong(page, "workspace", &e)).await,
+    }
 }
 
 async fn put_workspace(State(app): Shared, page: Page, body: Bytes) -> ApiResult {
@@ -108,10 +126,8 @@ async fn put_workspace(State(app): Shared, page: Page, body: Bytes) -> ApiResult
         words => Some(words),
     };
     let settings = json!({ "zone": text("zone"), "currency": text("currency"), "retention": retention });
-    match admin::put_settings(State(app), as_body(&settings)).await {
-        Ok(_) => Ok(go(&page, "/settings?done=saved")),
-        Err(e) => show_workspace(Frame::wrong(page, "workspace", &e)),
-    }
+    let done = admin::put_settings(State(Arc::clone(&app)), as_body(&settings)).await;
+    after(&app, page, done).await
 }
 
 async fn password(
@@ -123,7 +139,7 @@ async fn password(
 ) -> ApiResult {
     let text = |name| field(&body, name).unwrap_or_default();
     let new = json!({ "old": text("old"), "new": text("new") });
-    match session::change_password(State(app), ip, caller, as_body(&new)).await {
+    match session::change_password(State(Arc::clone(&app)), ip, caller, as_body(&new)).await {
         Ok(answer) => {
             // All sessions end, this one too.
             let mut response = go(&page, "/sign-in");
@@ -132,6 +148,6 @@ async fn password(
             }
             Ok(response)
         }
-        Err(e) => show_workspace(Frame::wrong(page, "workspace", &e)),
+        Err(e) => show_workspace(&app, Frame::wrong(page, "workspace", &e)).await,
     }
 }

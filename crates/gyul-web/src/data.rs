@@ -618,14 +618,16 @@ pub struct NameLimits {
     pub anonymous: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     /// Recovered and able to answer.
     pub ready: bool,
     /// Able to take events.
     pub writable: bool,
-    /// Records of the log that could not be read when it was opened.
+    /// Records of the log that could not be read, when it was opened or since.
     pub damaged: u64,
+    /// What is done behind and does not work now: `checkpoint`, `import`, `retention`.
+    pub failing: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

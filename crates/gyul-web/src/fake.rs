@@ -35,6 +35,7 @@ pub struct State {
     pub refusal: Option<Refusal>,
     pub stopped: bool,
     pub damaged: u64,
+    pub failing: Vec<&'static str>,
     pub objecting: HashSet<String>,
     /// Whoever is told of goes by an address, and says so everywhere.
     pub personal: bool,
@@ -684,7 +685,12 @@ impl Backend for Fake {
     }
 
     fn health(&self) -> Health {
-        self.with(|s| Health { ready: s.refusal.is_none(), writable: s.refusal.is_none(), damaged: s.damaged })
+        self.with(|s| Health {
+            ready: s.refusal.is_none(),
+            writable: s.refusal.is_none(),
+            damaged: s.damaged,
+            failing: s.failing.clone(),
+        })
     }
 
     fn metrics(&self) -> Vec<Metric> {

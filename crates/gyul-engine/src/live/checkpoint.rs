@@ -3,6 +3,7 @@
 //! `state/<seq>.bin` holds what is not in the base: identities and the records that are no messages. It is written
 //! before the base takes the events in, and the base's manifest says which one belongs to it.
 
+use super::harm::Harmed;
 use super::record::{self, Reader, Rejected, Unreadable, Writer};
 use super::world::{Control, fingerprint};
 use gyul_model::{Column, ColumnKind, Instant, Message, StreamBatch, StreamInfo, TextColumn, Value, hash64};
@@ -84,7 +85,13 @@ pub fn position(manifest: &Manifest) -> u64 {
 }
 
 /// Writes the state, then the events. Gives what the base took.
-pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<Summary, StoreError> {
+pub(super) fn write(
+    dir: &Path,
+    cut: Cut,
+    mut log: LogReader,
+    now: Instant,
+    harmed: &Harmed,
+) -> Result<Summary, StoreError> {
     put_state(dir, cut.to, &cut.state)?;
     let name = format!("log {}..{}", cut.from, cut.to);
     let origin = Origin { name: &name, fingerprint: cut.to, kind: KIND, header: "" };
@@ -93,7 +100,13 @@ pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<S
     let mut batches = Batches::new(&cut.schema);
     let mut arrivals: Vec<(u64, Instant)> = vec![];
     while let Some(entry) = log.next()? {
-        let Entry::Record(r) = entry else { continue };
+        let r = match entry {
+            Entry::Record(r) => r,
+            Entry::Damaged(d) => {
+                harmed.met(&d)?;
+                continue;
+            }
+        };
         if r.seq >= cut.to {
             break;
         }

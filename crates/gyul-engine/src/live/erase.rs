@@ -306,7 +306,7 @@ fn sync(dir: &Path) -> Result<(), StoreError> {
     fs::File::open(dir).and_then(|d| d.sync_all()).map_err(StoreError::io(dir))
 }
 
-fn list(dir: &Path, out: &mut Vec<PathBuf>) {
+pub(super) fn list(dir: &Path, out: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     for path in entries.filter_map(|e| Some(e.ok()?.path())) {
         if path.is_dir() { list(&path, out) } else { out.push(path) }

@@ -5,7 +5,7 @@ use super::by_hand::{self, Hand};
 use super::changes::{ChangeLog, Told};
 use super::checkpoint::Cut;
 use super::cut::{cut, run_checkpoint};
-use super::harm::Harm;
+use super::harm::{Behind, Harm, Harmed};
 use super::keeping::Keeping;
 use super::record::{Action, Rejected};
 use super::recover;
@@ -17,7 +17,7 @@ use gyul_store::log::{Disk, Reader};
 use gyul_store::{Manifest, StoreError, StoreErrorKind, Summary};
 use gyul_timeline::live::Live;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
@@ -162,13 +162,15 @@ pub(super) struct Shared {
     pub(super) settled: AtomicU64,
     pub(super) erasing: Mutex<()>,
     pub(super) keeping: Keeping,
+    pub(super) harmed: Harmed,
+    /// No checkpoint by itself before this: it did not work just now.
+    pub(super) checkpoint_again: AtomicI64,
     pub(super) backlog: Backlog,
 }
 
 pub struct Hub {
     pub(super) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    harms: Vec<Harm>,
     _lock: std::fs::File,
 }
 
@@ -215,6 +217,8 @@ impl Hub {
             settled: AtomicU64::new(opened.settled),
             erasing: Mutex::default(),
             keeping: Keeping::default(),
+            harmed: opened.harmed,
+            checkpoint_again: AtomicI64::new(i64::MIN),
             backlog: Backlog::default(),
             options,
             clock,
@@ -228,7 +232,7 @@ impl Hub {
             threads.push(spawn("gyul-log", Box::new(move || writing.run(&writer, &inbox)))?);
             threads.push(spawn("gyul-apply", Box::new(move || apply(&applier, &applied)))?);
         }
-        let hub = Hub { shared, threads: Mutex::new(threads), harms: opened.harms, _lock: opened.lock };
+        let hub = Hub { shared, threads: Mutex::new(threads), _lock: opened.lock };
         hub.finish_erasures()?;
         Ok(hub)
     }
@@ -308,9 +312,19 @@ impl Hub {
         self.shared.healthy.load(Ordering::Acquire)
     }
 
-    /// What could not be read when it was opened.
-    pub fn harms(&self) -> &[Harm] {
-        &self.harms
+    /// What could not be read, when it was opened and since, and what is failing because of it.
+    pub fn harms(&self) -> Vec<Harm> {
+        self.shared.harmed.all()
+    }
+
+    /// What is done behind and does not work now.
+    pub fn failing(&self) -> Vec<Behind> {
+        self.shared.harmed.failing()
+    }
+
+    /// Calls `f` with whatever comes to be unreadable from here on.
+    pub fn on_harm(&self, f: impl Fn(&Harm) + Send + 'static) {
+        self.shared.harmed.on_harm(Box::new(f));
     }
 
     pub fn dir(&self) -> &Path {

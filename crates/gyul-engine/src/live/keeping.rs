@@ -7,6 +7,7 @@
 use super::Refused;
 use super::applying::publish;
 use super::changes::Told;
+use super::harm::Behind;
 use super::hub::{Hub, Options, Shared, manifest};
 use super::record::Action;
 use super::recover;
@@ -29,7 +30,7 @@ impl Hub {
     /// What the rows changed is told. `before`: the manifest without them.
     pub fn reload(&self, before: Option<&Manifest>) -> Result<(), StoreError> {
         let policy = self.world().stale.policy.clone();
-        self.shared.rebase(policy, before, "import")?;
+        self.shared.harmed.tried(Behind::Import, self.shared.rebase(policy, before, "import"))?;
         // Who is new has a number now: the next start must find the same.
         self.settle_base(vec![]).map(|_| ())
     }
@@ -69,13 +70,16 @@ impl Shared {
                 self.act(Action::Keep(policy.clone()), by).map_err(refused)?;
             }
             if policy.as_ref().map(|p| p.from) != in_force {
-                self.rebase(policy.clone(), manifest(&self.dir)?.as_ref(), "retention")?;
+                let before = manifest(&self.dir)?;
+                self.rebase(policy.clone(), before.as_ref(), "retention")?;
+                // All that is in the base was taken in by it.
+                self.harmed.tried(Behind::Import, Ok(()))?;
             }
             self.world.write().unwrap_or_else(PoisonError::into_inner).stale.policy.clone_from(&policy);
             declare(&self.dir, &policy, &self.options)
         });
         self.keeping.at_it.store(false, Ordering::Release);
-        kept
+        self.harmed.tried(Behind::Retention, kept)
     }
 
     /// Puts a world over the base as it is now in the place of the one that is; within [`Shared::alone`].
@@ -91,7 +95,7 @@ impl Shared {
         // The reader comes after, so that it has all that the copy rests on.
         let start = reload::Start::of(&self.world.read().unwrap_or_else(PoisonError::into_inner));
         let log = self.read_log(self.settled.load(Ordering::Acquire)).ok_or_else(|| self.stopped())?;
-        let mut fresh = reload::beside(start, data, log)?;
+        let mut fresh = reload::beside(start, data, log, &self.harmed)?;
         loop {
             // The reader comes first: whoever writes the log may wait for the world.
             let covered = self.gauges.logged.load(Ordering::Acquire);
@@ -103,7 +107,7 @@ impl Shared {
                 self.pause(Duration::from_millis(2));
                 continue;
             }
-            reload::catch_up(&mut fresh, &mut world, log)?;
+            reload::catch_up(&mut fresh, &mut world, log, &self.harmed)?;
             let changes = reload::differences(&world, &fresh);
             for s in now.iter().flat_map(|m| &m.streams) {
                 let rows = before.and_then(|b| b.stream(&s.name)).map_or(0, |s| s.rows);

@@ -3,7 +3,7 @@
 use super::changes::{self, ChangeLog, Told};
 use super::checkpoint;
 use super::definitions::{DefKind, Definitions, split};
-use super::harm::{Harm, Harms};
+use super::harm::{Harmed, Harms};
 use super::hub::{Clock, Options, manifest};
 use super::keeping::{self, tell_as};
 use super::record;
@@ -27,7 +27,7 @@ pub struct Opened {
     /// Where the base stands in the log.
     pub settled: u64,
     /// What could not be read.
-    pub harms: Vec<Harm>,
+    pub harmed: Harmed,
     pub lock: fs::File,
 }
 
@@ -177,12 +177,14 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         world.recall_quarantine();
     }
     world.next = world.next.max(log.next());
+    tail.unreadable.iter().for_each(|seq| harms.unreadable(*seq));
+    let harmed = Harmed::since(harms);
     if world.kept.as_ref().map(|p| p.from) != told_without {
         // It was decided, and not in force yet when the machine died.
         let base = load(dir, world.kept.clone())?;
-        let mut fresh = reload::beside(reload::Start::of(&world), base, log.read(settled))?;
+        let mut fresh = reload::beside(reload::Start::of(&world), base, log.read(settled), &harmed)?;
         let more = log.read(fresh.next);
-        reload::catch_up(&mut fresh, &mut world, more)?;
+        reload::catch_up(&mut fresh, &mut world, more, &harmed)?;
         let changes = reload::differences(&world, &fresh);
         world = fresh;
         if told_next != u64::MAX {
@@ -206,8 +208,7 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
             v.last = v.last.max(s.last);
         }
     }
-    tail.unreadable.iter().for_each(|seq| harms.unreadable(*seq));
-    Ok(Opened { world, changes, log, seen, settled, harms: harms.found, lock })
+    Ok(Opened { world, changes, log, seen, settled, harmed, lock })
 }
 
 /// The base, if there is one yet, without what a policy leaves out of it.

@@ -1,6 +1,7 @@
 //! A world over another base: the same log, the same people, and rows that an import brought.
 
 use super::definitions::Definitions;
+use super::harm::Harmed;
 use super::record;
 use super::world::{Told, World};
 use crate::stale::Stale;
@@ -36,7 +37,12 @@ impl Start {
 }
 
 /// The world as it was, over another base. `log` begins where the base ends.
-pub fn beside(start: Start, (data, stale): (Snapshot, Stale), mut log: Reader) -> Result<World, StoreError> {
+pub fn beside(
+    start: Start,
+    (data, stale): (Snapshot, Stale),
+    mut log: Reader,
+    harmed: &Harmed,
+) -> Result<World, StoreError> {
     let Start { identities, definitions, owners, next, now } = start;
     let mut fresh = World::new(identities, definitions, data, now);
     fresh.stale = stale;
@@ -45,7 +51,13 @@ pub fn beside(start: Start, (data, stale): (Snapshot, Stale), mut log: Reader) -
     fresh.owners = owners;
     let mut events: Vec<(u32, gyul_model::Event)> = vec![];
     while let Some(entry) = log.next()? {
-        let Entry::Record(r) = entry else { continue };
+        let r = match entry {
+            Entry::Record(r) => r,
+            Entry::Damaged(d) => {
+                harmed.met(&d)?;
+                continue;
+            }
+        };
         if r.seq >= next {
             break;
         }
@@ -65,11 +77,17 @@ pub fn beside(start: Start, (data, stale): (Snapshot, Stale), mut log: Reader) -
 }
 
 /// Applies what the old world has applied since, and takes over what does not rest on the base.
-pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader) -> Result<(), StoreError> {
+pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, harmed: &Harmed) -> Result<(), StoreError> {
     let now = old.live.now();
     let mut messages: Vec<(u64, Message)> = vec![];
     while let Some(entry) = log.next()? {
-        let Entry::Record(r) = entry else { continue };
+        let r = match entry {
+            Entry::Record(r) => r,
+            Entry::Damaged(d) => {
+                harmed.met(&d)?;
+                continue;
+            }
+        };
         if r.seq >= old.next {
             break;
         }

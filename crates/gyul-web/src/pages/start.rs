@@ -4,7 +4,7 @@ use super::chart::{COLOURS, Chart};
 use super::{Page, format, show};
 use crate::app::App;
 use crate::data::explore::{Money, Regions, Span};
-use crate::data::{CAUSES, ComputeState, DefKind, DefState, Flow};
+use crate::data::{CAUSES, ComputeState, DefKind, DefState, Flow, Health};
 use crate::problem::ApiResult;
 use crate::table::{Endpoint, NUMBERS, Table};
 use askama::Template;
@@ -36,6 +36,7 @@ struct Start {
     lag: f64,
     writable: bool,
     damaged: u64,
+    failing: Vec<String>,
     quarantine: u64,
     failed: Vec<DefState>,
     /// For the script: names of segments and classes, and its sentences.
@@ -62,6 +63,7 @@ async fn start(State(app): State<Arc<App>>, page: Page) -> ApiResult {
         lag: metric("lag_seconds"),
         writable: health.writable,
         damaged: health.damaged,
+        failing: failing(&page, &health),
         quarantine: metric("quarantine_messages") as u64,
         failed,
         names,
@@ -302,6 +304,11 @@ async fn rfm(State(app): State<Arc<App>>, page: Page) -> ApiResult {
     });
     let (empty, more) = (page.t("start-rfm-none"), page.t("start-rfm-more"));
     show(&page, &ChartPart { chart, empty, to: "/explore", more })
+}
+
+/// What does not work now, in sentences.
+pub(super) fn failing(page: &Page, health: &Health) -> Vec<String> {
+    health.failing.iter().map(|what| page.t(&format!("start-failing-{what}"))).collect()
 }
 
 /// What `live.js` needs to tell changes in words.

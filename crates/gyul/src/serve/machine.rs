@@ -113,7 +113,9 @@ impl Live {
         add("log_commit_seconds_total", "Time that took.", counter, n(&g.commit_micros) / 1e6);
         add("log_errors_total", "Times that the disk took nothing.", counter, n(&g.storage_errors));
         let damaged: u64 = self.hub.harms().iter().map(|h| h.records).sum();
-        add("log_damaged_records", "Records that could not be read when the log was opened.", gauge, damaged as f64);
+        add("log_damaged_records", "Records of the log that could not be read.", gauge, damaged as f64);
+        let failing = self.hub.failing().len() as f64;
+        add("failing", "Checkpoints, imports and moves of the retention that do not work now.", gauge, failing);
         add("log_bytes", "Bytes of the log's files.", gauge, n(&g.log_bytes));
         add("steps_total", "Steps of the live evaluator.", counter, n(&g.ticks));
         add("step_seconds_total", "Time they took.", counter, n(&g.tick_micros) / 1e6);

@@ -109,9 +109,14 @@ impl Live {
         }
     }
 
-    /// What could not be read of the log when it was opened.
-    pub fn harms(&self) -> &[gyul_engine::live::Harm] {
+    /// What could not be read when it was opened.
+    pub fn harms(&self) -> Vec<gyul_engine::live::Harm> {
         self.hub.harms()
+    }
+
+    /// Calls `f` with whatever comes to be unreadable from here on.
+    pub fn on_harm(&self, f: impl Fn(&gyul_engine::live::Harm) + Send + 'static) {
+        self.hub.on_harm(f);
     }
 
     /// Backups that are asked for go there.
@@ -445,7 +450,8 @@ impl Backend for Live {
 
     fn health(&self) -> Health {
         let damaged = self.hub.harms().iter().map(|h| h.records).sum();
-        Health { ready: true, writable: self.hub.is_healthy(), damaged }
+        let failing = self.hub.failing().into_iter().map(gyul_engine::live::Behind::name).collect();
+        Health { ready: true, writable: self.hub.is_healthy(), damaged, failing }
     }
 
     fn metrics(&self) -> Vec<Metric> {

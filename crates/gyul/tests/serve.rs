@@ -603,7 +603,23 @@ fn event_names_without_end_are_refused_in_live_and_in_files() {
         let said: serde_json::Value = serde_json::from_str(&said).unwrap();
         (said["accepted"].as_u64().unwrap(), said["rejected"].as_u64().unwrap())
     };
-    assert_eq!(send((0..1003).map(|i| event(format!("e{i}"), "p".into())).collect()), (1000, 3));
+    assert_eq!(send((0..999).map(|i| event(format!("e{i}"), "p".into())).collect()), (999, 0));
+    // Whoever sends is told which ones, in the order in which they were sent.
+    let names = ["e0", "null", "e999", "f1", "e1", "f2"];
+    let mut batch: Vec<_> = names.iter().map(|n| event(n.to_string(), "p".into())).collect();
+    batch[0]["id"] = "again".into();
+    batch[1] = serde_json::json!({ "customer": "null", "name": "e0" });
+    batch[4]["id"] = "again 1".into();
+    let (_, said) = server.ask("POST", "/api/v1/events", &serde_json::Value::from(batch).to_string());
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["accepted"], &said["rejected"]), (&3.into(), &3.into()), "{said}");
+    let errors: Vec<(u64, &str)> = said["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| (e["index"].as_u64().unwrap(), e["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(errors, [(1, "no_owner"), (3, "too_many_names"), (5, "too_many_names")], "{said}");
     // Known ones go on; new properties of them up to the limit.
     let many: Vec<_> = (0..600).map(|i| {
         serde_json::json!({ "customer": "c", "name": "e7", "id": format!("x{i}"), "props": { format!("p{i}"): 1 } })
@@ -613,7 +629,13 @@ fn event_names_without_end_are_refused_in_live_and_in_files() {
     let metrics = server.ask("GET", "/metrics", "").1;
     assert!(metrics.contains("\ngyul_properties_dropped_total 101\n"), "{metrics}");
     let waiting = server.get("/api/v1/quarantine");
-    assert!(waiting["items"].as_array().unwrap().iter().all(|q| q["code"] == "too_many_names"));
+    assert!(
+        waiting["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|q| ["too_many_names", "no_owner"].contains(&q["code"].as_str().unwrap()))
+    );
     // The same after a start.
     server.kill();
     let server = Server::start(&data, &key);

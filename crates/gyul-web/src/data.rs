@@ -249,9 +249,16 @@ pub struct ErasureReport {
     /// Place to what was removed there.
     pub removed: BTreeMap<String, u64>,
     /// Places that were looked through afterwards without finding anything.
-    pub verified: Vec<String>,
-    /// What remains to be done by itself, such as rewriting old log files.
-    pub pending: Vec<String>,
+    pub verified: Vec<Searched>,
+    /// Places that still hold one of the names, and what that means.
+    pub pending: Vec<Searched>,
+}
+
+/// A place that was looked through, in words.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Searched {
+    pub ko: String,
+    pub en: String,
 }
 
 // Definitions

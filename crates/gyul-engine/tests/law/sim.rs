@@ -632,7 +632,8 @@ impl Sim {
         match self.aside(|hub| hub.erase(&who, "min")) {
             Ok(Some(erased)) => {
                 self.tally.note("erasures");
-                let told: Vec<&String> = erased.pending.iter().filter(|p| p.starts_with("memory")).collect();
+                let told: Vec<&String> =
+                    erased.pending.iter().map(|p| &p.en).filter(|p| p.starts_with("memory")).collect();
                 assert!(told.is_empty(), "seed {}: {told:?}", self.seed);
             }
             Ok(None) => assert!(names.is_empty(), "seed {}: {who:?} was known", self.seed),

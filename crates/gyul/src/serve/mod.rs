@@ -287,7 +287,10 @@ impl Backend for Live {
         self.forget_answers();
         let erased = erased.map_err(storage)?.ok_or(Refusal::NotFound)?;
         let removed = erased.removed.into_iter().map(|(place, n)| (place.to_string(), n)).collect();
-        Ok(ErasureReport { removed, verified: erased.verified, pending: erased.pending })
+        let said = |places: Vec<gyul_engine::live::Place>| {
+            places.into_iter().map(|p| Searched { ko: p.ko, en: p.en }).collect()
+        };
+        Ok(ErasureReport { removed, verified: said(erased.verified), pending: said(erased.pending) })
     }
 
     fn object(&self, who: &Identifier, objects: bool) -> Reply<()> {

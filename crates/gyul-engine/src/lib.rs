@@ -16,6 +16,7 @@ pub mod live;
 mod movement;
 pub mod needs;
 mod report;
+pub mod retention;
 mod stale;
 mod sufficiency;
 mod view;

@@ -42,6 +42,11 @@ impl Stale {
         Stale { policy, events, shape: vec![] }
     }
 
+    /// Events before this are left out.
+    pub fn from(&self) -> Option<Instant> {
+        self.policy.as_ref().map(|p| p.from)
+    }
+
     /// Whether an event of the log is too old to be looked at. The same rule as [`Snapshot::since`].
     pub fn takes(&mut self, e: &Event) -> bool {
         let stale = |p: &Policy| e.ts < p.from && e.name != names::IDENTIFY;

@@ -74,6 +74,27 @@ impl fmt::Display for Duration {
     }
 }
 
+impl Duration {
+    /// Reads `1d`, `2w`, `1mo` … `None` if it is none, or nothing.
+    pub fn parse(text: &str) -> Option<Duration> {
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(split);
+        let number: i64 = number.parse().ok().filter(|n| *n > 0)?;
+        let exact = |size: i64| number.checked_mul(size).map(Duration::Exact);
+        let months = |size: i64| i32::try_from(number.checked_mul(size)?).ok().map(Duration::Months);
+        match unit {
+            "s" => exact(MICROS_SECOND),
+            "min" => exact(MICROS_MINUTE),
+            "h" => exact(MICROS_HOUR),
+            "d" => exact(MICROS_DAY),
+            "w" => exact(MICROS_WEEK),
+            "mo" => months(1),
+            "y" => months(12),
+            _ => None,
+        }
+    }
+}
+
 /// A calendar period of the workspace's zone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Period {

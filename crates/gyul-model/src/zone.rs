@@ -174,6 +174,26 @@ impl Zone {
         Instant(local - i64::from(offset.seconds()) * MICROS_SECOND)
     }
 
+    /// An instant as people write it: RFC 3339 with an offset; a local date and time; or a local date alone, which means its
+    /// first moment, or with `end` its last.
+    pub fn read(&self, text: &str, end: bool) -> Option<Instant> {
+        let text = text.trim();
+        let local = || {
+            let date = Date::parse(text.get(..10)?)?;
+            let rest = text.get(10..)?.trim_start_matches(['T', ' ']);
+            if rest.is_empty() {
+                let day = if end { self.midnight(Date(date.0 + 1)).0 - 1 } else { self.midnight(date).0 };
+                return Some(Instant(day));
+            }
+            let mut parts = rest.split(':').map(|p| p.parse::<i64>().ok());
+            let (h, m, s) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
+            let fits = (0..24).contains(&h) && (0..60).contains(&m) && (0..60).contains(&s) && parts.next().is_none();
+            fits.then(|| self.at(date, (h * 3_600 + m * 60 + s) * MICROS_SECOND))
+        };
+        let found = Instant::parse_rfc3339(text).or_else(local);
+        found.filter(|t| (Instant::FIRST..=Instant::LAST).contains(t))
+    }
+
     /// `t - d`: exact, or the same wall-clock time so many months earlier, on the month's last day where there is no such day.
     pub fn ago(&self, t: Instant, d: Duration) -> Instant {
         match d {

@@ -3,6 +3,7 @@
 use gyul_model::IdKind;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
+use std::fmt;
 
 /// Longer values are no names.
 const VALUE_BYTES_MAX: usize = 512;
@@ -43,6 +44,20 @@ const EMPTY_DEVICES: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff 9774d56d682e54
 
 impl Default for Rules {
     fn default() -> Rules {
+        Rules {
+            // user, e-mail, phone, Kakao, device, anonymous
+            limits: [1, 5, 5, 5, 20, 100],
+            verify: [false, true, true, false, false, false],
+            verified_sources: ["shopify", "woocommerce", "cafe24", "kakao", "api"].map(String::from).into(),
+            alias_joins_users: false,
+            blocked: Blocked::built_in(),
+        }
+    }
+}
+
+impl Blocked {
+    /// What is blocked wherever Gyul runs.
+    pub fn built_in() -> Vec<Blocked> {
         let words = |kind: Option<IdKind>, words: &str| {
             let blocked = |w: &str| Blocked { kind, pattern: w.to_string() };
             words.split_whitespace().map(blocked).collect::<Vec<_>>()
@@ -54,18 +69,35 @@ impl Default for Rules {
             words(Some(IdKind::Device), EMPTY_DEVICES),
             words(Some(IdKind::Anonymous), EMPTY_DEVICES),
         ];
-        Rules {
-            // user, e-mail, phone, Kakao, device, anonymous
-            limits: [1, 5, 5, 5, 20, 100],
-            verify: [false, true, true, false, false, false],
-            verified_sources: ["shopify", "woocommerce", "cafe24", "kakao", "api"].map(String::from).into(),
-            alias_joins_users: false,
-            blocked: blocked.concat(),
+        blocked.concat()
+    }
+
+    /// As people write it: `손님` for all kinds, `email:*@shop.kr` for one. `None`: empty, too long, or everybody's.
+    pub fn parse(text: &str) -> Option<Blocked> {
+        let text = text.trim();
+        let own = text.split_once(':').and_then(|(kind, rest)| Some((IdKind::parse(kind)?, rest.trim())));
+        let (kind, pattern) = own.map_or((None, text), |(kind, rest)| (Some(kind), rest));
+        let says = pattern.len() <= VALUE_BYTES_MAX && pattern.chars().any(|c| c != '*');
+        says.then(|| Blocked { kind, pattern: pattern.to_string() })
+    }
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Some(kind) => write!(f, "{}:{}", kind.name(), self.pattern),
+            None => f.write_str(&self.pattern),
         }
     }
 }
 
 impl Rules {
+    /// The blocked values that are not built in.
+    pub fn own_blocked(&self) -> Vec<&Blocked> {
+        let built_in = Blocked::built_in();
+        self.blocked.iter().filter(|b| !built_in.contains(b)).collect()
+    }
+
     pub fn limit(&self, kind: IdKind) -> u32 {
         self.limits[kind as usize]
     }
@@ -176,6 +208,28 @@ mod tests {
         for (kind, value) in somebody {
             assert!(!rules.blocks(kind, value), "{kind:?} {value}");
         }
+    }
+
+    #[test]
+    fn a_blocked_value_is_written_as_a_line() {
+        for (line, kind, pattern) in [
+            ("  매장 손님 ", None, "매장 손님"),
+            ("email: *@shop.kr", Some(IdKind::Email), "*@shop.kr"),
+            ("user:C0", Some(IdKind::User), "C0"),
+            ("pos:1", None, "pos:1"),
+        ] {
+            let b = Blocked::parse(line).unwrap();
+            assert_eq!((b.kind, b.pattern.as_str()), (kind, pattern), "{line}");
+            assert_eq!(Blocked::parse(&b.to_string()), Some(b), "{line}");
+        }
+        let long = "x".repeat(VALUE_BYTES_MAX + 1);
+        for bad in ["", " ", "*", "email:", "phone:**", &long] {
+            assert_eq!(Blocked::parse(bad), None, "{bad}");
+        }
+        let own = Blocked::parse("매장 손님").unwrap();
+        let rules = Rules { blocked: [Blocked::built_in(), vec![own.clone()]].concat(), ..Rules::default() };
+        assert_eq!(rules.own_blocked(), [&own]);
+        assert!(rules.blocks(IdKind::User, "매장 손님") && rules.blocks(IdKind::User, "null"));
     }
 
     #[test]

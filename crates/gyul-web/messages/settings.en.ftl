@@ -26,8 +26,47 @@ settings-zone = Time zone
 settings-zone-help = Says when “today” and “this month” begin, for example Asia/Seoul.
 settings-currency = Currency
 settings-currency-help = A three-letter code of ISO 4217, for example KRW.
-settings-retention = Retention
-settings-retention-lead = All events are kept for now. To leave old events out of every question, stop the server and use gyul data policy.
+settings-retention = How far back to look
+settings-retention-all = At everything
+settings-retention-days = At the last { $n } days
+settings-retention-months = At the last { $n } months
+settings-retention-years =
+    { $n-count ->
+        [one] At the last year
+       *[other] At the last { $n } years
+    }
+settings-retention-from = From a date on
+settings-retention-date = First day
+settings-retention-date-help = Only for “From a date on”.
+settings-retention-help = Older events leave the segments and every number at once. “The last …” moves on by a day each day. What is left out is not deleted: look further back, and it returns. Only erasing a customer removes their events.
+settings-identity = Who counts as one customer
+settings-identity-lead = How far names are joined to one customer by themselves. A change holds for what comes in from now on; customers that are joined already stay as they are.
+settings-identity-limits = How many of each a customer gathers by itself
+settings-identity-limits-help = Beyond this nothing is joined, and a refusal is kept. With 0, names of the kind are joined to nothing.
+settings-identity-user = User ids
+settings-identity-help-user = With 2 or more, two different members can become one by themselves.
+settings-identity-email = E-mail addresses
+settings-identity-help-email = As many as somebody uses over some years.
+settings-identity-phone = Phone numbers
+settings-identity-help-phone = A number that many share gathers more.
+settings-identity-kakao = Kakao ids
+settings-identity-help-kakao = One for each app or channel.
+settings-identity-device = Devices
+settings-identity-help-device = One more with each installation of the app.
+settings-identity-anonymous = Anonymous ids
+settings-identity-help-anonymous = One for each browser that nobody signed in to.
+settings-identity-verify = Joined only when verified
+settings-identity-sources = Sources that verify
+settings-identity-sources-help = E-mails and phones from these are taken as the person's own. Leave out whatever anybody can send from, such as browsers.
+settings-identity-alias = An alias call joins two user ids
+settings-identity-alias-help = The call needs no more than a public key. Switch this on only if you trust whoever sends.
+settings-identity-blocked = Values that are nobody
+settings-identity-blocked-help = What many people share, such as the e-mail of a shop counter, one a line. * stands for anything. To block one kind only, put email:, phone: or user: before it, for example email:*@counter.shop.kr or phone:+82212345678.
+settings-identity-built-in =
+    { $n-count ->
+        [one] Show the one value that is always blocked
+       *[other] Show the { $n } values that are always blocked
+    }
 settings-me = Your account
 settings-signed-in-as = Signed in as
 settings-password = Change your password

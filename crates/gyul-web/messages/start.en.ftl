@@ -18,6 +18,9 @@ start-damaged = The log on disk is damaged: { $n ->
     [one] one record
    *[other] { $n } records
 } could not be read. Everything else is counted. The server's output names the files and places; restore them from a backup.
+start-failing-checkpoint = What was taken cannot be moved from the log into its files. Nothing is lost and every number is right. The server's output says why: check the disk's space and the damaged file.
+start-failing-import = An imported file is not counted yet: a file of the data directory could not be read. The server's output says which one. Put it right, then start the server again.
+start-failing-retention = How far back to look could not be moved; answers go by the span from before. The server's output says why, and it is tried again by itself.
 start-failed = “{ $name }” could not be computed: something is wrong with its definition.
 start-failed-look = Have a look
 start-month = The last 30 days
@@ -41,6 +44,8 @@ start-cause-time = as time passed
 start-cause-rank = as ranks moved
 start-cause-identity = by a merge
 start-cause-definition = by a new definition
+start-cause-import = by an import
+start-cause-retention = by how far back Gyul looks
 start-cause-erasure = by an erasure
 start-cause-objection = by an objection
 start-flow = The lifecycle's flow over a month

@@ -133,6 +133,8 @@ pub trait Backend: Explore + Send + Sync + 'static {
 
     fn settings(&self) -> Reply<Settings>;
     fn put_settings(&self, settings: &Settings) -> Reply<()>;
+    fn identity_rules(&self) -> Reply<IdentityRules>;
+    fn put_identity_rules(&self, rules: &IdentityRules) -> Reply<()>;
     /// Keeps a record of keys, users or sources, opaque to whoever keeps it.
     fn keep_access(&self, record: Vec<u8>) -> Reply<()>;
     /// All of them in the order in which they were kept. Asked once, at the start.

@@ -249,9 +249,16 @@ pub struct ErasureReport {
     /// Place to what was removed there.
     pub removed: BTreeMap<String, u64>,
     /// Places that were looked through afterwards without finding anything.
-    pub verified: Vec<String>,
-    /// What remains to be done by itself, such as rewriting old log files.
-    pub pending: Vec<String>,
+    pub verified: Vec<Searched>,
+    /// Places that still hold one of the names, and what that means.
+    pub pending: Vec<Searched>,
+}
+
+/// A place that was looked through, in words.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Searched {
+    pub ko: String,
+    pub en: String,
 }
 
 // Definitions
@@ -448,9 +455,13 @@ pub struct Change {
     #[serde(flatten)]
     pub what: MembersOf,
     pub moved: Moved,
-    /// `event`, `time`, `rank`, `identity`, `definition`, `import`, `erasure`, `objection`.
+    /// `event`, `time`, `rank`, `identity`, `definition`, `import`, `retention`, `erasure`, `objection`.
     pub cause: String,
 }
+
+/// What can cause a change.
+pub const CAUSES: [&str; 9] =
+    ["event", "time", "rank", "identity", "definition", "import", "retention", "erasure", "objection"];
 
 // Events
 
@@ -553,22 +564,77 @@ pub struct Settings {
     /// ISO 4217.
     #[schema(min_length = 3, max_length = 3)]
     pub currency: String,
+    /// Which events are looked at: `keep 3y`, `ignore events before 2023-01-01`; `null`: all. What is left out stays on
+    /// disk and comes back when this says so.
+    // Whoever leaves it out has not said that old events are to come back.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required, max_length = 100, example = "keep 3y")]
+    pub retention: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { zone: "Asia/Seoul".into(), currency: "KRW".into() }
+        Settings { zone: "Asia/Seoul".into(), currency: "KRW".into(), retention: None }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How names become customers. A change holds for what comes later; customers stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityRules {
+    /// How many names of each kind a customer gathers by itself. With 0, names of a kind are linked to nothing.
+    pub limits: NameLimits,
+    /// Kinds that link only where the source has verified them.
+    #[schema(value_type = Vec<String>, example = json!(["email", "phone"]))]
+    pub verify: Vec<String>,
+    /// Sources whose e-mails and phones are verified.
+    #[schema(value_type = Vec<String>, example = json!(["shopify", "api"]))]
+    pub verified_sources: Vec<String>,
+    /// Whether `alias` joins two user ids, as a merge by hand does.
+    pub alias_joins_users: bool,
+    /// Values that name nobody, beside the built-in ones; `*` stands for anything, `email:` and such before it for one kind.
+    #[schema(max_items = 1000, example = json!(["email:*@counter.shop.kr"]))]
+    pub blocked: Vec<String>,
+    /// For the page alone.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub known: KnownRules,
+}
+
+/// What there is to choose from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KnownRules {
+    pub sources: Vec<String>,
+    pub built_in: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameLimits {
+    #[schema(maximum = 10_000)]
+    pub user: u32,
+    #[schema(maximum = 10_000)]
+    pub email: u32,
+    #[schema(maximum = 10_000)]
+    pub phone: u32,
+    #[schema(maximum = 10_000)]
+    pub kakao: u32,
+    #[schema(maximum = 10_000)]
+    pub device: u32,
+    #[schema(maximum = 10_000)]
+    pub anonymous: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     /// Recovered and able to answer.
     pub ready: bool,
     /// Able to take events.
     pub writable: bool,
-    /// Records of the log that could not be read when it was opened.
+    /// Records of the log that could not be read, when it was opened or since.
     pub damaged: u64,
+    /// What is done behind and does not work now: `checkpoint`, `import`, `retention`.
+    pub failing: Vec<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -25,6 +25,7 @@ pub struct State {
     pub access: Vec<Vec<u8>>,
     pub audit: Vec<Vec<u8>>,
     pub settings: Settings,
+    pub rules: IdentityRules,
     pub plan: Option<String>,
     pub imports: Vec<(Import, PathBuf)>,
     pub drafts: Vec<(String, PathBuf)>,
@@ -34,6 +35,7 @@ pub struct State {
     pub refusal: Option<Refusal>,
     pub stopped: bool,
     pub damaged: u64,
+    pub failing: Vec<&'static str>,
     pub objecting: HashSet<String>,
     /// Whoever is told of goes by an address, and says so everywhere.
     pub personal: bool,
@@ -646,6 +648,17 @@ impl Backend for Fake {
         })
     }
 
+    fn identity_rules(&self) -> Reply<IdentityRules> {
+        self.ask(|s| Ok(s.rules.clone()))
+    }
+
+    fn put_identity_rules(&self, rules: &IdentityRules) -> Reply<()> {
+        self.ask(|s| {
+            s.rules = rules.clone();
+            Ok(())
+        })
+    }
+
     fn keep_access(&self, record: Vec<u8>) -> Reply<()> {
         self.ask(|s| {
             s.access.push(record);
@@ -672,7 +685,12 @@ impl Backend for Fake {
     }
 
     fn health(&self) -> Health {
-        self.with(|s| Health { ready: s.refusal.is_none(), writable: s.refusal.is_none(), damaged: s.damaged })
+        self.with(|s| Health {
+            ready: s.refusal.is_none(),
+            writable: s.refusal.is_none(),
+            damaged: s.damaged,
+            failing: s.failing.clone(),
+        })
     }
 
     fn metrics(&self) -> Vec<Metric> {

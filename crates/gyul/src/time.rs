@@ -1,7 +1,7 @@
 //! Instants and durations as people write them.
 
 use crate::failure::Failure;
-use gyul_model::{Date, Duration, Instant, MICROS_DAY, MICROS_HOUR, MICROS_MINUTE, MICROS_SECOND, MICROS_WEEK, Zone};
+use gyul_model::{Duration, Instant, Zone};
 
 /// RFC 3339 with an offset; a local date and time; or a local date, which means its last moment.
 pub fn instant(text: &str, zone: &Zone) -> Result<Instant, Failure> {
@@ -14,20 +14,8 @@ pub fn beginning(text: &str, zone: &Zone) -> Result<Instant, Failure> {
 }
 
 fn local(text: &str, zone: &Zone, end: bool) -> Result<Instant, Failure> {
-    let text = text.trim();
-    let found = Instant::parse_rfc3339(text).or_else(|| {
-        let date = Date::parse(text.get(..10)?)?;
-        let rest = text.get(10..)?.trim_start_matches(['T', ' ']);
-        if rest.is_empty() {
-            let day = if end { zone.midnight(Date(date.0 + 1)).0 - 1 } else { zone.midnight(date).0 };
-            return Some(Instant(day));
-        }
-        let mut parts = rest.split(':').map(|p| p.parse::<i64>().ok());
-        let (h, m, s) = (parts.next()??, parts.next()??, parts.next().unwrap_or(Some(0))?);
-        let fits = (0..24).contains(&h) && (0..60).contains(&m) && (0..60).contains(&s) && parts.next().is_none();
-        fits.then(|| zone.at(date, (h * 3_600 + m * 60 + s) * MICROS_SECOND))
-    });
-    found.filter(|t| (Instant::FIRST..=Instant::LAST).contains(t)).ok_or_else(|| {
+    zone.read(text, end).ok_or_else(|| {
+        let text = text.trim();
         Failure::usage(
             format!(
                 "'{text}'은(는) 시각이 아닙니다. 2026-11-22, '2026-11-22 15:04', 2026-11-22T06:04:00Z처럼 적으세요."
@@ -39,22 +27,7 @@ fn local(text: &str, zone: &Zone, end: bool) -> Result<Instant, Failure> {
 
 /// `1d`, `2w`, `1mo` …
 pub fn duration(text: &str) -> Result<Duration, Failure> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let number: Option<i64> = number.parse().ok().filter(|n| *n > 0);
-    let exact = |size: i64| number.and_then(|n| n.checked_mul(size)).map(Duration::Exact);
-    let months = |size: i64| number.and_then(|n| i32::try_from(n.checked_mul(size)?).ok()).map(Duration::Months);
-    let found = match unit {
-        "s" => exact(MICROS_SECOND),
-        "min" => exact(MICROS_MINUTE),
-        "h" => exact(MICROS_HOUR),
-        "d" => exact(MICROS_DAY),
-        "w" => exact(MICROS_WEEK),
-        "mo" => months(1),
-        "y" => months(12),
-        _ => None,
-    };
-    found.ok_or_else(|| {
+    Duration::parse(text).ok_or_else(|| {
         Failure::usage(
             format!("'{text}'은(는) 기간이 아닙니다. 1d, 2w, 1mo, 1y처럼 적으세요."),
             format!("'{text}' is no duration. Write it like 1d, 2w, 1mo or 1y."),
@@ -65,6 +38,7 @@ pub fn duration(text: &str) -> Result<Duration, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gyul_model::MICROS_WEEK;
 
     #[test]
     fn dates_mean_their_end_in_the_zone() {

@@ -258,7 +258,71 @@ fn the_server_and_the_command_line_leave_out_the_same_events() {
     let server = Server::start(&data, &key);
     assert_eq!(server.get("/api/v1/customers/c3")["events"], 4);
     assert_eq!(sizes(&server), counted(&data));
-    assert!(server.ask("GET", "/api/v1/changes?from=0&limit=1000", "").1.contains("\"cause\":\"import\""));
+    assert!(server.ask("GET", "/api/v1/changes?from=0&limit=1000", "").1.contains("\"cause\":\"retention\""));
+
+    // The same words while it runs.
+    let mut settings = server.get("/api/v1/settings");
+    assert_eq!(settings["retention"], serde_json::Value::Null);
+    let put =
+        |server: &Server, settings: &serde_json::Value| server.ask("PUT", "/api/v1/settings", &settings.to_string());
+    settings["retention"] = "keep for ever".into();
+    let (status, said) = put(&server, &settings);
+    assert!(status == 422 && said.contains("bad_retention") && said.contains("keep 3y"), "{said}");
+    for words in ["keep 300d", "keep 3y", "ignore events before 2020-01-01"] {
+        settings["retention"] = words.into();
+        assert_eq!(put(&server, &settings).0, 204);
+        assert_eq!(server.get("/api/v1/settings"), settings);
+        assert_eq!(sizes(&server), counted(&data), "{words}");
+    }
+    settings["retention"] = "keep 300d".into();
+    assert_eq!(put(&server, &settings).0, 204);
+    let (is, c3) = (sizes(&server), server.get("/api/v1/customers/c3")["events"].clone());
+    let (_, said) = server.ask("GET", "/data/enough", "");
+    assert!(said.contains("keep 300d"), "{said}");
+    assert!(server.ask("GET", "/api/v1/audit", "").1.contains("putSettings"));
+    server.kill();
+    let server = Server::start(&data, &key);
+    assert_eq!((sizes(&server), server.get("/api/v1/settings")), (is, settings.clone()));
+    assert_eq!((sizes(&server), &server.get("/api/v1/customers/c3")["events"]), (counted(&data), &c3));
+    assert_eq!(c3, 2);
+    settings["retention"] = serde_json::Value::Null;
+    assert_eq!(put(&server, &settings).0, 204);
+    assert_eq!(server.get("/api/v1/customers/c3")["events"], 4);
+    assert_eq!(server.stop(), 0);
+}
+
+#[test]
+fn rules_of_identity_are_set_while_it_runs_and_survive_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut server = Server::start(&data, &key(&data));
+    let send = |server: &Server, id: &str, customer: &str| {
+        let body = serde_json::json!([{ "customer": customer, "name": "Product Viewed", "id": id }]);
+        let (status, said) = server.ask("POST", "/api/v1/events", &body.to_string());
+        assert_eq!(status, 200, "{said}");
+        serde_json::from_str::<serde_json::Value>(&said).unwrap()["rejected"].as_u64().unwrap()
+    };
+    assert_eq!(send(&server, "m1", "Shop Counter"), 0);
+    let mut rules = server.get("/api/v1/settings/identity");
+    assert_eq!((&rules["limits"]["email"], &rules["blocked"]), (&5.into(), &serde_json::json!([])));
+    let put =
+        |server: &Server, rules: &serde_json::Value| server.ask("PUT", "/api/v1/settings/identity", &rules.to_string());
+    rules["blocked"] = serde_json::json!(["shop counter"]);
+    rules["limits"]["email"] = 2.into();
+    assert_eq!(put(&server, &rules).0, 204);
+    let mut bad = rules.clone();
+    bad["blocked"] = serde_json::json!(["*"]);
+    let (status, said) = put(&server, &bad);
+    assert!(status == 422 && said.contains("bad_blocked"), "{said}");
+    for round in 0..2 {
+        assert_eq!(server.get("/api/v1/settings/identity"), rules, "{round}");
+        assert_eq!(send(&server, &format!("n{round}"), "Shop Counter"), 1, "{round}: nobody's from here on");
+        assert!(server.ask("GET", "/api/v1/audit", "").1.contains("putIdentityRules"));
+        server.kill();
+        server = Server::start(&data, &key(&data));
+    }
+    // The visit from before is kept.
+    assert_eq!(server.get("/api/v1/customers/Shop%20Counter")["events"], 1);
     assert_eq!(server.stop(), 0);
 }
 
@@ -539,7 +603,23 @@ fn event_names_without_end_are_refused_in_live_and_in_files() {
         let said: serde_json::Value = serde_json::from_str(&said).unwrap();
         (said["accepted"].as_u64().unwrap(), said["rejected"].as_u64().unwrap())
     };
-    assert_eq!(send((0..1003).map(|i| event(format!("e{i}"), "p".into())).collect()), (1000, 3));
+    assert_eq!(send((0..999).map(|i| event(format!("e{i}"), "p".into())).collect()), (999, 0));
+    // Whoever sends is told which ones, in the order in which they were sent.
+    let names = ["e0", "null", "e999", "f1", "e1", "f2"];
+    let mut batch: Vec<_> = names.iter().map(|n| event(n.to_string(), "p".into())).collect();
+    batch[0]["id"] = "again".into();
+    batch[1] = serde_json::json!({ "customer": "null", "name": "e0" });
+    batch[4]["id"] = "again 1".into();
+    let (_, said) = server.ask("POST", "/api/v1/events", &serde_json::Value::from(batch).to_string());
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["accepted"], &said["rejected"]), (&3.into(), &3.into()), "{said}");
+    let errors: Vec<(u64, &str)> = said["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| (e["index"].as_u64().unwrap(), e["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(errors, [(1, "no_owner"), (3, "too_many_names"), (5, "too_many_names")], "{said}");
     // Known ones go on; new properties of them up to the limit.
     let many: Vec<_> = (0..600).map(|i| {
         serde_json::json!({ "customer": "c", "name": "e7", "id": format!("x{i}"), "props": { format!("p{i}"): 1 } })
@@ -549,7 +629,13 @@ fn event_names_without_end_are_refused_in_live_and_in_files() {
     let metrics = server.ask("GET", "/metrics", "").1;
     assert!(metrics.contains("\ngyul_properties_dropped_total 101\n"), "{metrics}");
     let waiting = server.get("/api/v1/quarantine");
-    assert!(waiting["items"].as_array().unwrap().iter().all(|q| q["code"] == "too_many_names"));
+    assert!(
+        waiting["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|q| ["too_many_names", "no_owner"].contains(&q["code"].as_str().unwrap()))
+    );
     // The same after a start.
     server.kill();
     let server = Server::start(&data, &key);

@@ -4,6 +4,7 @@ use super::Refused;
 use super::changes::Told;
 use super::cut::perhaps_checkpoint;
 use super::hub::{Decided, Shared, Step, lock};
+use super::keeping::Turn;
 use super::record::{self, Action};
 use super::world::{Control, Outcome, World};
 use gyul_model::{Instant, MICROS_SECOND, Message};
@@ -35,6 +36,7 @@ pub(super) fn apply(shared: &Arc<Shared>, steps: &Receiver<Vec<Step>>) {
         applying.turn(shared, group);
         shared.backlog.less(n);
         perhaps_checkpoint(shared);
+        applying.moves_on.perhaps_move_on(shared);
     }
 }
 
@@ -47,19 +49,20 @@ pub(super) fn messages(steps: &[Step]) -> usize {
 pub(super) struct Applying {
     /// When slow ranks were sorted out last.
     settle_at: i64,
+    moves_on: Turn,
 }
 
 impl Applying {
     /// How long nothing changes by itself.
-    fn rest(&self, shared: &Shared) -> Duration {
+    fn rest(&mut self, shared: &Shared) -> Duration {
         let now = (shared.clock)();
-        let (wake, slow) = {
+        let (wake, slow, turn) = {
             let world = shared.world.read().unwrap_or_else(PoisonError::into_inner);
-            (world.live.next_wake(), world.live.has_slow_ranks())
+            (world.live.next_wake(), world.live.has_slow_ranks(), self.moves_on.at(shared, &world, now))
         };
         let slow_wake = slow.then_some(Instant(self.settle_at + MICROS_SECOND));
         let untold = lock(&shared.changes).is_behind().then_some(Instant(now.0 + MICROS_SECOND));
-        let next = [wake, slow_wake, untold].into_iter().flatten().min();
+        let next = [wake, slow_wake, untold, turn].into_iter().flatten().min();
         // Slow clocks of tests included, nobody sleeps longer than this.
         let wait = next.map_or(3_600 * MICROS_SECOND, |t| (t.0 - now.0).clamp(0, 3_600 * MICROS_SECOND));
         Duration::from_micros(wait as u64)
@@ -84,6 +87,7 @@ impl Applying {
         perhaps_build(shared);
         self.turn(shared, group);
         perhaps_checkpoint(shared);
+        self.moves_on.perhaps_move_on(shared);
     }
 }
 
@@ -124,7 +128,6 @@ fn perhaps_build(shared: &Arc<Shared>) {
 
 fn step(shared: &Shared, group: Vec<Step>, now: Instant, settles: bool) {
     let mut world = shared.world.write().unwrap_or_else(PoisonError::into_inner);
-    let rules = &shared.options.rules;
     let mut told: Vec<Told> = vec![];
     let mut decided: Vec<(Decided, Outcome, u64)> = vec![];
     let mut messages: Vec<(u64, Message)> = vec![];
@@ -134,7 +137,7 @@ fn step(shared: &Shared, group: Vec<Step>, now: Instant, settles: bool) {
             Step::Rejected(seq, at, r) => world.reject(seq, at, r),
             Step::Skipped(next) => world.next = world.next.max(next),
             Step::Act(seq, at, action, by, reply) => {
-                told.extend(world.apply(&std::mem::take(&mut messages), now, rules));
+                told.extend(world.apply(&std::mem::take(&mut messages), now));
                 let built = match &action {
                     Action::InForce { upto } => {
                         lock(&shared.built).take().filter(|_| world.journal.is_some()).zip(Some(*upto))
@@ -154,7 +157,7 @@ fn step(shared: &Shared, group: Vec<Step>, now: Instant, settles: bool) {
             }
         }
     }
-    told.extend(world.apply(&messages, now, rules));
+    told.extend(world.apply(&messages, now));
     if settles {
         told.extend(world.settle());
     }
@@ -169,14 +172,14 @@ fn step(shared: &Shared, group: Vec<Step>, now: Instant, settles: bool) {
 
 /// Tells what a step changed. What the disk does not take now is told later: see [`Applying::rest`].
 pub(super) fn publish(shared: &Shared, world: RwLockWriteGuard<'_, World>, told: Vec<Told>) {
-    let (position, sorted) = ((world.live.now(), world.next), world.told_by());
+    let (position, by) = ((world.live.now(), world.next), world.told_by());
     let n = told.len() as u64;
     let (before, end) = {
         let mut changes = lock(&shared.changes);
         // Only now: a checkpoint sees a step and what it told, or neither.
         drop(world);
         let before = changes.end();
-        let _ = changes.publish(position, sorted, told);
+        let _ = changes.publish(position, by, told);
         (before, changes.end())
     };
     shared.gauges.changes.fetch_add(n, Ordering::Relaxed);

@@ -36,7 +36,16 @@ pub struct Told {
 }
 
 /// Why somebody entered or left.
-pub const CAUSES: [&str; 7] = ["event", "time", "rank", "identity", "definition", "import", "objection"];
+pub const CAUSES: [&str; 8] = ["event", "time", "rank", "identity", "definition", "import", "objection", "retention"];
+
+/// What a step was told by, that cannot be found again from its instant and place alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct By {
+    /// Where slow ranks were sorted out last: an instant, and behind which record.
+    pub sorted: (Instant, u64),
+    /// Events before this were left out.
+    pub kept: Option<Instant>,
+}
 
 pub struct ChangeLog {
     log: Log,
@@ -48,6 +57,8 @@ pub struct ChangeLog {
     pub published: Option<(Instant, u64)>,
     /// Where slow ranks were sorted out last before it: it was told by their thresholds of then.
     pub sorted: Option<(Instant, u64)>,
+    /// From when on it looked at events; absent where it was not kept yet.
+    pub kept: Option<Option<Instant>>,
     /// What was told of the step after it when the machine died.
     pub torn: Vec<Told>,
     /// What changes are about, each text once: there are a million changes in memory, and a thousand texts.
@@ -60,6 +71,7 @@ pub struct ChangeLog {
 struct Chunk {
     step: (Instant, u64),
     sorted: (Instant, u64),
+    kept: Option<Option<Instant>>,
     told: Vec<Told>,
     /// Changes of the step that come behind.
     rest: usize,
@@ -90,6 +102,7 @@ impl ChangeLog {
             waiting,
             published: None,
             sorted: None,
+            kept: None,
             torn,
             texts: FxHashSet::default(),
             base: 0,
@@ -115,7 +128,7 @@ impl ChangeLog {
                     continue;
                 }
             };
-            let Ok(Chunk { step, sorted, told, rest, base }) = read(r.payload, r.seq, &mut self.texts) else {
+            let Ok(Chunk { step, sorted, kept, told, rest, base }) = read(r.payload, r.seq, &mut self.texts) else {
                 harms.unreadable(r.seq);
                 continue;
             };
@@ -126,6 +139,7 @@ impl ChangeLog {
                 self.published = Some(step);
                 self.sorted = Some(sorted);
                 self.base = base;
+                self.kept = kept;
             }
             self.at_hand.extend(told);
             trim(&mut self.at_hand);
@@ -143,13 +157,13 @@ impl ChangeLog {
         self.at_hand.front().map_or(self.end, |t| t.offset)
     }
 
-    /// Keeps what a step brought, or as much of it as the disk takes now. `told` needs no offsets yet. `sorted`: where slow
-    /// ranks were sorted out last.
-    pub fn publish(&mut self, step: (Instant, u64), sorted: (Instant, u64), told: Vec<Told>) -> Result<(), StoreError> {
+    /// Keeps what a step brought, or as much of it as the disk takes now. `told` needs no offsets yet.
+    pub fn publish(&mut self, step: (Instant, u64), by: By, told: Vec<Told>) -> Result<(), StoreError> {
+        let (By { sorted, kept }, base) = (by, self.base);
         let mut told = told.into_iter();
         while told.len() > 0 {
             let some = told.by_ref().take(CHUNK).collect();
-            self.waiting.push_back(Chunk { step, sorted, told: some, rest: told.len(), base: self.base });
+            self.waiting.push_back(Chunk { step, sorted, kept: Some(kept), told: some, rest: told.len(), base });
         }
         self.flush()
     }
@@ -284,6 +298,9 @@ fn write(chunk: &Chunk) -> Vec<u8> {
     w.int(chunk.sorted.0.0);
     w.uint(chunk.sorted.1);
     w.uint(chunk.base);
+    if let Some(kept) = chunk.kept {
+        w.int(kept.map_or(i64::MIN, |t| t.0));
+    }
     w.bytes
 }
 
@@ -313,7 +330,9 @@ fn read(payload: &[u8], offset: u64, texts: &mut FxHashSet<Arc<str>>) -> Result<
     // Nor do those of the second say this.
     let sorted = if r.is_empty() { step } else { (Instant(r.int()?), r.uint()?) };
     let base = if r.is_empty() { 0 } else { r.uint()? };
-    Ok(Chunk { step, sorted, told, rest, base })
+    // Nor do those of the fourth say this.
+    let kept = if r.is_empty() { None } else { Some(Some(Instant(r.int()?)).filter(|t| t.0 > i64::MIN)) };
+    Ok(Chunk { step, sorted, kept, told, rest, base })
 }
 
 #[cfg(test)]
@@ -343,16 +362,17 @@ mod tests {
     fn a_large_step_that_power_cut_in_two_is_known_as_such_and_the_rest_is_told_once() {
         let step: Vec<Told> = (0..3 * CHUNK).map(|n| told(n, "buyers", true)).collect();
         let mut cut = 0;
+        let by = By { sorted: (Instant(1), 7), kept: None };
         for seed in 0..12 {
             let disk = SimDisk::new(seed);
             let open = || {
                 ChangeLog::open(Path::new("."), 1 << 21, Some(Arc::new(disk.clone())), &mut Harms::default()).unwrap()
             };
             let mut log = open();
-            log.publish((Instant(1), 7), (Instant(1), 7), vec![told(0, "often", true)]).unwrap();
+            log.publish((Instant(1), 7), by, vec![told(0, "often", true)]).unwrap();
             // A beginning of it is written, and perhaps lasts.
             disk.fail_after(0, Fault::Write(std::io::ErrorKind::StorageFull));
-            assert!(log.publish((Instant(2), 9), (Instant(2), 9), step.clone()).is_err());
+            assert!(log.publish((Instant(2), 9), by, step.clone()).is_err());
             assert!(log.is_behind() && log.end() == 1, "nobody is told of what is not on disk");
             disk.crash();
             let mut log = open();
@@ -365,7 +385,7 @@ mod tests {
             cut += u32::from(!torn.is_empty());
             // C0 has left meanwhile: whoever was told has to be told that too.
             let left = without(step[1..].to_vec(), &torn);
-            log.publish((Instant(3), 9), (Instant(3), 9), left).unwrap();
+            log.publish((Instant(3), 9), by, left).unwrap();
             let mut is = BTreeMap::new();
             for t in log.from(1, usize::MAX).unwrap() {
                 assert_ne!(is.insert(t.customer.clone(), t.entered).unwrap_or(false), t.entered, "{t:?} twice");

@@ -3,6 +3,7 @@
 //! `state/<seq>.bin` holds what is not in the base: identities and the records that are no messages. It is written
 //! before the base takes the events in, and the base's manifest says which one belongs to it.
 
+use super::harm::Harmed;
 use super::record::{self, Reader, Rejected, Unreadable, Writer};
 use super::world::{Control, fingerprint};
 use gyul_model::{Column, ColumnKind, Instant, Message, StreamBatch, StreamInfo, TextColumn, Value, hash64};
@@ -30,6 +31,8 @@ pub struct State {
     pub at: Option<Instant>,
     /// What was rejected and waits: as it is mended, without what was released.
     pub quarantine: Option<BTreeMap<u64, (Instant, Rejected)>>,
+    /// From when on that world looked at events. `None`: written before this was kept.
+    pub kept: Option<Option<Instant>>,
 }
 
 impl State {
@@ -90,7 +93,13 @@ pub fn position(manifest: &Manifest) -> u64 {
 }
 
 /// Writes the state, then the events. Gives what the base took.
-pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<Summary, StoreError> {
+pub(super) fn write(
+    dir: &Path,
+    cut: Cut,
+    mut log: LogReader,
+    now: Instant,
+    harmed: &Harmed,
+) -> Result<Summary, StoreError> {
     put_state(dir, cut.to, &cut.state)?;
     let name = format!("log {}..{}", cut.from, cut.to);
     let origin = Origin { name: &name, fingerprint: cut.to, kind: KIND, header: "" };
@@ -100,7 +109,13 @@ pub fn write(dir: &Path, cut: Cut, mut log: LogReader, now: Instant) -> Result<S
     let mut batches = Batches::new(&cut.schema);
     let mut arrivals: Vec<(u64, Instant)> = vec![];
     while let Some(entry) = log.next()? {
-        let Entry::Record(r) = entry else { continue };
+        let r = match entry {
+            Entry::Record(r) => r,
+            Entry::Damaged(d) => {
+                harmed.met(&d)?;
+                continue;
+            }
+        };
         if r.seq >= cut.to {
             break;
         }
@@ -153,6 +168,9 @@ fn put_state(dir: &Path, seq: u64, state: &State) -> Result<(), StoreError> {
             w.int(at.0);
             w.blob(&record::rejected(r));
         }
+        if let Some(kept) = state.kept {
+            w.int(kept.map_or(i64::MIN, |t| t.0));
+        }
     }
     let whole = file(dir, seq);
     let beside = whole.with_extension("tmp");
@@ -194,7 +212,7 @@ fn read(bytes: &[u8]) -> Result<State, Unreadable> {
         control.push(Control { seq, at, kind, payload: r.blob()?.to_vec() });
     }
     if r.is_empty() {
-        return Ok(State { identities, control, at: None, quarantine: None });
+        return Ok(State { identities, control, at: None, quarantine: None, kept: None });
     }
     let at = Some(Instant(r.int()?));
     let mut quarantine = BTreeMap::new();
@@ -202,7 +220,8 @@ fn read(bytes: &[u8]) -> Result<State, Unreadable> {
         let (seq, at) = (r.uint()?, Instant(r.int()?));
         quarantine.insert(seq, (at, record::read_rejected(r.blob()?)?));
     }
-    Ok(State { identities, control, at, quarantine: Some(quarantine) })
+    let kept = if r.is_empty() { None } else { Some(Some(Instant(r.int()?)).filter(|t| t.0 > i64::MIN)) };
+    Ok(State { identities, control, at, quarantine: Some(quarantine), kept })
 }
 
 /// Removes the states that no base needs any more.

@@ -22,9 +22,22 @@ pub struct Erased {
     /// Place to how many things were removed there.
     pub removed: BTreeMap<&'static str, u64>,
     /// Places in which none of the names is found any more.
-    pub verified: Vec<String>,
+    pub verified: Vec<Place>,
     /// Places that still hold one of the names, and what that means.
-    pub pending: Vec<String>,
+    pub pending: Vec<Place>,
+}
+
+/// Where somebody was looked for, in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    pub ko: String,
+    pub en: String,
+}
+
+impl Place {
+    fn new(ko: impl Into<String>, en: impl Into<String>) -> Place {
+        Place { ko: ko.into(), en: en.into() }
+    }
 }
 
 /// Traits that lead to a person: their values are looked for afterwards as well.
@@ -131,23 +144,24 @@ impl Hub {
     /// Reads everything again, as a stranger would.
     fn verify(&self, names: &[String], words: &[String], out: &mut Erased) -> Result<(), StoreError> {
         let dir = self.dir();
-        let mut say = |place: &str, found: u64| match found {
-            0 => out.verified.push(place.to_string()),
-            n => out.pending.push(format!("{place}: {n}")),
+        let mut say = |ko: &str, en: &str, found: u64| match found {
+            0 => out.verified.push(Place::new(ko, en)),
+            n => out.pending.push(Place::new(format!("{ko}: {n}건"), format!("{en}: {n}"))),
         };
         {
             let world = self.world();
             let known = names.iter().filter(|n| world.identities.find_handle(n).is_some()).count();
-            say("memory", known as u64);
+            say("메모리", "memory", known as u64);
         }
         let named = match Store::open(dir) {
             Ok(store) => store.named(names)?,
             Err(e) if matches!(e.kind, StoreErrorKind::Missing) => 0,
             Err(e) => return Err(e),
         };
-        say("base: every column of customers", named);
+        say("저장 파일에 있는 모든 고객 열", "base: every column of customers", named);
         let told = self.changes(self.changes_first(), usize::MAX).unwrap_or_default();
-        say("changes", told.iter().filter(|t| names.iter().any(|n| **n == *t.customer)).count() as u64);
+        let told = told.iter().filter(|t| names.iter().any(|n| **n == *t.customer)).count();
+        say("세그먼트 변화 기록", "changes", told as u64);
         let mut files = vec![];
         list(dir, &mut files);
         let mut clean = 0;
@@ -160,18 +174,27 @@ impl Hub {
                 continue;
             }
             match found(&path, words, upload) {
-                Ok(true) if upload => out.pending.push(format!(
-                    "{name}: a file on its way in holds the same text, or cannot be looked through; what it brings comes after this erasure"
+                Ok(true) if upload => out.pending.push(Place::new(
+                    format!(
+                        "{name}: 가져오기를 기다리는 파일에 같은 글자가 있거나, 안을 살펴볼 수 없는 파일입니다. 이 파일의 내용은 이번 삭제가 끝난 뒤에 들어옵니다"
+                    ),
+                    format!(
+                        "{name}: a file on its way in holds the same text, or cannot be looked through; what it brings comes after this erasure"
+                    ),
                 )),
                 Ok(false) => clean += 1,
-                Ok(true) => out.pending.push(format!("{name}: somebody else's record holds the same text")),
+                Ok(true) => out.pending.push(Place::new(
+                    format!("{name}: 다른 사람의 기록에 같은 글자가 있습니다"),
+                    format!("{name}: somebody else's record holds the same text"),
+                )),
                 // Gone meanwhile: a log segment that is no longer needed.
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => return Err(StoreError::io(&path)(e)),
             }
         }
         if clean > 0 {
-            out.verified.push(format!("every byte of {clean} other files"));
+            let (ko, en) = (format!("그 밖의 파일 {clean}개 전체"), format!("every byte of {clean} other files"));
+            out.verified.push(Place::new(ko, en));
         }
         Ok(())
     }
@@ -311,7 +334,7 @@ fn sync(dir: &Path) -> Result<(), StoreError> {
     fs::File::open(dir).and_then(|d| d.sync_all()).map_err(StoreError::io(dir))
 }
 
-fn list(dir: &Path, out: &mut Vec<PathBuf>) {
+pub(super) fn list(dir: &Path, out: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     for path in entries.filter_map(|e| Some(e.ok()?.path())) {
         if path.is_dir() { list(&path, out) } else { out.push(path) }
@@ -407,7 +430,9 @@ mod tests {
         let report = hub.erase(&Identifier::of_handle("customer-minji"), "min").unwrap().unwrap();
         assert_eq!(report.removed["drafts"], 2);
         let [pending] = &report.pending[..] else { panic!("{:?}", report.pending) };
-        assert!(pending.starts_with("uploads/upload-4: "), "{pending}");
+        assert!(pending.en.starts_with("uploads/upload-4: ") && pending.ko.contains("기다리는"), "{pending:?}");
+        let korean = |p: &Place| p.ko.chars().any(|c| ('가'..='힣').contains(&c));
+        assert!(report.verified.len() > 2 && report.verified.iter().all(korean), "{:?}", report.verified);
         let mut left: Vec<String> =
             fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
         left.sort();
@@ -500,7 +525,7 @@ mod tests {
             let case = format!("killed after {steps} steps, checkpoint before: {settled}");
             let hub = if steps == 4 {
                 let report = hub.erase(&Identifier::of_handle("anonymous:browser-of-minji"), "min").unwrap().unwrap();
-                assert_eq!(report.pending, Vec::<String>::new(), "{case}");
+                assert_eq!(report.pending, vec![], "{case}");
                 assert_eq!(report.removed["timeline"], 40);
                 hub
             } else {

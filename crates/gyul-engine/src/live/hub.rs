@@ -1,22 +1,22 @@
 //! Two threads around the world: one writes the log ([`super::writing`]), one applies it ([`super::applying`]).
 
-use super::applying::{apply, publish};
+use super::applying::apply;
 use super::by_hand::{self, Hand};
 use super::changes::{ChangeLog, Told};
 use super::cut::{cut, run_checkpoint};
-use super::harm::Harm;
+use super::harm::{Behind, Harm, Harmed};
+use super::keeping::Keeping;
 use super::record::{Action, Rejected};
 use super::recover;
-use super::reload;
 use super::world::{Outcome, World};
 use super::writing::{Backlog, Writing};
 use gyul_model::{Instant, Message};
 use gyul_profile::Rules;
 use gyul_store::log::{Disk, Reader};
-use gyul_store::{Manifest, Store, StoreError, StoreErrorKind, Summary};
+use gyul_store::{Manifest, StoreError, StoreErrorKind, Summary};
 use gyul_timeline::live::Live;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
@@ -27,6 +27,7 @@ pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 #[derive(Clone)]
 pub struct Options {
+    /// Until others are decided.
     pub rules: Rules,
     pub zone: String,
     pub currency: String,
@@ -158,14 +159,17 @@ pub(super) struct Shared {
     /// What was computed, until its record is applied.
     pub(super) built: Mutex<Option<Box<Live>>>,
     pub(super) settled: AtomicU64,
-    erasing: Mutex<()>,
+    pub(super) erasing: Mutex<()>,
+    pub(super) keeping: Keeping,
+    pub(super) harmed: Harmed,
+    /// No checkpoint by itself before this: it did not work just now.
+    pub(super) checkpoint_again: AtomicI64,
     pub(super) backlog: Backlog,
 }
 
 pub struct Hub {
     pub(super) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    harms: Vec<Harm>,
     _lock: std::fs::File,
 }
 
@@ -213,6 +217,9 @@ impl Hub {
             built: Mutex::default(),
             settled: AtomicU64::new(opened.settled),
             erasing: Mutex::default(),
+            keeping: Keeping::default(),
+            harmed: opened.harmed,
+            checkpoint_again: AtomicI64::new(i64::MIN),
             backlog: Backlog::default(),
             options,
             clock,
@@ -226,7 +233,7 @@ impl Hub {
             threads.push(spawn("gyul-log", Box::new(move || writing.run(&writer, &inbox)))?);
             threads.push(spawn("gyul-apply", Box::new(move || apply(&applier, &applied)))?);
         }
-        let hub = Hub { shared, threads: Mutex::new(threads), harms: opened.harms, _lock: opened.lock };
+        let hub = Hub { shared, threads: Mutex::new(threads), _lock: opened.lock };
         if let Some(before) = opened.before {
             // Rows came in while no server was there, or the one that took them in died.
             hub.alone(|| hub.reload(Some(&before)))?;
@@ -297,8 +304,8 @@ impl Hub {
     }
 
     /// What names may be joined, and which name nobody.
-    pub fn rules(&self) -> &Rules {
-        &self.shared.options.rules
+    pub fn rules(&self) -> Rules {
+        self.world().identities.rules().clone()
     }
 
     pub fn gauges(&self) -> &Gauges {
@@ -310,9 +317,19 @@ impl Hub {
         self.shared.healthy.load(Ordering::Acquire)
     }
 
-    /// What could not be read when it was opened.
-    pub fn harms(&self) -> &[Harm] {
-        &self.harms
+    /// What could not be read, when it was opened and since, and what is failing because of it.
+    pub fn harms(&self) -> Vec<Harm> {
+        self.shared.harmed.all()
+    }
+
+    /// What is done behind and does not work now.
+    pub fn failing(&self) -> Vec<Behind> {
+        self.shared.harmed.failing()
+    }
+
+    /// Calls `f` with whatever comes to be unreadable from here on.
+    pub fn on_harm(&self, f: impl Fn(&Harm) + Send + 'static) {
+        self.shared.harmed.on_harm(Box::new(f));
     }
 
     pub fn dir(&self) -> &Path {
@@ -349,19 +366,12 @@ impl Hub {
 
     /// Does something with the base while no checkpoint does.
     pub fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
-        while self.shared.checkpointing.swap(true, Ordering::AcqRel) {
-            self.shared.pause(Duration::from_millis(20));
-        }
-        let done = work();
-        self.shared.checkpointing.store(false, Ordering::Release);
-        done
+        self.shared.alone(work)
     }
 
     /// A checkpoint, within [`Hub::alone`]. The base leaves the rows of customers `gone` behind.
     pub(super) fn settle_base(&self, gone: Vec<String>) -> Result<Summary, StoreError> {
-        let mut cut = cut(&self.shared, &mut self.shared.world.write().unwrap_or_else(PoisonError::into_inner))?;
-        cut.gone.extend(gone);
-        run_checkpoint(&self.shared, cut)
+        self.shared.settle_base(gone)
     }
 
     /// Behind the last record that the base has taken in.
@@ -387,52 +397,6 @@ impl Hub {
     /// Forgets customers in the stream of changes. Gives how many changes were theirs.
     pub(super) fn forget_changes(&self, customers: &[String]) -> Result<u64, StoreError> {
         lock(&self.shared.changes).erase(customers)
-    }
-
-    /// Takes the base up anew, after rows came into it beside the log, and goes on from it; within [`Hub::alone`].
-    /// What the rows changed is told. `before`: the manifest without them.
-    pub fn reload(&self, before: Option<&Manifest>) -> Result<(), StoreError> {
-        let store = Store::open(&self.shared.dir)?;
-        let manifest = store.manifest().clone();
-        let data = super::recover::load(store)?;
-        let rules = &self.shared.options.rules;
-        let identities = super::recover::identities(&self.shared.dir, self.settled(), rules)?;
-        let erasing = super::erase::pending_names(&self.shared.dir)?;
-        let (definitions, upto) = {
-            let world = self.world();
-            (world.definitions.clone(), (world.next, world.live.now()))
-        };
-        // The reader comes after, so that it has all that the world has.
-        let log = self.read_log(self.settled()).ok_or_else(|| self.shared.stopped())?;
-        let mut fresh = reload::beside((identities, definitions), data, log, upto, (rules, &erasing))?;
-        loop {
-            // The reader comes first: whoever writes the log may wait for the world.
-            let covered = self.shared.gauges.logged.load(Ordering::Acquire);
-            let log = self.read_log(fresh.next).ok_or_else(|| self.shared.stopped())?;
-            let mut world = self.shared.world.write().unwrap_or_else(PoisonError::into_inner);
-            // Definitions that are being computed on the old base are put in force first.
-            if world.journal.is_some() || world.next > covered {
-                drop(world);
-                self.shared.pause(Duration::from_millis(2));
-                continue;
-            }
-            reload::catch_up(&mut fresh, &mut world, log, rules)?;
-            let changes = reload::differences(&world, &fresh);
-            for s in &manifest.streams {
-                let rows = before.and_then(|b| b.stream(&s.name)).map_or(0, |s| s.rows);
-                let v = fresh.volumes.entry(s.name.clone()).or_default();
-                v.count += s.rows.saturating_sub(rows);
-                v.first = [v.first, s.first].into_iter().flatten().min();
-                v.last = v.last.max(s.last);
-            }
-            *world = fresh;
-            let told: Vec<Told> =
-                world.tell(&changes).into_iter().map(|t| Told { cause: "import".into(), ..t }).collect();
-            lock(&self.shared.changes).base = manifest.generation;
-            publish(&self.shared, world, told);
-            // Who is new has a number now: the next start must find the same.
-            return self.settle_base(vec![]).map(|_| ());
-        }
     }
 
     /// One erasure at a time, and none while the base is taken up anew: its decision names handles by numbers, which newcomers
@@ -469,6 +433,21 @@ impl Drop for Hub {
 }
 
 impl Shared {
+    pub(super) fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
+        while self.checkpointing.swap(true, Ordering::AcqRel) {
+            self.pause(Duration::from_millis(20));
+        }
+        let done = work();
+        self.checkpointing.store(false, Ordering::Release);
+        done
+    }
+
+    pub(super) fn settle_base(self: &Arc<Shared>, gone: Vec<String>) -> Result<Summary, StoreError> {
+        let mut cut = cut(self, &mut self.world.write().unwrap_or_else(PoisonError::into_inner))?;
+        cut.gone.extend(gone);
+        run_checkpoint(self, cut)
+    }
+
     pub(super) fn put(&self, command: Command) -> Result<(), Refused> {
         self.commands.send(command).map_err(|_| Refused::Stopping)
     }

@@ -32,7 +32,13 @@ impl Hub {
             // What the base has not taken in yet.
             if let Some(mut log) = self.read_log(self.settled()) {
                 while let Some(entry) = log.next()? {
-                    let Entry::Record(r) = entry else { continue };
+                    let r = match entry {
+                        Entry::Record(r) => r,
+                        Entry::Damaged(d) => {
+                            self.shared.harmed.met(&d)?;
+                            continue;
+                        }
+                    };
                     let (record::MESSAGE, Some(of)) = (r.kind, owned.get(&r.seq)) else { continue };
                     let Ok(m) = record::read_message(r.payload) else { continue };
                     out.extend(m.events_at(r.seq).filter(stale).map(|e| (ids[*of].clone(), e)));

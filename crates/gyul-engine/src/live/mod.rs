@@ -14,6 +14,7 @@ mod definitions;
 mod erase;
 mod harm;
 mod hub;
+mod keeping;
 mod left_out;
 mod objection;
 mod record;
@@ -25,8 +26,8 @@ mod writing;
 
 pub use changes::Told;
 pub use definitions::{DefKind, Definitions, Version, file as definition_file, split as split_definitions};
-pub use erase::{DRAFT, Erased, mentions};
-pub use harm::Harm;
+pub use erase::{DRAFT, Erased, Place, mentions};
+pub use harm::{Behind, Harm};
 pub use hub::{Acked, Clock, Disks, Gauges, Hub, Incoming, Options, Refused};
 pub use record::{ACTION, Action, MESSAGE, REJECTED, Rejected, SOURCES, read_action, read_message, read_rejected};
 pub use world::{Outcome, Volume, World, cause_name};

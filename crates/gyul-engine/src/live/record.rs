@@ -4,6 +4,8 @@
 
 use super::erase::speaks_of;
 use gyul_model::{Decimal, IdKind, Identifier, Instant, Message, Value};
+use gyul_profile::{Blocked, Rules};
+use gyul_store::Policy;
 
 /// Kinds of records. Numbers are for ever.
 pub const MESSAGE: u8 = 1;
@@ -72,6 +74,10 @@ pub enum Action {
     Released(Vec<u64>),
     /// Who goes by one of these names objects to being profiled, or does not any more.
     Object { names: Vec<String>, objects: bool },
+    /// Which events are too old to be looked at, from here on.
+    Keep(Option<Policy>),
+    /// How names become customers, from here on.
+    Rules(Box<Rules>),
 }
 
 /// Without contents: they may speak of people.
@@ -91,6 +97,8 @@ impl std::fmt::Debug for Action {
             Action::Mend { .. } => "mend",
             Action::Released(_) => "released",
             Action::Object { .. } => "object",
+            Action::Keep(_) => "keep",
+            Action::Rules(_) => "rules",
         })
     }
 }
@@ -248,6 +256,23 @@ pub fn action(a: &Action, by: &str) -> Vec<u8> {
             w.bytes.extend([13, (*objects).into()]);
             w.uint(names.len() as u64);
             names.iter().for_each(|n| w.text(n));
+        }
+        Action::Keep(policy) => {
+            w.bytes.push(14);
+            w.maybe(policy.as_ref().map(|p| p.said.as_str()));
+            policy.iter().for_each(|p| w.int(p.from.0));
+        }
+        Action::Rules(rules) => {
+            w.bytes.push(15);
+            rules.limits.iter().for_each(|n| w.uint((*n).into()));
+            w.bytes.extend(rules.verify.map(u8::from));
+            w.uint(rules.verified_sources.len() as u64);
+            rules.verified_sources.iter().for_each(|s| w.text(s));
+            w.bytes.push(rules.alias_joins_users.into());
+            // The built-in ones belong to the version that reads it.
+            let own = rules.own_blocked();
+            w.uint(own.len() as u64);
+            own.into_iter().for_each(|b| w.text(&b.to_string()));
         }
     }
     w.bytes
@@ -409,13 +434,32 @@ pub fn read_action(payload: &[u8]) -> Read<(Action, String)> {
             let objects = r.byte()? == 1;
             Action::Object { names: (0..r.count()?).map(|_| r.text()).collect::<Read<_>>()?, objects }
         }
+        14 => Action::Keep(match r.maybe()? {
+            Some(said) => Some(Policy { said, from: Instant(r.int()?) }),
+            None => None,
+        }),
+        15 => {
+            let mut rules = Rules::default();
+            for limit in &mut rules.limits {
+                *limit = u32::try_from(r.uint()?).map_err(|_| Unreadable)?;
+            }
+            for verify in &mut rules.verify {
+                *verify = r.byte()? == 1;
+            }
+            rules.verified_sources = (0..r.count()?).map(|_| r.text()).collect::<Read<_>>()?;
+            rules.alias_joins_users = r.byte()? == 1;
+            for _ in 0..r.count()? {
+                rules.blocked.push(Blocked::parse(&r.text()?).ok_or(Unreadable)?);
+            }
+            Action::Rules(Box::new(rules))
+        }
         _ => return Err(Unreadable),
     };
     Ok((action, by))
 }
 
 /// The highest number of an action.
-const ACTION_MAX: u8 = 13;
+const ACTION_MAX: u8 = 15;
 
 /// Whether a record is of a later Gyul: passed over, it would be as if it had never been decided.
 pub fn is_newer(kind: u8, payload: &[u8]) -> bool {
@@ -492,6 +536,16 @@ mod tests {
             Action::Propose { kind: "segment".into(), id: "vip".into(), text: Some("x".into()) },
             Action::InForce { upto: 300 },
             Action::Object { names: vec!["C1".into(), "email:a@b.kr".into()], objects: true },
+            Action::Keep(None),
+            Action::Keep(Some(Policy { said: "keep 3y".into(), from: Instant(-7) })),
+            Action::Rules(Box::default()),
+            Action::Rules(Box::new(Rules {
+                limits: [2, 0, u32::MAX, 300, 1, 5],
+                verify: [true, false, false, true, false, true],
+                verified_sources: vec!["segment".into()],
+                alias_joins_users: true,
+                blocked: [Blocked::built_in(), vec![Blocked::parse("phone:+8210*").unwrap()]].concat(),
+            })),
         ];
         for a in actions {
             let bytes = action(&a, "min@shop");

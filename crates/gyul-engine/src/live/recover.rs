@@ -3,9 +3,11 @@
 use super::changes::{self, ChangeLog, Told};
 use super::checkpoint;
 use super::definitions::{DefKind, Definitions, split};
-use super::harm::{Harm, Harms};
+use super::harm::{Harmed, Harms};
 use super::hub::{Clock, Options, manifest};
+use super::keeping::{self, tell_as};
 use super::record;
+use super::reload;
 use super::tail::{Item, Look, STARTER, Tail, newer};
 use super::world::{Control, World};
 use super::writing::Seen;
@@ -13,7 +15,7 @@ use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
 use gyul_profile::{Identities, Rules};
 use gyul_store::log::{Log, Options as LogOptions};
-use gyul_store::{Manifest, Needs, Store, StoreError, StoreErrorKind};
+use gyul_store::{Manifest, Policy, Store, StoreError, StoreErrorKind};
 use std::fs;
 use std::path::Path;
 
@@ -27,7 +29,7 @@ pub struct Opened {
     /// The base that the world rests on, where rows have come in beside it that nobody was told of.
     pub before: Option<Manifest>,
     /// What could not be read.
-    pub harms: Vec<Harm>,
+    pub harmed: Harmed,
     pub lock: fs::File,
 }
 
@@ -76,19 +78,22 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         m.before = None;
         m.write(dir)?;
     }
+    let declared = manifest.as_ref().and_then(|m| m.policy.clone());
     let manifest = before.clone().or(manifest);
-    let (data, stale) = match &manifest {
-        Some(m) if m.generation > 0 => load(Store::of(dir, m.clone()))?,
-        _ => Default::default(),
-    };
     changes.base = manifest.as_ref().map_or(0, |m| m.generation);
 
     // What was decided before the checkpoint, and what came since.
-    let rules = options.rules.clone();
+    let rules = state.as_ref().and_then(decided_rules).unwrap_or_else(|| options.rules.clone());
     let cut_at = state.as_ref().and_then(|s| s.at);
+    // What was told up to here was told without the events before this.
+    let told_without = match changes.published {
+        Some((_, next)) if next > settled => changes.kept,
+        _ => state.as_ref().and_then(|s| s.kept),
+    };
+    let told_without = told_without.unwrap_or(manifest.as_ref().and_then(|m| m.policy.as_ref()).map(|p| p.from));
     let (identities, mut control, quarantine) = match state {
         Some(s) => (s.people(dir, &rules)?, s.control, s.quarantine),
-        None => (Identities::new(rules.clone()), vec![], None),
+        None => (Identities::new(rules), vec![], None),
     };
     if let Some(c) = control.iter().find(|c| record::is_newer(c.kind, &c.payload)) {
         return Err(newer(dir, c.kind, &c.payload));
@@ -145,8 +150,10 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         }
         in_force(&mut definitions, c);
     }
+    let without = told_without.map(|from| Policy { said: String::new(), from });
+    let (data, stale) = load(dir, manifest.as_ref(), without)?;
     let mut world = World::new(identities, definitions, data, calm.min(now));
-    world.stale = stale;
+    (world.stale, world.kept) = (stale, declared.clone());
     world.next = settled;
     for c in &control {
         let Ok((action, _)) = record::read_action(&c.payload) else { continue };
@@ -157,15 +164,15 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
     world.quarantined = quarantine.as_ref().map_or(0, |q| q.len() as u64);
     world.quarantine = quarantine.unwrap_or_default();
     // The timelines first, then who is in what: nobody asks what it was on the way.
-    replay(&mut world, &mut tail, calm_next, calm.min(now), options, true)?;
+    replay(&mut world, &mut tail, calm_next, calm.min(now), true)?;
     if world.live.fresh_events() > LONG {
         // Most customers have something of a long tail: in the base it is small, and everybody is looked at in place.
         world.live.compact();
     }
     world.redefine(calm.min(now));
     // Told already.
-    replay(&mut world, &mut tail, told_next, then.min(now), options, false)?;
-    let mut told = replay(&mut world, &mut tail, u64::MAX, now, options, false)?;
+    replay(&mut world, &mut tail, told_next, then.min(now), false)?;
+    let mut told = replay(&mut world, &mut tail, u64::MAX, now, false)?;
     let slow = world.settle();
     if told_next != u64::MAX {
         told.extend(slow);
@@ -174,9 +181,31 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         world.recall_quarantine();
     }
     world.next = world.next.max(log.next());
+    tail.unreadable.iter().for_each(|seq| harms.unreadable(*seq));
+    let harmed = Harmed::since(harms);
+    if world.kept.as_ref().map(|p| p.from) != told_without {
+        // It was decided, and not in force yet when the machine died.
+        let base = load(dir, manifest.as_ref(), world.kept.clone())?;
+        let people = self::identities(dir, settled, &options.rules)?;
+        let start = reload::Start::of(&world, people, super::erase::pending_names(dir)?);
+        let mut fresh = reload::beside(start, base, log.read(settled), &harmed)?;
+        let more = log.read(fresh.next);
+        reload::catch_up(&mut fresh, &mut world, more, &harmed)?;
+        let changes = reload::differences(&world, &fresh);
+        world = fresh;
+        if told_next != u64::MAX {
+            told.extend(tell_as("retention", &mut world, &changes));
+        }
+        told = changes::net(told);
+    }
+    world.stale.policy = world.kept.clone();
+    if declared != world.kept {
+        // The command line goes by the manifest.
+        keeping::declare(dir, &world.kept, options)?;
+    }
     let torn = std::mem::take(&mut changes.torn);
     let position = (world.live.now(), world.next);
-    changes.publish(position, position, changes::without(changes::net(told), &torn))?;
+    changes.publish(position, world.told_by(), changes::without(changes::net(told), &torn))?;
     if let Some(m) = &manifest {
         for s in &m.streams {
             let v = world.volumes.entry(s.name.clone()).or_default();
@@ -185,16 +214,30 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
             v.last = v.last.max(s.last);
         }
     }
-    tail.unreadable.iter().for_each(|seq| harms.unreadable(*seq));
-    Ok(Opened { world, changes, log, seen, settled, before, harms: harms.found, lock })
+    Ok(Opened { world, changes, log, seen, settled, before, harmed, lock })
 }
 
-/// The base, and what the staleness policy leaves out of it.
-pub fn load(store: Store) -> Result<(Snapshot, Stale), StoreError> {
-    let data = store.load(&Needs::All)?;
+/// A base, if there is one yet, without what a policy leaves out of it.
+pub fn load(dir: &Path, manifest: Option<&Manifest>, policy: Option<Policy>) -> Result<(Snapshot, Stale), StoreError> {
+    let Some(manifest) = manifest.filter(|m| m.generation > 0) else {
+        return Ok((Snapshot::default(), Stale::new(policy, 0)));
+    };
+    let store = Store::of(dir, manifest.clone());
+    let whole = store.load_whole()?;
+    let data = match &policy {
+        Some(p) => whole.since(p.from),
+        None => whole,
+    };
     let left_out = store.events_beside_traits().saturating_sub(data.events_beside_traits());
-    let stale = Stale::new(store.manifest().policy.clone(), left_out);
-    Ok((data, stale))
+    Ok((data, Stale::new(policy, left_out)))
+}
+
+/// The rules that were decided last before a checkpoint, if any were.
+fn decided_rules(state: &checkpoint::State) -> Option<Rules> {
+    state.control.iter().rev().find_map(|c| match record::read_action(&c.payload) {
+        Ok((record::Action::Rules(rules), _)) => Some(*rules),
+        _ => None,
+    })
 }
 
 /// What the last checkpoint took along.
@@ -205,10 +248,10 @@ fn state(dir: &Path, settled: u64) -> Result<Option<checkpoint::State>, StoreErr
     }
 }
 
-/// Who was known at the last checkpoint.
+/// Who was known at the last checkpoint. `rules`: unless others were decided.
 pub fn identities(dir: &Path, settled: u64, rules: &Rules) -> Result<Identities, StoreError> {
     match state(dir, settled)? {
-        Some(s) => s.people(dir, rules),
+        Some(s) => s.people(dir, &decided_rules(&s).unwrap_or_else(|| rules.clone())),
         None => Ok(Identities::new(rules.clone())),
     }
 }
@@ -233,14 +276,7 @@ fn definition(c: &Control) -> Option<(DefKind, String, Option<String>, String)> 
 }
 
 /// Applies the records before `upto`. `defined`: what they define is known already.
-fn replay(
-    world: &mut World,
-    tail: &mut Tail,
-    upto: u64,
-    now: Instant,
-    options: &Options,
-    defined: bool,
-) -> Result<Vec<Told>, StoreError> {
+fn replay(world: &mut World, tail: &mut Tail, upto: u64, now: Instant, defined: bool) -> Result<Vec<Told>, StoreError> {
     let mut changes = vec![];
     let mut messages: Vec<(u64, Message)> = vec![];
     let mut stale = false;
@@ -250,7 +286,7 @@ fn replay(
             if std::mem::take(&mut stale) {
                 changes.extend(world.redefine(now));
             }
-            changes.extend(world.apply(&std::mem::take(&mut messages), now, &options.rules));
+            changes.extend(world.apply(&std::mem::take(&mut messages), now));
         }
         match item {
             Item::Message(seq, m) => messages.push((seq, m)),
@@ -278,7 +314,7 @@ fn replay(
     if stale {
         changes.extend(world.redefine(now));
     }
-    changes.extend(world.apply(&messages, now, &options.rules));
+    changes.extend(world.apply(&messages, now));
     Ok(changes)
 }
 

@@ -1,11 +1,12 @@
 //! A world over another base: the same log, the same people, and rows that an import brought.
 
 use super::definitions::Definitions;
+use super::harm::Harmed;
 use super::record::{self, Action};
 use super::world::World;
 use crate::stale::Stale;
 use gyul_model::{Instant, Message, Snapshot};
-use gyul_profile::{Identities, Rules};
+use gyul_profile::Identities;
 use gyul_store::StoreError;
 use gyul_store::log::{Entry, Reader};
 use gyul_timeline::live::{Cause, Change};
@@ -14,32 +15,58 @@ use std::collections::{HashMap, HashSet};
 /// Messages that are applied at once.
 const STEP: usize = 50_000;
 
-/// A world as a start would make it of the base and the log up to `next`, so that the next start finds everybody under the same
-/// names: who of a file comes before whom of the log. `identities`: as of the last checkpoint. `log` begins there.
-/// `erasing`: whoever an erasure forgets that is under way.
+/// What the fresh world begins with.
+pub struct Start {
+    /// As of the last checkpoint.
+    identities: Identities,
+    definitions: Definitions,
+    /// Whoever an erasure forgets that is under way.
+    erasing: Vec<String>,
+    /// How far the old world has come.
+    next: u64,
+    now: Instant,
+}
+
+impl Start {
+    pub fn of(world: &World, identities: Identities, erasing: Vec<String>) -> Start {
+        let (definitions, next, now) = (world.definitions.clone(), world.next, world.live.now());
+        Start { identities, definitions, erasing, next, now }
+    }
+}
+
+/// A world as a start would make it of the base and the log, so that the next start finds everybody under the same
+/// names: who of a file comes before whom of the log. `log` begins at the last checkpoint.
 pub fn beside(
-    (identities, definitions): (Identities, Definitions),
+    start: Start,
     (data, stale): (Snapshot, Stale),
     mut log: Reader,
-    (next, now): (u64, Instant),
-    (rules, erasing): (&Rules, &[String]),
+    harmed: &Harmed,
 ) -> Result<World, StoreError> {
+    let Start { identities, definitions, erasing, next, now } = start;
     let mut fresh = World::new(identities, definitions, data, now);
     fresh.stale = stale;
     let mut messages: Vec<(u64, Message)> = vec![];
     while let Some(entry) = log.next()? {
-        let Entry::Record(r) = entry else { continue };
+        let r = match entry {
+            Entry::Record(r) => r,
+            Entry::Damaged(d) => {
+                harmed.met(&d)?;
+                continue;
+            }
+        };
         if r.seq >= next {
             break;
         }
         match (r.kind, record::read_message(r.payload), record::read_action(r.payload)) {
             (record::MESSAGE, Ok(m), _) => messages.push((r.seq, m)),
             (record::ACTION, _, Ok((mut action, by))) => {
-                if !matches!(action, Action::Merge { .. } | Action::Unmerge { .. } | Action::Erase { .. }) {
+                // What the numbers of customers rest on.
+                use Action::{Erase, Merge, Rules, Unmerge};
+                if !matches!(action, Merge { .. } | Unmerge { .. } | Erase { .. } | Rules(_)) {
                     continue;
                 }
-                fresh.apply(&std::mem::take(&mut messages), now, rules);
-                if let Action::Erase { handles } = &mut action {
+                fresh.apply(&std::mem::take(&mut messages), now);
+                if let Erase { handles } = &mut action {
                     // Given in the numbers of before.
                     *handles = erasing.iter().filter_map(|n| fresh.identities.find_handle(n)).collect();
                 }
@@ -48,10 +75,10 @@ pub fn beside(
             _ => {}
         }
         if messages.len() >= STEP {
-            fresh.apply(&std::mem::take(&mut messages), now, rules);
+            fresh.apply(&std::mem::take(&mut messages), now);
         }
     }
-    fresh.apply(&messages, now, rules);
+    fresh.apply(&messages, now);
     fresh.next = next;
     // Everybody is looked at once, when all is there; nobody is told of it.
     fresh.redefine(now);
@@ -59,11 +86,17 @@ pub fn beside(
 }
 
 /// Applies what the old world has applied since, and takes over what does not rest on the base.
-pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rules) -> Result<(), StoreError> {
+pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, harmed: &Harmed) -> Result<(), StoreError> {
     let now = old.live.now();
     let mut messages: Vec<(u64, Message)> = vec![];
     while let Some(entry) = log.next()? {
-        let Entry::Record(r) = entry else { continue };
+        let r = match entry {
+            Entry::Record(r) => r,
+            Entry::Damaged(d) => {
+                harmed.met(&d)?;
+                continue;
+            }
+        };
         if r.seq >= old.next {
             break;
         }
@@ -74,7 +107,7 @@ pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rul
                 }
             }
             record::ACTION => {
-                fresh.apply(&std::mem::take(&mut messages), now, rules);
+                fresh.apply(&std::mem::take(&mut messages), now);
                 if let Ok((action, by)) = record::read_action(r.payload) {
                     fresh.act(r.seq, r.at, &action, &by, now);
                 }
@@ -82,7 +115,7 @@ pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rul
             _ => {}
         }
     }
-    fresh.apply(&messages, now, rules);
+    fresh.apply(&messages, now);
     fresh.next = old.next;
     fresh.access = std::mem::take(&mut old.access);
     fresh.audit = std::mem::take(&mut old.audit);
@@ -91,6 +124,8 @@ pub fn catch_up(fresh: &mut World, old: &mut World, mut log: Reader, rules: &Rul
     fresh.quarantine = std::mem::take(&mut old.quarantine);
     fresh.volumes = std::mem::take(&mut old.volumes);
     fresh.control = std::mem::take(&mut old.control);
+    fresh.kept = old.kept.take();
+    fresh.bases = old.bases + 1;
     fresh.forgotten = std::mem::take(&mut old.forgotten);
     fresh.take_objections(std::mem::take(&mut old.objections));
     (fresh.quarantined, fresh.nobody) = (old.quarantined, old.nobody);

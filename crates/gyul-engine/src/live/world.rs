@@ -1,6 +1,6 @@
 //! All that follows from the log: who is who, who is in what, what is defined. Changes only by applying records.
 
-use super::changes;
+use super::changes::{self, By};
 use super::definitions::{DefKind, Definitions};
 use super::erase::names_somebody;
 use super::objection::Objections;
@@ -8,8 +8,9 @@ use super::record::{self, Action, Rejected};
 use crate::library::schema_of;
 use crate::stale::{LeftOut, Stale};
 use gyul_model::{Event, IdKind, Identifier, Instant, Message, Snapshot, Timeline, hash64, names};
-use gyul_profile::{Change as Joined, Identities, Rules, Said};
+use gyul_profile::{Change as Joined, Identities, Said};
 use gyul_segment::Schema;
+use gyul_store::Policy;
 use gyul_timeline::Timelines;
 use gyul_timeline::live::{Cause, Change, Live};
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +63,10 @@ pub struct World {
     pub sorted: (Instant, u64),
     /// What is too old to be looked at.
     pub stale: Stale,
+    /// What was decided of that last; in force once the base is looked at by it.
+    pub kept: Option<Policy>,
+    /// How often another base came under it.
+    pub bases: u64,
     /// Names of the people whose erasure was applied and is not through yet: what they have to be looked for by.
     pub forgotten: BTreeSet<String>,
     pub(super) objections: Objections,
@@ -144,6 +149,8 @@ impl World {
             owners: vec![],
             sorted: (at, 0),
             stale: Stale::default(),
+            kept: None,
+            bases: 0,
             forgotten: BTreeSet::new(),
             objections: Objections::default(),
             numbers,
@@ -159,12 +166,12 @@ impl World {
     }
 
     /// Takes in messages that are in the log, with the numbers of their first events, and what the clock did until `now`.
-    pub fn apply(&mut self, messages: &[(u64, Message)], now: Instant, rules: &Rules) -> Vec<changes::Told> {
+    pub fn apply(&mut self, messages: &[(u64, Message)], now: Instant) -> Vec<changes::Told> {
         let mut fresh: Vec<(u32, Event)> = vec![];
         let mut regroup: BTreeSet<u32> = BTreeSet::new();
         for (seq, m) in messages {
             self.next = self.next.max(seq + m.events.len().max(1) as u64);
-            let said = Said { seq: *seq, at: m.ts, verified: rules.believes(m.source) };
+            let said = Said { seq: *seq, at: m.ts, verified: self.identities.rules().believes(m.source) };
             let Ok(seen) = self.identities.see(&m.who, said) else {
                 self.nobody += 1;
                 continue;
@@ -230,9 +237,10 @@ impl World {
         self.tell(&changes)
     }
 
-    /// From here on what was told follows: where the thresholds are that it was told by.
-    pub fn told_by(&self) -> (Instant, u64) {
-        if self.live.has_slow_ranks() { self.sorted } else { (self.live.now(), self.next) }
+    /// What is told now is told by this.
+    pub fn told_by(&self) -> By {
+        let sorted = if self.live.has_slow_ranks() { self.sorted } else { (self.live.now(), self.next) };
+        By { sorted, kept: self.stale.from() }
     }
 
     fn note(&mut self, told: impl FnOnce() -> Told) {
@@ -357,6 +365,14 @@ impl World {
                 changes.extend(self.tick(now, vec![]));
                 Outcome::Done
             }
+            Action::Keep(policy) => {
+                self.kept = policy.clone();
+                Outcome::Done
+            }
+            Action::Rules(rules) => {
+                self.identities.set_rules((**rules).clone());
+                Outcome::Done
+            }
         };
         (outcome, changes)
     }
@@ -392,6 +408,7 @@ impl World {
             Action::Settings(bytes) => self.settings = Some(bytes.clone()),
             Action::Plan(text) => self.plan = text.clone(),
             Action::Object { names, objects } => self.objections.put(names, *objects, at),
+            Action::Keep(policy) => self.kept = policy.clone(),
             _ => {}
         }
     }

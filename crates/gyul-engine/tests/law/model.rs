@@ -4,10 +4,11 @@
 use gyul_engine::live::{
     ACTION, Action, DefKind, Definitions, MESSAGE, REJECTED, Rejected, World, read_action, read_message, read_rejected,
 };
-use gyul_model::{Event, Identifier, Instant, Message, Timeline};
+use gyul_model::{Event, Identifier, Instant, Message, Timeline, names};
 use gyul_profile::{Identities, Rules, Said};
 use gyul_segment::reference::Reference;
 use gyul_segment::tree::Library;
+use gyul_store::Policy;
 use gyul_store::log::{BLANK, Record};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +39,10 @@ pub struct Model {
     identities: Identities,
     definitions: Definitions,
     events: Vec<(u32, Event)>,
+    /// What is left out, as the log says.
+    pub policy: Option<Policy>,
+    /// How often the clock moved it on.
+    pub moved_on: u64,
     pub quarantine: BTreeMap<u64, Rejected>,
     /// Ids of all messages.
     pub seen: BTreeSet<String>,
@@ -55,6 +60,8 @@ impl Model {
             identities: Identities::with_seed(Rules::default(), 1),
             definitions: Definitions::default(),
             events: vec![],
+            policy: None,
+            moved_on: 0,
             quarantine: BTreeMap::new(),
             seen: BTreeSet::new(),
             forgotten: BTreeSet::new(),
@@ -70,7 +77,7 @@ impl Model {
         match said {
             Content::Message(m) => {
                 assert!(self.seen.insert(m.id.clone()), "{} is in the log twice", m.id);
-                let verified = Rules::default().believes(m.source);
+                let verified = self.identities.rules().believes(m.source);
                 let Ok(seen) = self.identities.see(&m.who, Said { seq, at: m.ts, verified }) else { return };
                 self.events.extend(m.events_at(seq).map(|e| (seen.handle, e)));
             }
@@ -117,13 +124,21 @@ impl Model {
                     r.content = content;
                 }
             }
+            Action::Keep(policy) => {
+                let words = |p: &Option<Policy>| p.as_ref().map(|p| p.said.clone());
+                let (was, is) = (words(&self.policy), words(&policy));
+                self.moved_on += u64::from(is.is_some() && was == is);
+                self.policy = policy;
+            }
+            Action::Rules(rules) => self.identities.set_rules(*rules),
             Action::Access(_) | Action::Audit(_) | Action::Settings(_) | Action::Plan(_) | Action::Object { .. } => {}
         }
     }
 
     fn timelines(&self) -> Vec<Timeline> {
         let mut by_head: BTreeMap<u32, Vec<Event>> = BTreeMap::new();
-        for (h, e) in &self.events {
+        let kept = |e: &Event| e.name == names::IDENTIFY || self.policy.as_ref().is_none_or(|p| e.ts >= p.from);
+        for (h, e) in self.events.iter().filter(|(_, e)| kept(e)) {
             by_head.entry(self.identities.head_of(*h)).or_default().push(e.clone());
         }
         by_head.into_iter().map(|(h, e)| Timeline::new(self.identities.handle_id(h).to_string(), e)).collect()

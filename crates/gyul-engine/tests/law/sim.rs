@@ -2,7 +2,10 @@
 
 use crate::model::{Content, Members, Model, read};
 use gyul_engine::live::{Acked, Action, Clock, Disks, Hub, Incoming, Options, Refused, Rejected, Told};
-use gyul_model::{Decimal, IdKind, Identifier, Instant, MICROS_DAY, MICROS_HOUR, MICROS_SECOND, Message, Value, names};
+use gyul_engine::retention;
+use gyul_model::{Decimal, IdKind, Identifier, Instant, MICROS_DAY, MICROS_HOUR, MICROS_MINUTE, MICROS_SECOND};
+use gyul_model::{Message, Value, Zone, names};
+use gyul_profile::{Blocked, Rules};
 use gyul_sim::random::Rng;
 use gyul_store::log::{Disk, Entry, Fault, SimDisk};
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +47,7 @@ partitions:
 #[derive(Clone, Debug, Default)]
 pub struct Tally(BTreeMap<&'static str, u64>);
 
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 26] = [
     "messages",
     "duplicates",
     "rejected",
@@ -61,6 +64,10 @@ const KINDS: [&str; 22] = [
     "checkpoints that failed",
     "erasures",
     "erasures that failed",
+    "rules",
+    "policies",
+    "policies that failed",
+    "policies moved on",
     "faults",
     "faults of the stream",
     "full disks",
@@ -282,7 +289,9 @@ impl Sim {
     /// What the hub decides by itself, or for somebody who is erased.
     fn own(&self, said: &Content) -> bool {
         match said {
-            Content::Action(Action::InForce { .. } | Action::Erase { .. } | Action::Released(_)) => true,
+            Content::Action(Action::InForce { .. } | Action::Erase { .. } | Action::Released(_) | Action::Keep(_)) => {
+                true
+            }
             // The starter.
             Content::Action(Action::Define { .. }) => self.messages == 0,
             _ => false,
@@ -325,7 +334,8 @@ impl Sim {
                 0..45 => self.send(),
                 45..52 => self.merge(),
                 52..57 => self.define(),
-                57..75 => {
+                57..59 => self.rule(),
+                59..75 => {
                     self.write();
                     // What was refused lies on the disk perhaps, until the log is made sound.
                     if !self.doubtful.is_empty() && self.rng.percent(50) {
@@ -337,6 +347,7 @@ impl Sim {
                 85..90 => self.job(),
                 90..95 => self.checkpoint(),
                 95..97 => self.erase(),
+                97..99 => self.keep(),
                 _ => {
                     let micros = self.rng.between(0, MICROS_HOUR);
                     self.pass(micros);
@@ -501,6 +512,24 @@ impl Sim {
         self.tally.note("definitions");
     }
 
+    /// Names become customers in another way from here on.
+    fn rule(&mut self) {
+        let rng = &mut self.rng;
+        let limits = [1 + rng.below(2) as u32, rng.below(4) as u32, 5, 5, 20, [0, 1, 2, 100][rng.below(4)]];
+        let mut rules = Rules { limits, ..Rules::default() };
+        rules.verify[IdKind::Email as usize] = rng.percent(50);
+        if rng.percent(50) {
+            rules.verified_sources.push("segment".into());
+        }
+        for _ in 0..rng.below(3) {
+            let n = rng.below(PEOPLE);
+            let line = [format!("C{n}"), format!("email:person{n}@*"), format!("anonymous:browser-{n}")];
+            rules.blocked.extend(Blocked::parse(&line[rng.below(3)]));
+        }
+        self.put(Action::Rules(Box::new(rules)));
+        self.tally.note("rules");
+    }
+
     /// The writer's turn: the whole inbox is one group.
     fn write(&mut self) {
         let sent = std::mem::take(&mut self.inbox);
@@ -621,12 +650,28 @@ impl Sim {
         match self.aside(|hub| hub.erase(&who, "min")) {
             Ok(Some(erased)) => {
                 self.tally.note("erasures");
-                let told: Vec<&String> = erased.pending.iter().filter(|p| p.starts_with("memory")).collect();
+                let told: Vec<&String> =
+                    erased.pending.iter().map(|p| &p.en).filter(|p| p.starts_with("memory")).collect();
                 assert!(told.is_empty(), "seed {}: {told:?}", self.seed);
             }
             // One that the disk interrupted came first, and it may have been theirs.
             Ok(None) => assert!(self.model.names_of(&who).is_empty(), "seed {}: {who:?} is known", self.seed),
             Err(_) => self.tally.note("erasures that failed"),
+        }
+    }
+
+    /// Other events are left out: more, or fewer, or none.
+    fn keep(&mut self) {
+        let days = 1 + self.rng.below(40) as i64;
+        let words = match self.rng.below(6) {
+            0 => "none".to_string(),
+            1 => format!("ignore events before {}", Instant(self.now().0 - days * MICROS_DAY)),
+            _ => format!("keep {days}d"),
+        };
+        let policy = retention::policy(&words, self.now(), &Zone::seoul()).unwrap();
+        match self.aside(|hub| hub.keep(policy, "min")) {
+            Ok(()) => self.tally.note("policies"),
+            Err(_) => self.tally.note("policies that failed"),
         }
     }
 
@@ -636,6 +681,8 @@ impl Sim {
     fn rest(&mut self) {
         self.write();
         self.heal();
+        // What did not work is tried again after a while.
+        self.pass(MICROS_MINUTE);
         for _ in 0..20 {
             self.pass(MICROS_SECOND);
             self.hub().apply_by_hand();
@@ -659,6 +706,7 @@ impl Sim {
         let world = hub.world();
         assert_eq!(world.next, self.model.next, "seed {seed}: all is applied");
         assert_eq!(world.live.now(), self.now(), "seed {seed}: up to now");
+        assert_eq!(world.stale.policy, self.model.policy, "seed {seed}: what is left out");
         let ids = |root: usize| {
             let own = world.live.members(root).iter().map(|n| world.customer_id(n as u32).to_string());
             own.collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>()
@@ -715,6 +763,7 @@ impl Sim {
         self.die();
         self.start();
         self.compare();
+        self.tally.many("policies moved on", self.model.moved_on);
         self.tally
     }
 }

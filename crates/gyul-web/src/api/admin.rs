@@ -4,7 +4,7 @@ use crate::access::{self, Access, Record, Role, Secret, SourceKind};
 use crate::app::App;
 use crate::args::{self, Args};
 use crate::audit::{self, Entry};
-use crate::data::Settings;
+use crate::data::{IdentityRules, Settings};
 use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{Endpoint, NUMBERS, OWNER, Table};
@@ -105,7 +105,7 @@ pub fn add(table: &mut Table) {
     );
     table.at(
         Endpoint::get("/api/v1/settings", "getSettings", "workspace", NUMBERS)
-            .says("작업 공간의 설정", "Zone and currency")
+            .says("작업 공간의 설정", "Zone, currency, and how far back to look")
             .gives::<Settings>(),
         settings,
     );
@@ -115,6 +115,19 @@ pub fn add(table: &mut Table) {
             .takes::<Settings>()
             .status(204),
         put_settings,
+    );
+    table.at(
+        Endpoint::get("/api/v1/settings/identity", "getIdentityRules", "workspace", OWNER)
+            .says("같은 고객으로 보는 규칙", "How names become customers")
+            .gives::<IdentityRules>(),
+        identity_rules,
+    );
+    table.at(
+        Endpoint::put("/api/v1/settings/identity", "putIdentityRules", "workspace", OWNER)
+            .says("같은 고객으로 보는 규칙을 앞으로 올 것부터 바꿉니다", "Changes them for what comes later")
+            .takes::<IdentityRules>()
+            .status(204),
+        put_identity_rules,
     );
     table.at(
         Endpoint::get("/api/v1/audit", "listAudit", "workspace", OWNER)
@@ -446,6 +459,16 @@ async fn settings(State(app): Shared) -> ApiResult {
 pub async fn put_settings(State(app): Shared, body: Bytes) -> ApiResult {
     let settings: Settings = args::body(&body)?;
     app.ask(move |b| b.put_settings(&settings)).await?;
+    Ok(super::done())
+}
+
+async fn identity_rules(State(app): Shared) -> ApiResult {
+    args::json(&app.ask(|b| b.identity_rules()).await?)
+}
+
+pub async fn put_identity_rules(State(app): Shared, body: Bytes) -> ApiResult {
+    let rules: IdentityRules = args::body(&body)?;
+    app.ask(move |b| b.put_identity_rules(&rules)).await?;
     Ok(super::done())
 }
 

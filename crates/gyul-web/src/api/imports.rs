@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::args::{self, Args};
+use crate::audit;
 use crate::data::{Draft, Import, Meaning};
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{EDIT, Endpoint, NAME, NUMBERS, Table};
@@ -118,6 +119,7 @@ async fn receive(app: &Arc<App>, args: &Args, body: Body) -> ApiResult<(PathBuf,
     let mut upload = Upload(Some(path.clone()));
     write(app, &path, body).await?;
     upload.0 = None;
+    audit::about(name);
     Ok((path, name.to_string()))
 }
 

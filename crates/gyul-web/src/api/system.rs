@@ -33,7 +33,12 @@ pub fn add(table: &mut Table) {
                 "status": { "type": "string" },
                 "damaged_records": {
                     "type": "integer",
-                    "description": "Records of the log that could not be read at the start; what they were is in the server's log.",
+                    "description": "Records of the log that could not be read; what they were is in the server's log.",
+                },
+                "failing": {
+                    "type": "array",
+                    "items": { "type": "string", "enum": ["checkpoint", "import", "retention"] },
+                    "description": "What is done behind and does not work now.",
                 },
             } }))
             .hot(),
@@ -76,7 +81,7 @@ async fn ready(State(app): Shared) -> ApiResult {
     if !health.writable {
         return Err(crate::Refusal::Storage(10).into());
     }
-    args::json(&json!({ "status": "ready", "damaged_records": health.damaged }))
+    args::json(&json!({ "status": "ready", "damaged_records": health.damaged, "failing": health.failing }))
 }
 
 async fn metrics(State(app): Shared) -> ApiResult {

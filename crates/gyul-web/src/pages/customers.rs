@@ -246,6 +246,8 @@ struct Erased {
     page: Page,
     title: String,
     report: ErasureReport,
+    /// What was removed, by place.
+    removed: Vec<(String, u64)>,
     total: u64,
 }
 
@@ -266,9 +268,11 @@ async fn erase(
     }
     drop(caller);
     let report = app.ask(move |b| b.erase(&who)).await?;
+    let removed = report.removed.iter().map(|(place, n)| (page.t(&format!("customers-erased-in-{place}")), *n));
+    let removed = removed.collect();
     let total = report.removed.values().sum();
     let title = page.t("customers-erased");
-    show(&page.clone(), &Erased { page, title, report, total })
+    show(&page.clone(), &Erased { page, title, report, removed, total })
 }
 
 /// What became of the last form, as names of messages.

@@ -1,15 +1,18 @@
 //! Who may do what, and how is the workspace set? Thin: each form does what the API does, under the API's name.
 
+mod identity;
+mod workspace;
+
 use super::{Page, field, go, show};
 use crate::access::Role;
-use crate::api::{admin, hooks, session};
+use crate::api::{admin, hooks};
 use crate::app::App;
 use crate::args::Args;
 use crate::audit::Entry;
 use crate::data::{DefKind, DefState};
-use crate::guard::{Caller, Ip};
+use crate::guard::Caller;
 use crate::problem::{ApiError, ApiResult};
-use crate::table::{ANYBODY, Access, Endpoint, OWNER, Table};
+use crate::table::{Access, Endpoint, OWNER, Table};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -26,9 +29,8 @@ const AUDIT_PAGE: usize = 50;
 
 pub fn add(table: &mut Table) {
     let form = |path: &str, operation: &str, access: Access| Endpoint::form(path, operation, access);
-    table.at(Endpoint::page("/settings", "pageSettings", ANYBODY), workspace);
-    table.at(form("/settings", "putSettings", OWNER), put_workspace);
-    table.at(form("/settings/password", "changePassword", ANYBODY), password);
+    workspace::add(table);
+    identity::add(table);
     table.at(Endpoint::page("/settings/users", "pageUsers", OWNER), users);
     table.at(form("/settings/users", "makeUser", OWNER), make_user);
     table.at(form("/settings/users/{email}/role", "changeRole", OWNER), change_role);
@@ -116,68 +118,6 @@ async fn said(answer: ApiResult<Response>) -> ApiResult<Value> {
 
 fn as_body(value: &Value) -> Bytes {
     Bytes::from(value.to_string())
-}
-
-// The workspace and oneself
-
-#[derive(Template)]
-#[template(path = "settings/workspace.html")]
-struct Workspace {
-    page: Page,
-    title: String,
-    frame: Frame,
-    zones: Vec<String>,
-    currencies: &'static [&'static str],
-    role: String,
-    is_user: bool,
-}
-
-/// Those that shops of our users mostly have; any other can be set by the API.
-const CURRENCIES: &[&str] =
-    &["KRW", "USD", "EUR", "GBP", "JPY", "CNY", "TWD", "HKD", "SGD", "VND", "THB", "AUD", "CAD"];
-
-fn show_workspace(frame: Frame) -> ApiResult {
-    let mut zones: Vec<String> = jiff::tz::db().available().map(|n| n.as_str().to_string()).collect();
-    zones.retain(|z| z.contains('/') && !z.starts_with("Etc/"));
-    let role = frame.page.caller.as_ref().map(|c| role_name(&frame.page, c.role)).unwrap_or_default();
-    let is_user = frame.page.caller.as_ref().is_some_and(|c| c.session.is_some());
-    let (page, title) = (frame.page.clone(), frame.page.t("settings-title"));
-    show(&frame.page.clone(), &Workspace { page, title, frame, zones, currencies: CURRENCIES, role, is_user })
-}
-
-async fn workspace(page: Page, args: Args) -> ApiResult {
-    show_workspace(Frame::new(page, "workspace", &args))
-}
-
-async fn put_workspace(State(app): Shared, page: Page, body: Bytes) -> ApiResult {
-    let text = |name| field(&body, name).unwrap_or_default();
-    let settings = json!({ "zone": text("zone"), "currency": text("currency") });
-    match admin::put_settings(State(app), as_body(&settings)).await {
-        Ok(_) => Ok(go(&page, "/settings?done=saved")),
-        Err(e) => show_workspace(Frame::wrong(page, "workspace", &e)),
-    }
-}
-
-async fn password(
-    State(app): Shared,
-    ip: Extension<Ip>,
-    caller: Extension<Caller>,
-    page: Page,
-    body: Bytes,
-) -> ApiResult {
-    let text = |name| field(&body, name).unwrap_or_default();
-    let new = json!({ "old": text("old"), "new": text("new") });
-    match session::change_password(State(app), ip, caller, as_body(&new)).await {
-        Ok(answer) => {
-            // All sessions end, this one too.
-            let mut response = go(&page, "/sign-in");
-            for cookie in answer.headers().get_all("set-cookie") {
-                response.headers_mut().append("set-cookie", cookie.clone());
-            }
-            Ok(response)
-        }
-        Err(e) => show_workspace(Frame::wrong(page, "workspace", &e)),
-    }
 }
 
 // Users

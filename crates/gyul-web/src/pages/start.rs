@@ -4,7 +4,7 @@ use super::chart::{COLOURS, Chart};
 use super::{Page, format, show};
 use crate::app::App;
 use crate::data::explore::{Money, Regions, Span};
-use crate::data::{ComputeState, DefKind, DefState, Flow};
+use crate::data::{CAUSES, ComputeState, DefKind, DefState, Flow, Health};
 use crate::problem::ApiResult;
 use crate::table::{Endpoint, NUMBERS, Table};
 use askama::Template;
@@ -36,6 +36,7 @@ struct Start {
     lag: f64,
     writable: bool,
     damaged: u64,
+    failing: Vec<String>,
     quarantine: u64,
     failed: Vec<DefState>,
     /// For the script: names of segments and classes, and its sentences.
@@ -62,6 +63,7 @@ async fn start(State(app): State<Arc<App>>, page: Page) -> ApiResult {
         lag: metric("lag_seconds"),
         writable: health.writable,
         damaged: health.damaged,
+        failing: failing(&page, &health),
         quarantine: metric("quarantine_messages") as u64,
         failed,
         names,
@@ -304,6 +306,11 @@ async fn rfm(State(app): State<Arc<App>>, page: Page) -> ApiResult {
     show(&page, &ChartPart { chart, empty, to: "/explore", more })
 }
 
+/// What does not work now, in sentences.
+pub(super) fn failing(page: &Page, health: &Health) -> Vec<String> {
+    health.failing.iter().map(|what| page.t(&format!("start-failing-{what}"))).collect()
+}
+
 /// What `live.js` needs to tell changes in words.
 fn for_script(page: &Page, segments: &[DefState], partitions: &[DefState]) -> String {
     let mut names = Map::new();
@@ -313,9 +320,8 @@ fn for_script(page: &Page, segments: &[DefState], partitions: &[DefState]) -> St
             names.insert(format!("{}/{}", d.id, c.class), page.name(&c.name_ko, &c.name_en, &c.class).into());
         }
     }
-    let causes = ["event", "time", "rank", "identity", "definition", "erasure", "objection"];
     let causes: Map<String, Value> =
-        causes.iter().map(|c| (c.to_string(), page.t(&format!("start-cause-{c}")).into())).collect();
+        CAUSES.iter().map(|c| (c.to_string(), page.t(&format!("start-cause-{c}")).into())).collect();
     let words = json!({
         "names": names,
         "causes": causes,

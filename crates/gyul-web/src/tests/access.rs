@@ -198,9 +198,13 @@ async fn every_write_leaves_a_line_and_customers_are_pseudonyms() {
         [("key:Owner", "eraseCustomer"), ("key:Marketer", "mergeCustomers"), ("key:Owner", "putSegment")]
     );
     assert_eq!(page["items"][2]["target"], "vip");
+    for path in ["imports", "drafts"] {
+        assert!(bed.post(&format!("/api/v1/{path}?name=orders.csv"), "a,b\n1,2\n").await.status.is_success());
+        assert_eq!(bed.get("/api/v1/audit?limit=1").await.json()["items"][0]["target"], "orders.csv", "{path}");
+    }
     let (a, b) = (&page["items"][0]["target"], &page["items"][1]["target"]);
     assert_eq!(a, b, "the same customer, however written");
     assert!(a.as_str().unwrap().starts_with("customer-") && !page.to_string().contains("kim"));
     let next = bed.get("/api/v1/audit?limit=1").await.json()["next"].as_str().unwrap().to_string();
-    assert_eq!(bed.get(&format!("/api/v1/audit?limit=1&cursor={next}")).await.json()["items"][0]["number"], 1);
+    assert_eq!(bed.get(&format!("/api/v1/audit?limit=1&cursor={next}")).await.json()["items"][0]["number"], 3);
 }

@@ -130,18 +130,21 @@ async fn files_are_uploaded_and_imported() {
 #[tokio::test]
 async fn settings_metrics_health_and_pages() {
     let bed = Bed::new();
-    let settings = json!({ "zone": "Asia/Tokyo", "currency": "JPY" });
-    let kept = json!({ "zone": "Asia/Tokyo", "currency": "JPY", "retention_days": 400 });
+    let settings = json!({ "zone": "Asia/Tokyo", "currency": "JPY", "retention": "keep 3y" });
+    let kept = json!({ "zone": "Asia/Tokyo", "currency": "JPY", "retention": null, "retention_days": 400 });
     bed.put("/api/v1/settings", kept.to_string()).await.is_problem(400, "bad_shape");
+    // Nobody has said that old events come back.
+    let unsaid = json!({ "zone": "Asia/Tokyo", "currency": "JPY" });
+    bed.put("/api/v1/settings", unsaid.to_string()).await.is_problem(400, "bad_shape");
     assert_eq!(bed.put("/api/v1/settings", settings.to_string()).await.status, 204);
     assert_eq!(bed.get("/api/v1/settings").await.json(), settings);
     let metrics = bed.get("/metrics").await;
     for line in [
         "gyul_http_requests_total{status=\"2xx\"} 2",
-        "gyul_http_requests_total{status=\"4xx\"} 1",
+        "gyul_http_requests_total{status=\"4xx\"} 2",
         "# TYPE gyul_segment_size gauge",
         "gyul_segment_size{segment=\"v\\\"i\\np\"} 3",
-        "gyul_http_request_seconds_count 3",
+        "gyul_http_request_seconds_count 4",
     ] {
         assert!(metrics.text().lines().any(|l| l == line), "{line} in {}", metrics.text());
     }
@@ -152,6 +155,63 @@ async fn settings_metrics_health_and_pages() {
         assert!(!page.text().contains("https://") || path == "/gyul.js", "{path} asks elsewhere");
         assert!(!page.headers["content-security-policy"].to_str().unwrap().contains("unsafe"));
     }
+}
+
+#[tokio::test]
+async fn how_far_back_to_look_is_chosen_in_words() {
+    let bed = Bed::new();
+    for (chosen, day, kept, shown) in [
+        ("", "", None, "At everything"),
+        ("keep 1y", "", Some("keep 1y"), "At the last year"),
+        ("keep 3y", "2024-03-01", Some("keep 3y"), "At the last 3 years"),
+        ("keep 300d", "", Some("keep 300d"), "At the last 300 days"),
+        ("keep 18mo", "", Some("keep 18mo"), "At the last 18 months"),
+        ("ignore events before", "2024-03-01", Some("ignore events before 2024-03-01"), "From a date on"),
+        ("ignore events before 2024-03-01 10:00", "", Some("ignore events before 2024-03-01 10:00"), "10:00"),
+    ] {
+        let form = format!("zone=Asia/Seoul&currency=KRW&retention={chosen}&first_day={day}").replace(' ', "+");
+        assert_eq!(bed.post("/settings", form).await.status, 303, "{chosen}");
+        assert_eq!(bed.fake.with(|s| s.settings.retention.clone()).as_deref(), kept, "{chosen}");
+        let page = bed.get("/settings").await.text().to_string();
+        let selected: Vec<&str> = page.split("<option").filter(|o| o.contains(" selected>")).collect();
+        let [one] = &selected[..] else { panic!("{chosen}: {selected:?}") };
+        assert!(one.contains(shown), "{chosen}: {one}");
+        assert_eq!(page.contains("value=\"2024-03-01\""), chosen == "ignore events before", "{chosen}");
+    }
+}
+
+#[tokio::test]
+async fn rules_of_identity_are_the_same_by_form_and_by_api() {
+    let bed = Bed::new();
+    let rules = json!({
+        "limits": { "user": 1, "email": 5, "phone": 0, "kakao": 5, "device": 20, "anonymous": 100 },
+        "verify": ["email", "phone"], "verified_sources": ["shopify", "api"], "alias_joins_users": true,
+        "blocked": ["매장 손님", "email:*@counter.kr"],
+    });
+    assert_eq!(bed.put("/api/v1/settings/identity", rules.to_string()).await.status, 204);
+    assert_eq!(bed.get("/api/v1/settings/identity").await.json(), rules);
+    bed.fake.with(|s| s.rules.known.sources = vec!["shopify".into(), "segment".into(), "api".into()]);
+    let page = bed.get("/settings").await.text().to_string();
+    for shown in [
+        "name=\"limit-phone\" value=\"0\"",
+        "value=\"email\" checked",
+        "name=\"source\" value=\"api\" checked",
+        "name=\"source\" value=\"segment\">",
+        "name=\"alias\" value=\"yes\" checked",
+        "매장 손님\nemail:*@counter.kr</textarea>",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    bed.fake.with(|s| s.rules = Default::default());
+    let form = "limit-user=1&limit-email=5&limit-phone=0&limit-kakao=5&limit-device=20&limit-anonymous=100&verify=email\
+        &verify=phone&source=shopify&source=api&alias=yes&blocked=%EB%A7%A4%EC%9E%A5+%EC%86%90%EB%8B%98%0D%0A%0D%0A+email:*%40counter.kr";
+    assert_eq!(bed.post("/settings/identity", form).await.status, 303);
+    assert_eq!(bed.get("/api/v1/settings/identity").await.json(), rules);
+    // What is no number is more than is allowed, never less.
+    bed.post("/settings/identity", form.replace("limit-user=1", "limit-user=one")).await;
+    assert_eq!(bed.fake.with(|s| s.rules.limits.user), u32::MAX);
+    bed.call(Role::Marketer, Method::GET, "/api/v1/settings/identity", "").await.is_problem(403, "forbidden");
+    assert!(!bed.call(Role::Marketer, Method::GET, "/settings", "").await.text().contains("limit-user"));
 }
 
 #[tokio::test]

@@ -105,4 +105,9 @@ async fn pages_of_members_and_the_quarantine_are_veiled_too_and_members_follow_e
         let shown = bed.send(request.header("cookie", "gyul_lang=en").body(Body::empty()).unwrap()).await;
         assert!(shown.text().contains("2 records"), "{page}: {}", shown.text());
     }
+    bed.fake.with(|s| s.failing = vec!["checkpoint", "import", "retention"]);
+    for page in ["/", "/data"] {
+        assert_eq!(bed.get(page).await.text().matches("role=\"alert\"").count(), 4, "{page}");
+    }
+    assert_eq!(bed.get("/ready").await.json()["failing"], serde_json::json!(["checkpoint", "import", "retention"]));
 }

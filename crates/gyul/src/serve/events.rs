@@ -1,6 +1,7 @@
 //! Events in, the tracking plan, the quarantine, and what is seen of events.
 
 use super::customers::content_of;
+use super::names::too_many;
 use super::{Live, invalid, lock, refused};
 use gyul_engine::live::{Acked, Action, Incoming as Batch, Outcome, Rejected as Kept, SOURCES};
 use gyul_ingest::http::{self, RejectCode, Sent};
@@ -40,7 +41,7 @@ impl Live {
         })
     }
 
-    /// Without what is nobody's and what breaks the tracking plan, and why.
+    /// Without what is nobody's, breaks the tracking plan or has a name too many, and why.
     fn checked(&self, batch: Incoming) -> (Batch, Vec<gyul_web::data::Refused>) {
         let keep = |r: Rejected| Kept {
             via: batch.via.clone(),
@@ -52,28 +53,35 @@ impl Live {
             form: batch.sent.form.clone(),
             around: batch.sent.around.clone(),
         };
-        let mut refused = vec![];
+        let mut not_taken: Vec<(usize, Message, Kept)> = vec![];
         let mut rejected: Vec<Kept> = batch.rejects.into_iter().map(keep).collect();
         let plan = self.plan.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut messages = Vec::with_capacity(batch.messages.len());
         for (n, m) in batch.messages.into_iter().enumerate() {
-            let Some(why) = self.why_not(&m, plan.as_deref()) else {
-                messages.push(m);
-                continue;
-            };
-            let Sent { form, around } = Sent::message(m.source);
-            rejected.push(Kept { via: batch.via.clone(), content: content_of(&m), form, around, ..why.clone() });
-            if refused.len() < REFUSED_SHOWN {
-                let Kept { code, place, ko, en, .. } = why;
-                refused.push(gyul_web::data::Refused { message: n, code, place, ko, en });
+            match self.why_not(&m, plan.as_deref()) {
+                None => messages.push((n, m)),
+                Some(why) => not_taken.push((n, m, why)),
             }
         }
-        (self.bounded(Batch { messages, rejected }, &batch.via), refused)
+        let (messages, beyond) = self.bounded(messages);
+        not_taken.extend(beyond.into_iter().map(|(n, m)| (n, m, too_many())));
+        not_taken.sort_by_key(|(n, ..)| *n);
+        let mut refused = vec![];
+        for (n, m, why) in not_taken {
+            if refused.len() < REFUSED_SHOWN {
+                let Kept { code, place, ko, en, .. } = why.clone();
+                refused.push(gyul_web::data::Refused { message: n, code, place, ko, en });
+            }
+            let Sent { form, around } = Sent::message(m.source);
+            rejected.push(Kept { via: batch.via.clone(), content: content_of(&m), form, around, ..why });
+        }
+        (Batch { messages, rejected }, refused)
     }
 
     /// Why a message that was understood is not taken.
     fn why_not(&self, m: &Message, plan: Option<&Plan>) -> Option<Kept> {
-        if m.who.iter().all(|id| self.blocked.has(id.kind, &id.value)) {
+        let blocked = self.blocked.read().unwrap_or_else(PoisonError::into_inner);
+        if m.who.iter().all(|id| blocked.has(id.kind, &id.value)) {
             return Some(Kept {
                 code: "no_owner".into(),
                 place: "who".into(),

@@ -145,13 +145,9 @@ impl Job {
                 // Without it the next file is looked at anew, so a failure is none.
                 let _ = std::fs::create_dir_all(dir.join("maps")).and_then(|()| std::fs::write(path, m.to_yaml()));
             }
-            let moved = match crate::policy::moved_on(dir, self.hub.now()) {
-                Some(p) => crate::policy::put(dir, Some(p)).map_err(|e| failed(ImportFailure::Store(e)))?,
-                None => false,
-            };
             // Part of a large file is there also where it failed in the end.
             let generation = |m: Manifest| m.generation;
-            if moved || Manifest::read(dir).ok().map(generation) != before.as_ref().map(|m| m.generation) {
+            if Manifest::read(dir).ok().map(generation) != before.as_ref().map(|m| m.generation) {
                 self.hub.reload(before.as_ref()).map_err(|e| failed(ImportFailure::Store(e)))?;
             }
             done.map_err(failed)

@@ -2,7 +2,8 @@
 
 use super::{Live, conflict, invalid, lock, storage};
 use gyul_engine::live::Action;
-use gyul_model::Zone;
+use gyul_engine::retention;
+use gyul_model::{Lang, Zone};
 use gyul_store::{Manifest, StoreErrorKind};
 use gyul_web::data::*;
 use gyul_web::{Refusal, Reply};
@@ -16,19 +17,21 @@ pub fn workspace_file(zone: &str, currency: &str) -> String {
     format!("version: 1\nzone: {zone}\ncurrency: {currency}\n")
 }
 
-/// As they were kept; those of before 0.1 have a period of retention that nothing ever kept to.
-fn read_settings(kept: &[u8]) -> Option<Settings> {
-    let mut kept: serde_json::Value = serde_json::from_slice(kept).ok()?;
-    kept.as_object_mut()?.remove("retention_days");
-    serde_json::from_value(kept).ok()
+/// What the log keeps of the settings in one record; what is left out has records of its own.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Kept {
+    zone: String,
+    currency: String,
 }
 
 impl Live {
     pub(super) fn workspace(&self) -> Settings {
         let world = self.hub.world();
-        let kept = world.settings.as_deref().and_then(read_settings);
+        let kept = world.settings.as_deref().and_then(|kept| serde_json::from_slice(kept).ok());
         let library = world.live.library();
-        kept.unwrap_or_else(|| Settings { zone: library.zone.name().to_string(), currency: library.currency.clone() })
+        let Kept { zone, currency } =
+            kept.unwrap_or_else(|| Kept { zone: library.zone.name().to_string(), currency: library.currency.clone() });
+        Settings { zone, currency, retention: world.kept.as_ref().map(|p| p.said.clone()) }
     }
 
     pub(super) fn backed_up(&self) -> Reply<Backup> {
@@ -49,13 +52,13 @@ impl Live {
 
     pub(super) fn settle_workspace(&self, settings: &Settings) -> Reply<()> {
         let (zone, currency) = (&settings.zone, &settings.currency);
-        if Zone::new(zone).is_none() {
+        let Some(days_of) = Zone::new(zone) else {
             return Err(invalid(
                 "bad_zone",
                 format!("알 수 없는 시간대입니다: {zone}. Asia/Seoul처럼 적으세요."),
                 format!("no such time zone: {zone}. Write it like Asia/Seoul."),
             ));
-        }
+        };
         if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(invalid(
                 "bad_currency",
@@ -63,9 +66,17 @@ impl Live {
                 "a currency has three capital letters, like KRW.",
             ));
         }
+        let policy = match settings.retention.as_deref() {
+            None => None,
+            Some(words) => retention::policy(words, self.hub.now(), &days_of).map_err(|e| {
+                let (ko, en) = (e.message(Lang::Ko), e.message(Lang::En));
+                invalid("bad_retention", format!("retention: {ko}"), format!("retention: {en}"))
+            })?,
+        };
         let _one = lock(&self.deciding);
         let before = self.workspace();
-        let bytes = serde_json::to_vec(settings).map_err(|e| Refusal::Internal(e.to_string()))?;
+        let kept = Kept { zone: zone.clone(), currency: currency.clone() };
+        let bytes = serde_json::to_vec(&kept).map_err(|e| Refusal::Internal(e.to_string()))?;
         self.act(Action::Settings(bytes))?;
         if (&before.zone, &before.currency) != (zone, currency) {
             let text = Some(workspace_file(zone, currency));
@@ -84,7 +95,8 @@ impl Live {
                 })
                 .map_err(storage)?;
         }
-        Ok(())
+        // Last: its days are those of the zone.
+        self.keep(policy).map_err(storage)
     }
 
     pub(super) fn gauged(&self) -> Vec<Metric> {
@@ -101,7 +113,9 @@ impl Live {
         add("log_commit_seconds_total", "Time that took.", counter, n(&g.commit_micros) / 1e6);
         add("log_errors_total", "Times that the disk took nothing.", counter, n(&g.storage_errors));
         let damaged: u64 = self.hub.harms().iter().map(|h| h.records).sum();
-        add("log_damaged_records", "Records that could not be read when the log was opened.", gauge, damaged as f64);
+        add("log_damaged_records", "Records of the log that could not be read.", gauge, damaged as f64);
+        let failing = self.hub.failing().len() as f64;
+        add("failing", "Checkpoints, imports and moves of the retention that do not work now.", gauge, failing);
         add("log_bytes", "Bytes of the log's files.", gauge, n(&g.log_bytes));
         add("steps_total", "Steps of the live evaluator.", counter, n(&g.ticks));
         add("step_seconds_total", "Time they took.", counter, n(&g.tick_micros) / 1e6);
@@ -141,10 +155,10 @@ impl Live {
 mod tests {
     use super::*;
 
+    /// Before 0.1 there was a period of retention that nothing ever kept to.
     #[test]
     fn settings_that_were_kept_with_a_retention_are_read() {
         let kept = br#"{"zone":"Asia/Tokyo","currency":"JPY","retention_days":null}"#;
-        assert_eq!(read_settings(kept).map(|s| s.zone).as_deref(), Some("Asia/Tokyo"));
-        assert_eq!(read_settings(b"{"), None);
+        assert_eq!(serde_json::from_slice::<Kept>(kept).unwrap().zone, "Asia/Tokyo");
     }
 }

@@ -9,6 +9,7 @@ mod definitions;
 mod drafts;
 mod events;
 mod explore;
+mod identity;
 mod imports;
 mod looked;
 mod machine;
@@ -38,15 +39,15 @@ pub struct Live {
     end: watch::Receiver<u64>,
     /// One decision about definitions at a time: checked, kept, applied.
     deciding: Mutex<()>,
-    /// The last frozen copy, and where in the log it stands.
-    frozen: Mutex<Option<(u64, Arc<View>)>>,
+    /// The last frozen copy, and where it stands.
+    frozen: Mutex<Option<(Place, Arc<View>)>>,
     /// The copy that drafts are counted in.
     drafts: Mutex<Option<builder::Drafts>>,
     grown: Arc<Mutex<overview::Grown>>,
     /// The tracking plan as it is enforced.
     plan: RwLock<Option<Arc<Plan>>>,
     /// Values that name nobody.
-    blocked: BlockList,
+    blocked: RwLock<BlockList>,
     names: names::Names,
     moved: Mutex<Moved>,
     schema: Mutex<Option<(std::time::Instant, Vec<EventSchema>)>>,
@@ -64,6 +65,9 @@ pub struct Live {
     #[cfg(feature = "object-store")]
     shipped: OnceLock<Arc<remote::Shipped>>,
 }
+
+/// Behind which record, and over which base.
+type Place = (u64, u64);
 
 /// When each segment and class last changed, as far as the stream of changes was read.
 #[derive(Default)]
@@ -89,7 +93,7 @@ impl Live {
             drafts: Mutex::default(),
             grown: Arc::default(),
             plan: RwLock::new(plan),
-            blocked: BlockList::of(hub.rules()),
+            blocked: RwLock::new(BlockList::of(&hub.rules())),
             moved: Mutex::default(),
             schema: Mutex::default(),
             looked: Mutex::default(),
@@ -105,9 +109,14 @@ impl Live {
         }
     }
 
-    /// What could not be read of the log when it was opened.
-    pub fn harms(&self) -> &[gyul_engine::live::Harm] {
+    /// What could not be read when it was opened.
+    pub fn harms(&self) -> Vec<gyul_engine::live::Harm> {
         self.hub.harms()
+    }
+
+    /// Calls `f` with whatever comes to be unreadable from here on.
+    pub fn on_harm(&self, f: impl Fn(&gyul_engine::live::Harm) + Send + 'static) {
+        self.hub.on_harm(f);
     }
 
     /// Backups that are asked for go there.
@@ -120,7 +129,7 @@ impl Live {
         let mut frozen = lock(&self.frozen);
         let world = self.hub.world();
         if let Some((at, view)) = &*frozen
-            && *at == world.next
+            && *at == (world.next, world.bases)
         {
             return view.clone();
         }
@@ -132,24 +141,29 @@ impl Live {
         {
             *drafts = None;
         }
-        let (next, timelines, library) = (world.next, world.live.freeze(), world.live.library().clone());
+        let at = (world.next, world.bases);
+        let (timelines, library) = (world.live.freeze(), world.live.library().clone());
         let left_out = world.left_out(&timelines);
         drop(world);
         let view = Arc::new(View::of(timelines, (*library).clone()).without(left_out));
-        *frozen = Some((next, view.clone()));
+        *frozen = Some((at, view.clone()));
         view
     }
 
     /// Leaves out other events from here on; who enters and leaves by that is told.
     fn keep(&self, policy: Option<gyul_store::Policy>) -> Result<(), gyul_store::StoreError> {
-        let _nobody_goes = self.hub.erasing();
-        self.hub.alone(|| {
-            let before = gyul_store::Manifest::read(self.hub.dir())?;
-            match crate::policy::put(self.hub.dir(), policy)? {
-                true => self.hub.reload(Some(&before)),
-                false => Ok(()),
-            }
-        })
+        let kept = self.hub.keep(policy, BY);
+        self.forget_answers();
+        kept
+    }
+
+    /// Copies and answers that were made before something went, or came back.
+    fn forget_answers(&self) {
+        *lock(&self.frozen) = None;
+        *lock(&self.drafts) = None;
+        *lock(&self.schema) = None;
+        *lock(&self.looked) = None;
+        self.forget_asked();
     }
 
     /// Decides; what came of it.
@@ -270,14 +284,13 @@ impl Backend for Live {
     fn erase(&self, who: &Identifier) -> Reply<ErasureReport> {
         let erased = self.hub.erase(who, BY);
         // The copies know the person still.
-        *lock(&self.frozen) = None;
-        *lock(&self.drafts) = None;
-        *lock(&self.schema) = None;
-        self.forget_asked();
-        *lock(&self.looked) = None;
+        self.forget_answers();
         let erased = erased.map_err(storage)?.ok_or(Refusal::NotFound)?;
         let removed = erased.removed.into_iter().map(|(place, n)| (place.to_string(), n)).collect();
-        Ok(ErasureReport { removed, verified: erased.verified, pending: erased.pending })
+        let said = |places: Vec<gyul_engine::live::Place>| {
+            places.into_iter().map(|p| Searched { ko: p.ko, en: p.en }).collect()
+        };
+        Ok(ErasureReport { removed, verified: said(erased.verified), pending: said(erased.pending) })
     }
 
     fn object(&self, who: &Identifier, objects: bool) -> Reply<()> {
@@ -412,6 +425,14 @@ impl Backend for Live {
         self.settle_workspace(settings)
     }
 
+    fn identity_rules(&self) -> Reply<IdentityRules> {
+        Ok(self.rules_shown())
+    }
+
+    fn put_identity_rules(&self, rules: &IdentityRules) -> Reply<()> {
+        self.rules_decided(rules)
+    }
+
     fn keep_access(&self, record: Vec<u8>) -> Reply<()> {
         self.act(gyul_engine::live::Action::Access(record)).map(|_| ())
     }
@@ -432,7 +453,8 @@ impl Backend for Live {
 
     fn health(&self) -> Health {
         let damaged = self.hub.harms().iter().map(|h| h.records).sum();
-        Health { ready: true, writable: self.hub.is_healthy(), damaged }
+        let failing = self.hub.failing().into_iter().map(gyul_engine::live::Behind::name).collect();
+        Health { ready: true, writable: self.hub.is_healthy(), damaged, failing }
     }
 
     fn metrics(&self) -> Vec<Metric> {
@@ -482,9 +504,7 @@ pub fn open(data: &Path, workspace: Option<(&str, &str)>) -> Result<Live, Failur
         _ => says(e),
     })?;
     let live = Live::new(hub);
-    if let Some(policy) = crate::policy::moved_on(data, crate::now()) {
-        live.keep(Some(policy)).map_err(says)?;
-    }
+    live.hub.move_on().map_err(says)?;
     Ok(live)
 }
 
@@ -493,7 +513,7 @@ pub fn keep(data: &Path, policy: Option<gyul_store::Policy>) -> Result<(), Failu
     let says = |e: gyul_store::StoreError| Failure::says(IO, |l| e.message(l));
     if !data.join("log").exists() {
         let _alone = lock_of(data)?;
-        return crate::policy::put(data, policy).map(|_| ()).map_err(says);
+        return crate::policy::put(data, policy).map_err(says);
     }
     let live = open(data, None)?;
     let kept = live.keep(policy);

@@ -32,10 +32,12 @@ impl<Q, A> Given<Q, A> {
 }
 
 impl Live {
-    /// Changes with each definition that comes into force.
+    /// Changes with each definition that comes into force, and with each base.
     pub(super) fn definitions_mark(&self) -> u64 {
         let world = self.hub.world();
-        world.definitions.iter().map(|(.., v)| u64::from(v.version) * 2 + u64::from(v.in_force)).sum()
+        let definitions: u64 =
+            world.definitions.iter().map(|(.., v)| u64::from(v.version) * 2 + u64::from(v.in_force)).sum();
+        definitions + world.bases
     }
 
     /// From and to are rounded to a minute, so that a page that is looked at again asks the same.

@@ -2,10 +2,8 @@
 //! sender that makes names of its data would make checkpoints, erasures and starts slow for everybody.
 
 use super::Live;
-use super::customers::content_of;
-use gyul_engine::live::{Incoming as Batch, Rejected, World};
+use gyul_engine::live::{Rejected, World};
 use gyul_engine::{EVENT_NAMES_MAX, PROPERTIES_MAX};
-use gyul_ingest::http::Sent;
 use gyul_model::Message;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,21 +34,21 @@ fn knows(known: &Known, m: &Message) -> bool {
 }
 
 impl Live {
-    /// Takes messages with a name too many to the quarantine, and properties too many out of their events.
-    pub(super) fn bounded(&self, mut batch: Batch, via: &str) -> Batch {
+    /// Takes out the messages with a name too many, and properties too many out of events. Gives the places of those.
+    pub(super) fn bounded(&self, messages: Vec<(usize, Message)>) -> (Vec<Message>, Vec<(usize, Message)>) {
         {
             let known = self.names.known.read().unwrap_or_else(PoisonError::into_inner);
-            if batch.messages.iter().all(|m| knows(&known, m)) {
-                return batch;
+            if messages.iter().all(|(_, m)| knows(&known, m)) {
+                return (messages.into_iter().map(|(_, m)| m).collect(), vec![]);
             }
         }
         let mut known = self.names.known.write().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = Vec::with_capacity(batch.messages.len());
-        for mut m in batch.messages {
+        let (mut taken, mut beyond) = (Vec::with_capacity(messages.len()), vec![]);
+        for (n, mut m) in messages {
             let new: HashSet<&String> =
                 m.events.iter().map(|(name, _)| name).filter(|n| !known.contains_key(*n)).collect();
             if !new.is_empty() && !self.has_room(&mut known, new.into_iter().cloned().collect()) {
-                batch.rejected.push(too_many(&m, via));
+                beyond.push((n, m));
                 continue;
             }
             for (name, props) in &mut m.events {
@@ -61,8 +59,7 @@ impl Live {
             }
             taken.push(m);
         }
-        batch.messages = taken;
-        batch
+        (taken, beyond)
     }
 
     /// Whether these names may come to those known; files may have brought some meanwhile.
@@ -84,10 +81,8 @@ impl Live {
     }
 }
 
-fn too_many(m: &Message, via: &str) -> Rejected {
-    let Sent { form, around } = Sent::message(m.source);
+pub(super) fn too_many() -> Rejected {
     Rejected {
-        via: via.to_string(),
         code: "too_many_names".into(),
         place: "event".into(),
         ko: format!(
@@ -96,8 +91,6 @@ fn too_many(m: &Message, via: &str) -> Rejected {
         en: format!(
             "there are {EVENT_NAMES_MAX} event names already. Send what differs, such as products or numbers, as properties."
         ),
-        content: content_of(m),
-        form,
-        around,
+        ..Rejected::default()
     }
 }

@@ -84,6 +84,11 @@ pub fn serve(
         let line = serde_json::json!({ "level": "error", "why": harm, "records_lost": records });
         (options.log)(&line.to_string());
     }
+    let (log, lang) = (options.log.clone(), context.lang);
+    live.on_harm(move |harm| {
+        let (why, records) = (harm.message(lang), harm.records);
+        log(&serde_json::json!({ "level": "error", "why": why, "records_lost": records }).to_string());
+    });
     let guest = options.guest.clone();
     let backend: Arc<dyn gyul_web::Backend> = live;
     let (lang, data) = (context.lang, context.data.display().to_string());

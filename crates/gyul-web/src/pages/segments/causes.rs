@@ -1,6 +1,7 @@
 //! Why did they come and go lately: by what they did, as time passed, as ranks moved, …
 
 use crate::app::App;
+use crate::data::CAUSES;
 use crate::data::explore::Span;
 use crate::pages::{Page, show};
 use crate::problem::ApiResult;
@@ -43,7 +44,7 @@ async fn causes(State(app): Shared, page: Page, of: String) -> ApiResult {
     let span = Span { after: Instant(page.now.0 - DAYS * MICROS_DAY), until: page.now };
     let found = app.ask(move |b| b.causes(Some(&of), span)).await?;
     let mut lines: Vec<Line> = vec![];
-    for cause in ["event", "time", "rank", "identity", "definition", "erasure", "objection"] {
+    for cause in CAUSES {
         let days = found.days.iter().filter(|d| d.cause == cause);
         let (entered, left) = days.fold((0, 0), |(i, o), d| (i + d.entered, o + d.left));
         if entered + left > 0 {

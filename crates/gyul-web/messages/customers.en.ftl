@@ -33,6 +33,11 @@ customers-last-order = Last order
 customers-all-events = Events
 customers-memberships = Segments and classes
 customers-memberships-none = In no segment right now.
+customers-unknown-memberships = { $n-count ->
+    [one] 1 segment that the data cannot tell
+   *[other] { $n } segments that the data cannot tell
+ }
+customers-unknown-lead = They rest on data that has not come in yet: nobody can say whether this customer is in or out.
 customers-live = Live
 customers-reach = Consent and reachability
 customers-channel = Channel

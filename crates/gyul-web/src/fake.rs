@@ -511,8 +511,9 @@ impl Backend for Fake {
         })
     }
 
-    fn overlap(&self, _: &[String]) -> Reply<Vec<Overlap>> {
-        self.ask(|_| Ok(vec![]))
+    fn overlap(&self, of: &[String]) -> Reply<Vec<Overlap>> {
+        let pair = |b: &String| Overlap { a: of[0].clone(), b: b.clone(), both: 1, a_size: 3, b_size: 3 };
+        self.ask(|_| Ok(of.iter().skip(1).map(pair).collect()))
     }
 
     fn movement(&self, _: Instant, _: Instant) -> Reply<Arc<Movement>> {

@@ -131,6 +131,11 @@ impl Page {
         own.clone().or_else(|| other.clone()).unwrap_or_else(|| id.to_string())
     }
 
+    /// What the data lacks to tell who is in something, in the reader's words; nothing where it can be told.
+    pub fn lacks(&self, ko: &Option<String>, en: &Option<String>) -> Option<String> {
+        Some(self.either(ko.as_deref()?, en.as_deref()?).to_string())
+    }
+
     pub fn count(&self, n: &u64) -> String {
         format::count(*n)
     }

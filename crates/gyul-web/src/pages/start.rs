@@ -158,13 +158,24 @@ struct Move {
 async fn week(State(app): State<Arc<App>>, page: Page) -> ApiResult {
     let from = Instant(page.now.0 - 7 * MICROS_DAY);
     let now = page.now;
-    let (found, segments) = app.ask(move |b| Ok((b.movement(from, now)?, b.definitions(DefKind::Segment)?))).await?;
+    let (found, segments, partitions) = app
+        .ask(move |b| {
+            Ok((b.movement(from, now)?, b.definitions(DefKind::Segment)?, b.definitions(DefKind::Partition)?))
+        })
+        .await?;
+    let untold = |partition: &str, class: &str| {
+        let classes = partitions.iter().filter(|p| p.id == partition).flat_map(|p| &p.classes);
+        classes.into_iter().any(|c| c.class == class && c.needs_en.is_some())
+    };
     let (mut moves, mut sizes) = (vec![], vec![]);
     for f in &found.flows {
         let name = |k: usize| f.classes.get(k).map_or(String::new(), |c| page.name(&c.name_ko, &c.name_en, &c.class));
         let partition = page.name(&f.name_ko, &f.name_en, &f.partition);
         for (i, row) in f.moves.iter().enumerate() {
             for (j, &count) in row.iter().enumerate().filter(|(j, n)| i != *j && **n > 0) {
+                if [i, j].iter().any(|k| f.classes.get(*k).is_some_and(|c| untold(&f.partition, &c.class))) {
+                    continue;
+                }
                 let to = if page.is_ko() { format::whither(&name(j)) } else { name(j) };
                 let parts = [("n", count.into()), ("from", name(i).into()), ("to", to.into())];
                 let size = f.classes.get(j).map_or(0, |c| c.size);

@@ -1,6 +1,7 @@
 //! Customers' pages through the whole stack: who sees what, and what people may call themselves.
 
 use crate::access::Role;
+use crate::data::DefKind;
 use crate::tests::{Answer, Bed};
 use axum::body::Body;
 use axum::http::Method;
@@ -42,6 +43,17 @@ async fn analysts_see_people_veiled_in_pages_and_api_alike() {
     let shown = page(&bed, Role::Analyst, "/customers/C1").await;
     for way in ["/merge\"", "/export\"", "/erase\"", "/unmerge\""] {
         assert!(!shown.text().contains(way), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_is_neither_in_nor_out() {
+    let bed = Bed::new();
+    bed.fake.with(|s| drop(s.definitions.insert((DefKind::Segment, "blind".into()), vec!["when: d".into()])));
+    for path in ["/customers/C1", "/customers/C1/memberships"] {
+        let shown = page(&bed, Role::Owner, path).await;
+        let (told, untold) = shown.text().split_once("<details class=\"more unknown\"").expect("a place of its own");
+        assert!(!told.contains("/segments/blind") && untold.contains("데이터 없음: 쿠폰"), "{path}: {}", shown.text());
     }
 }
 

@@ -82,11 +82,10 @@ impl What {
 
     /// What the data lacks to tell who is in.
     pub fn needs(&self, page: &Page) -> Option<String> {
-        let (ko, en) = match &self.class {
-            Some(c) => (&c.needs_ko, &c.needs_en),
-            None => (&self.state.needs_ko, &self.state.needs_en),
-        };
-        Some(page.either(ko.as_deref()?, en.as_deref()?).into())
+        match &self.class {
+            Some(c) => page.lacks(&c.needs_ko, &c.needs_en),
+            None => page.lacks(&self.state.needs_ko, &self.state.needs_en),
+        }
     }
 
     pub fn treatment(&self, page: &Page) -> String {
@@ -211,6 +210,8 @@ async fn tabbed(app: &Arc<App>, page: Page, what: What, args: &Args) -> ApiResul
         height: if part == "causes" { "low" } else { "tall" },
     };
     let parts = match tab.as_str() {
+        // Of what cannot be told there is no past, no comparison and no member.
+        _ if what.needs(&page).is_some() => vec![],
         "who" => vec![lazy("segments-who", "who"), lazy("segments-worth", "worth")],
         "overlap" => vec![lazy("segments-overlap", "overlap")],
         "members" => vec![lazy("segments-members", "members")],
@@ -218,7 +219,7 @@ async fn tabbed(app: &Arc<App>, page: Page, what: What, args: &Args) -> ApiResul
         _ => vec![lazy("segments-history", "size"), lazy("segments-causes", "causes")],
     };
     let about = if tab.is_empty() {
-        let growth = app.ask(|b| b.growth()).await.ok();
+        let growth = if what.needs(&page).is_none() { app.ask(|b| b.growth()).await.ok() } else { None };
         Some(about(&page, &what, growth))
     } else {
         None

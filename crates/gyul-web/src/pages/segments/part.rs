@@ -226,21 +226,21 @@ struct Overlaps {
     hidden: usize,
 }
 
-/// Names of what a segment or class is compared with.
+/// Names of what a segment or class is compared with; with what the data cannot tell there is nothing to compare.
 pub fn candidates(
     page: &Page,
     with: &str,
     segments: &[DefState],
     partitions: &[DefState],
 ) -> Vec<(String, String, String)> {
-    let live = |d: &&DefState| d.state == ComputeState::Live;
+    let live = |d: &&DefState| d.state == ComputeState::Live && d.needs_en.is_none();
     match partitions.iter().find(|p| p.id == with) {
         Some(p) => {
             let of = |c: &crate::data::ClassSize| {
                 let to = format!("/partitions/{}/classes/{}", encode(&p.id), encode(&c.class));
                 (format!("{}/{}", p.id, c.class), page.name(&c.name_ko, &c.name_en, &c.class), to)
             };
-            p.classes.iter().map(of).collect()
+            p.classes.iter().filter(|c| c.needs_en.is_none()).map(of).collect()
         }
         None => {
             let of = |d: &DefState| {

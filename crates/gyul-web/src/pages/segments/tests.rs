@@ -51,6 +51,23 @@ async fn what_cannot_be_told_has_no_number() {
         assert!(!page.contains("3 customers"), "{path}: {page}");
     }
     assert!(get("/segments/vip").await.contains("3 customers"));
+    // No part of its page counts it, and no other page compares with it.
+    for tab in ["", "?tab=who", "?tab=overlap", "?tab=quality"] {
+        let page = get(&format!("/segments/blind{tab}")).await;
+        assert!(!page.contains("hx-get=\"/segments/blind/") && page.contains("so is the answer"), "{tab}: {page}");
+    }
+    assert!(get("/segments/vip").await.contains("hx-get=\"/segments/vip/size\""));
+    let overlap = get("/segments/vip/overlap").await;
+    assert!(overlap.contains("lapsed") && !overlap.contains("blind"), "{overlap}");
+    for path in ["/explore/regions?of=blind", "/explore/comparison?of1=vip&of2=blind"] {
+        let answer = get(&format!("{path}&answer=part")).await;
+        assert!(
+            answer.contains("blind: no data, needs coupons") && !answer.contains("class=\"chart"),
+            "{path}: {answer}"
+        );
+    }
+    let answer = get("/explore/regions?of=vip&answer=part").await;
+    assert!(answer.contains("class=\"chart"), "{answer}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What `why` says: one customer, many conditions, in both languages. Sentences are read by people, so they stand here whole.
 
 use gyul_model::{Event, Instant, Lang, Timeline, Value, names};
-use gyul_segment::explain::{What, Why, in_words, render, why};
+use gyul_segment::explain::{Quantity, What, Why, in_words, render, why};
 use gyul_segment::load;
 use gyul_segment::reference::Reference;
 
@@ -175,7 +175,7 @@ const CASES: &[(&str, bool, &str, &str)] = &[
     (
         "spend / orders >= 2 / 3",
         true,
-        "구매액 ÷ 주문 수: 21,000 (기준: 0.67 이상)",
+        "구매액 ÷ 주문 수: 21,000원 (기준: 0.67원 이상)",
         "Spend ÷ Orders: 21,000 (needs at least 0.67)",
     ),
     (
@@ -412,4 +412,30 @@ fn a_not_is_told_of_what_it_stands_before() {
     let parts: Vec<(bool, &str)> = condition.parts.iter().map(|p| (p.verdict, p.says.en.as_deref().unwrap())).collect();
     assert!(!condition.verdict);
     assert_eq!(parts, [(true, "1 product view (needs at most 5)"), (false, "consents to e-mail (needs no consent)")]);
+}
+
+#[test]
+fn what_a_measure_counts_is_known() {
+    use Quantity::{Duration, Money, Number, Share};
+    let cases = [
+        ("sum(order.total) - sum(refund.total)", Money),
+        ("avg(order.total, last 12mo)", Money),
+        ("max(item.price * item.quantity)", Money),
+        ("sum(order.total) / count(order)", Money),
+        ("sum(refund.total) / sum(order.total)", Number),
+        ("count(order)", Number),
+        ("distinct(item.product_id)", Number),
+        ("share(order where coupon is known)", Share),
+        ("since(order)", Duration),
+        ("average_gap(order)", Duration),
+        ("quintile(sum(order.total))", Number),
+    ];
+    for (text, want) in cases {
+        let file = format!("measures:\n  base: {{ value: \"{text}\" }}\n  m: {{ value: base }}\n");
+        let (library, problems) = load(&[("t.yaml".into(), file)], None);
+        assert_eq!(library.measures.len(), 2, "{text}: {problems:?}");
+        for measure in &library.measures {
+            assert_eq!(Quantity::of(&library, &measure.expr), want, "{text}");
+        }
+    }
 }

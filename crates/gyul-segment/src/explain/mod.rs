@@ -7,7 +7,7 @@ mod terms;
 mod words;
 
 pub use render::{in_words, reason, render};
-pub use show::value;
+pub use show::{Quantity, value};
 pub use terms::called;
 
 use crate::reference::{Reference, Threshold, Val};

@@ -4,7 +4,7 @@ use super::show::{Unit, boundary, length, measured, span};
 use super::terms;
 use crate::reference::{Reference, Val};
 use crate::tree::{
-    Agg, AggOp, Arith, Cmp, Direction, EventSelect, Expr, Kind, Names, Pattern, RankKind, Window, Words,
+    Agg, AggOp, Arith, Cmp, Direction, EventSelect, Expr, Kind, Library, Names, Pattern, RankKind, Window, Words,
 };
 use gyul_model::{Decimal, Duration, Instant, Lang, Period, names};
 
@@ -142,24 +142,7 @@ impl<'a> Say<'_, 'a> {
 
     /// How its values are written.
     pub fn unit(&self, e: &'a Expr) -> Unit<'a> {
-        match &e.kind {
-            Kind::Trait(name) | Kind::Prop(name) => named(name),
-            Kind::Age => Unit::Years,
-            Kind::Measure(i) => self.unit(&self.r.library().measures[*i].expr),
-            Kind::Weekday => Unit::Weekday,
-            Kind::Hour => Unit::Hour,
-            Kind::Agg(agg) => match (agg.op, &agg.value) {
-                (AggOp::Count, _) => Unit::Times,
-                (AggOp::Distinct, _) => Unit::Kinds,
-                (AggOp::Days, _) => Unit::Days,
-                (_, Some(v)) => self.unit(v),
-                _ => Unit::Plain,
-            },
-            Kind::Arith(Arith::Div, ..) if share(e).is_some() => Unit::Share,
-            Kind::Arith(Arith::Add | Arith::Sub, a, b) if self.unit(a) == self.unit(b) => self.unit(a),
-            Kind::Arith(Arith::Mul, a, b) if self.unit(a) == Unit::Money || self.unit(b) == Unit::Money => Unit::Money,
-            _ => Unit::Plain,
-        }
+        unit_of(self.r.library(), e)
     }
 
     /// `many`: several are counted, or none.
@@ -445,10 +428,35 @@ impl<'a> Say<'_, 'a> {
     }
 }
 
+/// How the values of an expression are written.
+pub(super) fn unit_of<'a>(library: &'a Library, e: &'a Expr) -> Unit<'a> {
+    let unit = |e: &'a Expr| unit_of(library, e);
+    match &e.kind {
+        Kind::Trait(name) | Kind::Prop(name) => named(name),
+        Kind::Age => Unit::Years,
+        Kind::Measure(i) => unit(&library.measures[*i].expr),
+        Kind::Weekday => Unit::Weekday,
+        Kind::Hour => Unit::Hour,
+        Kind::Agg(agg) => match (agg.op, &agg.value) {
+            (AggOp::Count, _) => Unit::Times,
+            (AggOp::Distinct, _) => Unit::Kinds,
+            (AggOp::Days, _) => Unit::Days,
+            (_, Some(v)) => unit(v),
+            _ => Unit::Plain,
+        },
+        Kind::Arith(Arith::Div, ..) if share(e).is_some() => Unit::Share,
+        Kind::Arith(Arith::Add | Arith::Sub, a, b) if unit(a) == unit(b) => unit(a),
+        Kind::Arith(Arith::Mul, a, b) if unit(a) == Unit::Money || unit(b) == Unit::Money => Unit::Money,
+        // Spent by orders is money; refunded by spent is none.
+        Kind::Arith(Arith::Div, a, b) if unit(a) == Unit::Money && unit(b) != Unit::Money => Unit::Money,
+        _ => Unit::Plain,
+    }
+}
+
 fn named(name: &str) -> Unit<'_> {
     match name {
         "age" => Unit::Years,
-        "total" | "price" | "discount" | "shipping" => Unit::Money,
+        name if names::MONEY.contains(&name) => Unit::Money,
         name => Unit::Named(name),
     }
 }

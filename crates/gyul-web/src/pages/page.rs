@@ -148,6 +148,11 @@ impl Page {
         format::money(amount, &self.settings.currency, self.lang)
     }
 
+    /// As exact as somebody who compares wants it.
+    pub fn money_about(&self, amount: f64) -> String {
+        format::money_about(amount, &self.settings.currency, self.lang)
+    }
+
     pub fn money_short(&self, amount: f64) -> String {
         format::money_short(amount, &self.settings.currency, self.lang)
     }

@@ -224,15 +224,11 @@ pub fn value(page: &Page, name: &str, v: &Value) -> String {
         Value::Bool(true) => page.t("customers-yes"),
         Value::Bool(false) => page.t("customers-no"),
         Value::Instant(t) => page.moment(*t),
-        Value::Num(n) if money_named(name) => page.money(n.to_f64()),
+        Value::Num(n) if names::MONEY.contains(&name) => page.money(n.to_f64()),
         Value::Num(n) => format::decimal(n.to_f64(), 4),
         Value::Text(t) => known_value(page, name, t).unwrap_or_else(|| short(t, VALUE_CHARS)),
         Value::List(l) => short(&l.join(", "), VALUE_CHARS),
     }
-}
-
-fn money_named(name: &str) -> bool {
-    ["total", "price", "revenue", "discount", "subtotal", "shipping", "tax", "amount"].contains(&name)
 }
 
 /// `consent(c)` is the trait `consent.c`; `reachable(c)` a consent, an address and no sign that it leads nowhere.

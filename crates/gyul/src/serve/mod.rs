@@ -4,6 +4,7 @@
 //! nothing waits for them.
 
 mod builder;
+mod conditions;
 mod customers;
 mod definitions;
 mod drafts;

@@ -88,6 +88,15 @@ impl What {
         }
     }
 
+    /// Who is in, in words.
+    fn condition(&self, page: &Page) -> String {
+        match &self.class {
+            Some(c) if c.when.is_none() => page.t("segments-otherwise"),
+            Some(c) => page.sentence(&c.says_ko, &c.says_en, c.when.as_deref()),
+            None => page.sentence(&self.state.says_ko, &self.state.says_en, None),
+        }
+    }
+
     pub fn treatment(&self, page: &Page) -> String {
         let (ko, en) = match &self.class {
             Some(c) => (&c.treatment_ko, &c.treatment_en),
@@ -166,6 +175,8 @@ struct Detail {
 
 struct About {
     description: String,
+    /// In words.
+    condition: String,
     goal: String,
     treatment: String,
     owner: String,
@@ -241,6 +252,7 @@ fn about(page: &Page, what: &What, growth: Option<crate::data::Growth>) -> About
     let all = growth.as_ref().and_then(|g| g.revenue);
     About {
         description: what.description(page),
+        condition: what.condition(page),
         goal: what.goal(page),
         treatment: what.treatment(page),
         owner: what.state.owner.clone().unwrap_or_default(),

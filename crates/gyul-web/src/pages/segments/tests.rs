@@ -56,7 +56,8 @@ async fn what_cannot_be_told_has_no_number() {
         let page = get(&format!("/segments/blind{tab}")).await;
         assert!(!page.contains("hx-get=\"/segments/blind/") && page.contains("so is the answer"), "{tab}: {page}");
     }
-    assert!(get("/segments/vip").await.contains("hx-get=\"/segments/vip/size\""));
+    let vip = get("/segments/vip").await;
+    assert!(vip.contains("hx-get=\"/segments/vip/size\"") && vip.contains("<dd>Orders: at least 4</dd>"), "{vip}");
     let overlap = get("/segments/vip/overlap").await;
     assert!(overlap.contains("lapsed") && !overlap.contains("blind"), "{overlap}");
     for path in ["/explore/regions?of=blind", "/explore/comparison?of1=vip&of2=blind"] {
@@ -122,7 +123,10 @@ async fn classes_are_arranged_counted_and_saved_by_a_plain_form() {
         text.find("name=\"c.0.id\" value=\"b\"").is_some() && text.contains("name=\"c.1.id\" value=\"a\""),
         "{text}"
     );
+    let one = bed.send(browser(&bed, Role::Marketer, Method::GET, "/partitions/steps/edit", "")).await;
+    assert!(one.text().contains("<strong data-says>Orders: at least 1</strong>"), "{}", one.text());
     let counted = post("/partitions/steps/preview", form).await;
+    assert!(counted.text().contains("data-conditions=\"[{&#34;blanks&#34;:[{&#34;after&#34;"), "{}", counted.text());
     assert!(counted.text().contains("Saving moves 1 customer ("), "{}", counted.text());
     let wrong = post("/partitions/steps/preview", &form.replace("c.1.when=z", "c.1.when=oops")).await;
     assert!(wrong.text().contains("id=\"why-1\"") && wrong.text().contains("An unknown name"), "{}", wrong.text());

@@ -152,7 +152,7 @@ async fn list(State(app): Shared, page: Page, args: Args) -> ApiResult {
         None => {
             let recent = app.ask(|b| b.recent(RECENT)).await?;
             let mut segments = app.ask(|b| b.definitions(DefKind::Segment)).await?;
-            segments.retain(|s| s.size.is_some_and(|n| n > 0));
+            segments.retain(|s| s.size.is_some_and(|n| n > 0) && s.needs_en.is_none());
             segments.sort_by_key(|s| std::cmp::Reverse(s.size));
             let door = |s: &DefState| Door {
                 id: s.id.clone(),

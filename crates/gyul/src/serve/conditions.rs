@@ -1,5 +1,6 @@
 //! Conditions in words, and each of their numbers in the words around it: what sliders are called.
 
+use super::definitions::errors;
 use gyul_model::Lang;
 use gyul_segment::explain::{asked, parts};
 use gyul_segment::tree::{Expr, Library};
@@ -9,6 +10,7 @@ use std::ops::Range;
 
 /// Numbers to be found again in a sentence: one that no condition has, and others for where it says too much.
 const MARKS: [&str; 3] = ["7919", "17", "13"];
+const FILE: &str = "conditions.yaml";
 /// Numbers of one condition that get words.
 const BLANKS_MAX: usize = 12;
 
@@ -30,12 +32,14 @@ pub(super) fn shown(files: &[(String, String)], schema: &Schema, texts: &[&str])
     // JSON's texts are YAML's.
     let segment = |(i, when): (usize, &String)| format!("  - {{ id: x_{i}, when: {} }}\n", serde_json::json!(when));
     let mut files = files.to_vec();
-    files.push((
-        "conditions.yaml".into(),
-        format!("segments:\n{}", all.iter().enumerate().map(segment).collect::<String>()),
-    ));
-    let (library, _) = load(&files, Some(schema));
-    let found = |i: usize| library.segments.iter().find(|s| s.id == format!("x_{i}"));
+    files.push((FILE.into(), format!("segments:\n{}", all.iter().enumerate().map(segment).collect::<String>())));
+    let (library, problems) = load(&files, Some(schema));
+    // A line each. What cannot be read counts as false, which nobody wrote.
+    let wrong: Vec<usize> = errors(&problems).filter(|p| p.file == FILE).map(|p| p.line).collect();
+    let found = |i: usize| {
+        let there = library.segments.iter().find(|s| s.id == format!("x_{i}"));
+        there.filter(|_| !wrong.contains(&(i + 2)))
+    };
     let words = |i: usize, lang| found(i).map(|s| asked(&library, &s.when, &s.source, lang));
     let around = |i: usize, mark: &str, lang| {
         let s = found(i)?;

@@ -1,6 +1,7 @@
 # Explore
 explore-title = Explore
 explore-show = Show
+explore-more-fields = Narrow down and compare
 explore-import = Import a file
 explore-everybody = Everybody
 explore-customers = Customers
@@ -92,13 +93,13 @@ explore-within-7d = 7 days
 explore-within-30d = 30 days
 explore-first = From
 explore-last = To
-explore-funnel-says = Of 100 customers who began with “{ $first }”, { $n } got to “{ $end }”. Most are lost between “{ $a }” and “{ $b }”: { $lost }.
+explore-funnel-says = Of { $all } customers who began with “{ $first }”, { $share } got to “{ $end }”. Most are lost between “{ $a }” and “{ $b }”: { $lost }.
 explore-funnel-stage = Step
 explore-funnel-customers = Customers
 explore-funnel-kept = Of the step before
 explore-funnel-total = Of the first step
 explore-funnel-median = Median time
-explore-funnel-note = Steps count in order, each later than the one before. Segments have their present members. Counted as funnel_step in definitions.
+explore-funnel-note = Steps count in order, each later than the one before. Segments have their present members.
 explore-direction = Direction
 explore-direction-from = After the event
 explore-direction-to = Before the event

@@ -1,6 +1,7 @@
 # 탐색
 explore-title = 탐색
 explore-show = 보기
+explore-more-fields = 기간·세그먼트로 더 나눠 보기
 explore-import = 파일 가져오기
 explore-everybody = 전체 고객
 explore-customers = 고객
@@ -92,13 +93,13 @@ explore-within-7d = 7일
 explore-within-30d = 30일
 explore-first = 시작일
 explore-last = 종료일
-explore-funnel-says = ‘{ $first }’부터 시작한 고객 100명 중 { $n }명이 ‘{ $end }’까지 갔습니다. 가장 많이 떠난 곳은 ‘{ $a }’ → ‘{ $b }’이며, { $lost }명입니다.
+explore-funnel-says = ‘{ $first }’부터 시작한 고객 { $all }명 중 { $share }가 ‘{ $end }’까지 갔습니다. 가장 많이 떠난 곳은 ‘{ $a }’ → ‘{ $b }’이며, { $lost }명입니다.
 explore-funnel-stage = 단계
 explore-funnel-customers = 고객
 explore-funnel-kept = 앞 단계 대비
 explore-funnel-total = 첫 단계 대비
 explore-funnel-median = 걸린 시간(중앙값)
-explore-funnel-note = 단계는 순서대로, 앞 단계보다 나중에 일어난 것만 셉니다. 세그먼트는 지금의 구성원입니다. 퍼널은 정의의 funnel_step과 같은 뜻으로 셉니다.
+explore-funnel-note = 단계는 순서대로, 앞 단계보다 나중에 일어난 것만 셉니다. 세그먼트는 지금의 구성원입니다.
 explore-direction = 방향
 explore-direction-from = 이 이벤트 다음
 explore-direction-to = 이 이벤트 이전

@@ -56,6 +56,7 @@ segments-about-treatment = What to do
 segments-about-owner = Owner
 segments-about-missing = Not written yet
 segments-of-all = { $share } of all customers
+segments-left-out = with { $n } who object to profiling
 segments-of-revenue = { $share } of all revenue
 segments-per-head = Revenue per customer
 segments-condition = Condition

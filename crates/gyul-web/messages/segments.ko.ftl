@@ -56,6 +56,7 @@ segments-about-treatment = 할 일
 segments-about-owner = 담당자
 segments-about-missing = 아직 적지 않았습니다
 segments-of-all = 전체 고객의 { $share }
+segments-left-out = 프로파일링을 거부한 { $n }명 포함
 segments-of-revenue = 전체 매출의 { $share }
 segments-per-head = 한 명당 매출
 segments-condition = 조건

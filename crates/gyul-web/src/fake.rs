@@ -268,6 +268,13 @@ impl Backend for Fake {
         })
     }
 
+    fn heads(&self, ids: &[String]) -> Reply<Vec<CustomerHead>> {
+        let there = ids.iter().filter(|id| *id != "nobody");
+        let head =
+            |id: &String| CustomerHead { id: id.clone(), name: Some("김철수".into()), ..CustomerHead::default() };
+        self.ask(|_| Ok(there.map(head).collect()))
+    }
+
     fn recent(&self, limit: usize) -> Reply<Vec<CustomerHead>> {
         let head = |i| CustomerHead {
             id: format!("C{i}"),

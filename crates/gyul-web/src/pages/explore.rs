@@ -43,6 +43,9 @@ struct Explore {
     tabs: Vec<Tab>,
     action: String,
     fields: Vec<Field>,
+    /// So many stand open; the others behind a line, which is open where one of them says something.
+    shown_fields: usize,
+    rest_open: bool,
     /// Comes behind the page, by `part`; without scripts by `whole`.
     answer: Option<Shown>,
     part: String,
@@ -58,6 +61,8 @@ struct Shown {
     empty: Option<(String, String, bool)>,
     parts: Vec<Part>,
     table: Option<TableOf>,
+    /// So many customers object to being profiled; they count.
+    left_out: u64,
 }
 
 struct Tab {
@@ -208,12 +213,25 @@ async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>,
     let answer = if how == Some("whole") { Some(answered(tab, &app, &known, &args, people).await?) } else { None };
     let address = |t: &str| if t == TABS[0] { "/explore".to_string() } else { format!("/explore/{t}") };
     let tabs = TABS.map(|t| Tab { address: address(t), name: page.t(&format!("explore-tab-{t}")), current: t == tab });
+    let fields = fields(tab, &known, &args, people);
+    // What narrows and compares comes after the answer to the question itself.
+    let first =
+        |f: &Field| !(["within", "first", "last"].contains(&f.name) || f.name.starts_with("of") && f.name != "of");
+    let shown_fields = match tab {
+        "funnel" | "distribution" => fields.iter().take_while(|f| first(f)).count(),
+        _ => fields.len(),
+    };
+    let rest_open = fields[shown_fields..]
+        .iter()
+        .any(|f| args.get(f.name).is_some() || f.options.iter().any(|o| o.chosen && !o.value.is_empty()));
     let view = Explore {
+        shown_fields,
+        rest_open,
         title: page.t("explore-title"),
         lead: page.t(&format!("explore-lead-{tab}")),
         tabs: tabs.into_iter().collect(),
         action: address(tab),
-        fields: fields(tab, &known, &args, people),
+        fields,
         part: format!("{}?answer=part{}", address(tab), known.query),
         whole: format!("{}?answer=whole{}", address(tab), known.query),
         answer,
@@ -283,7 +301,9 @@ async fn answered(tab: &'static str, app: &Arc<App>, known: &Known, args: &Args,
         true => (page.t("explore-choose"), page.t(&format!("explore-choose-{tab}")), false),
         false => (page.t("explore-empty"), page.t("explore-empty-lead"), true),
     });
-    Ok(Shown { page: page.clone(), problem, empty, parts: answer.parts, table: answer.table })
+    let metrics = app.ask(|b| Ok(b.metrics())).await?;
+    let left_out = metrics.iter().find(|m| m.name == "customers_objecting").map_or(0, |m| m.value as u64);
+    Ok(Shown { page: page.clone(), problem, empty, parts: answer.parts, table: answer.table, left_out })
 }
 
 fn told(page: &Page, e: &ApiError) -> String {

@@ -3,10 +3,12 @@
 use super::chart::{COLOURS, Chart};
 use super::{Page, format, show};
 use crate::app::App;
+use crate::args::{self, Args};
 use crate::data::explore::{Money, Regions, Span};
-use crate::data::{ComputeState, DefKind, DefState, Flow};
+use crate::data::{ComputeState, CustomerHead, DefKind, DefState, Flow};
 use crate::problem::ApiResult;
-use crate::table::{Endpoint, NUMBERS, Table};
+use crate::table::{Endpoint, Kind, NUMBERS, PEOPLE, Table};
+use crate::veil;
 use askama::Template;
 use axum::extract::State;
 use gyul_model::{Instant, MICROS_DAY, MICROS_HOUR};
@@ -19,7 +21,19 @@ pub fn add(table: &mut Table) {
     table.at(Endpoint::page("/start/week", "partWeek", NUMBERS), week);
     table.at(Endpoint::page("/start/flow", "partFlow", NUMBERS), flow);
     table.at(Endpoint::page("/start/rfm", "partRfm", NUMBERS), rfm);
+    table.at(
+        Endpoint::page("/start/names", "partNames", PEOPLE).gives_media("application/json").needs(
+            "ids",
+            Kind::Text(1, 10_000),
+            IDS,
+        ),
+        called,
+    );
 }
+
+/// Customers that the card of changes shows at once, and some more.
+const CALLED: usize = 20;
+const IDS: &str = "Customers' ids with commas between.";
 
 /// Sentences about the week: so many of moves between classes, so many of segments.
 const MOVES: usize = 4;
@@ -136,6 +150,19 @@ fn sum(regions: &Regions) -> Money {
         net: sum.net + m.net,
         ..sum
     })
+}
+
+/// How customers are called, by the ids that changes name them by: a stream of changes is no place for names.
+async fn called(State(app): State<Arc<App>>, page: Page, args: Args) -> ApiResult {
+    let ids: Vec<String> = args.get("ids").unwrap_or_default().split(',').take(CALLED).map(str::to_string).collect();
+    let heads = app.ask(move |b| b.heads(&ids)).await?;
+    let veiled = page.caller.as_ref().is_none_or(|c| veil::veils(c.role));
+    let one = |head: CustomerHead| {
+        let name = head.name.filter(|n| !n.trim().is_empty())?;
+        let name = if veiled { veil::name(&name) } else { name };
+        Some((head.id, Value::String(name.chars().take(80).collect())))
+    };
+    args::json(&heads.into_iter().filter_map(one).collect::<Map<String, Value>>())
 }
 
 #[derive(Template)]

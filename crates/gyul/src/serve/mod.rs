@@ -240,6 +240,12 @@ impl Backend for Live {
         Ok(self.searched(text, limit))
     }
 
+    fn heads(&self, ids: &[String]) -> Reply<Vec<CustomerHead>> {
+        let (world, now) = (self.hub.world(), self.hub.now());
+        let found = ids.iter().filter_map(|id| world.find(&Identifier::of_handle(id)));
+        Ok(found.map(|(number, _)| customers::head_of(&world, number, now)).collect())
+    }
+
     fn recent(&self, limit: usize) -> Reply<Vec<CustomerHead>> {
         Ok(self.recently(limit))
     }

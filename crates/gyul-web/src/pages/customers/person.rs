@@ -380,8 +380,8 @@ pub async fn why(
         veil::why(&mut why);
     }
     let event = |e: EvidenceOf| EvidenceOf {
+        properties: e.properties.into_iter().map(|p| evidence(&page, &e.name, p)).collect(),
         name: timeline::title(&page, &e.name),
-        properties: e.properties.into_iter().map(|(n, v)| (label(&page, &n), short(&v, VALUE_CHARS))).collect(),
         ..e
     };
     let mut shown: Vec<Vec<EvidenceOf>> = vec![];
@@ -400,6 +400,16 @@ pub async fn why(
     let lines = why.conditions.into_iter().map(line).collect();
     let part = WhyPart { page: page.clone(), lines, since: why.since, until: why.until, ranked: why.ranked };
     show(&page, &part)
+}
+
+/// A property of an event that decided something, as the timeline writes it; of a trait, as the list of traits does.
+fn evidence(page: &Page, event: &str, (name, text): (String, String)) -> (String, String) {
+    let called = if event == names::IDENTIFY { label(page, &name) } else { timeline::property(page, &name) };
+    let value = match text.parse::<f64>() {
+        Ok(amount) if names::MONEY.contains(&name.as_str()) => page.money(amount),
+        _ => known_value(page, &name, &text).unwrap_or_else(|| short(&text, VALUE_CHARS)),
+    };
+    (called, value)
 }
 
 #[cfg(test)]

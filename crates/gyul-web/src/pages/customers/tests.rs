@@ -47,6 +47,15 @@ async fn analysts_see_people_veiled_in_pages_and_api_alike() {
 }
 
 #[tokio::test]
+async fn the_card_of_changes_learns_names_as_far_as_the_role_may() {
+    let bed = Bed::new();
+    let named = async |role| page(&bed, role, "/start/names?ids=C1,nobody,C2").await.text().to_string();
+    assert_eq!(named(Role::Marketer).await, r#"{"C1":"김철수","C2":"김철수"}"#);
+    assert_eq!(named(Role::Analyst).await, r#"{"C1":"김*수","C2":"김*수"}"#);
+    assert_eq!(page(&bed, Role::ReadOnly, "/start/names?ids=C1").await.status, 403);
+}
+
+#[tokio::test]
 async fn what_cannot_be_told_is_neither_in_nor_out() {
     let bed = Bed::new();
     bed.fake.with(|s| drop(s.definitions.insert((DefKind::Segment, "blind".into()), vec!["when: d".into()])));

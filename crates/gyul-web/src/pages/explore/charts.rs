@@ -296,13 +296,13 @@ fn funnel(known: &Known, f: &Funnel, steps: &[String]) -> Answer {
     // Where most are lost.
     let losses = (1..steps.len()).map(|i| (reached(all, i - 1).saturating_sub(reached(all, i)), i));
     let worst = losses.max_by_key(|(n, i)| (*n, std::cmp::Reverse(*i))).map_or(1, |(_, i)| i);
-    let hundred = |n: u64, of: u64| if of == 0 { 0 } else { (n as f64 * 100.0 / of as f64).round() as u64 };
     let says = page.tn(
         "explore-funnel-says",
         &[
             ("first", said[0].clone().into()),
             ("end", said[said.len() - 1].clone().into()),
-            ("n", hundred(reached(all, steps.len() - 1), reached(all, 0)).into()),
+            ("all", reached(all, 0).into()),
+            ("share", percent(reached(all, steps.len() - 1), reached(all, 0)).into()),
             ("a", said[worst - 1].clone().into()),
             ("b", said[worst].clone().into()),
             ("lost", reached(all, worst - 1).saturating_sub(reached(all, worst)).into()),

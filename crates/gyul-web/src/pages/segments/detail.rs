@@ -88,6 +88,11 @@ impl What {
         }
     }
 
+    /// How many members object to being profiled: they are counted, and nothing is told of them.
+    pub fn left_out(&self) -> u64 {
+        self.class.as_ref().map_or(self.state.left_out, |c| c.left_out)
+    }
+
     /// Who is in, in words.
     fn condition(&self, page: &Page) -> String {
         match &self.class {
@@ -182,6 +187,8 @@ struct About {
     owner: String,
     tags: Vec<String>,
     share: String,
+    /// Of the members so many object to being profiled.
+    left_out: u64,
     spark: Option<String>,
     grown: String,
     trend: &'static str,
@@ -257,6 +264,7 @@ fn about(page: &Page, what: &What, growth: Option<crate::data::Growth>) -> About
         treatment: what.treatment(page),
         owner: what.state.owner.clone().unwrap_or_default(),
         tags: what.state.tags.clone(),
+        left_out: what.left_out(),
         share: what.size.zip(everybody).map_or("–".into(), |(n, all)| format::share(n, all)),
         spark: own.and_then(|o| spark(&o.sizes)),
         grown: grown.map_or("–".into(), format::signed),

@@ -18,7 +18,10 @@ customers-events =
     }
 customers-too-short = Type at least two characters
 customers-found = { $n } found
-customers-found-more = More than { $n } found. Type more to narrow it down
+customers-found-more = More than { $n } found. The first { $n }
+customers-found-later = The next { $n }
+customers-found-next = Next customers
+customers-found-first = Back to the first
 customers-found-none = Nobody matches “{ $query }”
 customers-found-none-lead = The beginning of a name, e-mail, phone number or id is searched. Begin phone numbers as they are dialled.
 customers-since = since { $date }

@@ -98,6 +98,33 @@ pub struct CustomerHead {
     pub last_seen: Option<Instant>,
 }
 
+/// A page of a search.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FoundCustomers {
+    pub heads: Vec<CustomerHead>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<FoundAt>,
+}
+
+/// A place in the order of a search.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FoundAt {
+    /// 0: a name of theirs is the text; 1: one begins with it; 2: the person's name does.
+    pub rank: u8,
+    pub id: String,
+}
+
+impl FoundAt {
+    pub fn written(&self) -> String {
+        format!("{} {}", self.rank, self.id)
+    }
+
+    pub fn read(text: &str) -> Option<FoundAt> {
+        let (rank, id) = text.split_once(' ')?;
+        Some(FoundAt { rank: rank.parse().ok().filter(|r| *r <= 2)?, id: id.to_string() })
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Customer {
     pub id: String,

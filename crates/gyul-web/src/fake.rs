@@ -256,16 +256,19 @@ impl Backend for Fake {
         })
     }
 
-    fn search(&self, text: &str, _: usize) -> Reply<Vec<CustomerHead>> {
-        self.ask(|_| {
-            Ok(vec![CustomerHead {
-                id: text.into(),
-                name: Some("김철수".into()),
-                contact: Some("kim@example.kr".into()),
-                events: 1,
-                last_seen: None,
-            }])
-        })
+    fn search(&self, text: &str, after: Option<FoundAt>, limit: usize) -> Reply<FoundCustomers> {
+        // As many as are asked for, and once more so many.
+        let head = |i: usize| CustomerHead {
+            id: if i == 0 { text.into() } else { format!("{text}{i}") },
+            name: Some("김철수".into()),
+            contact: Some("kim@example.kr".into()),
+            events: 3,
+            last_seen: Some(T),
+        };
+        let many = if text == "many" { limit } else { 1 };
+        let start = if after.is_some() { many } else { 0 };
+        let next = (text == "many" && after.is_none()).then(|| FoundAt { rank: 1, id: format!("{text}{}", many - 1) });
+        self.ask(|_| Ok(FoundCustomers { heads: (start..start + many).map(head).collect(), next }))
     }
 
     fn heads(&self, ids: &[String]) -> Reply<Vec<CustomerHead>> {

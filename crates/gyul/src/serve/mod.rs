@@ -236,8 +236,8 @@ impl Backend for Live {
         self.about(who)
     }
 
-    fn search(&self, text: &str, limit: usize) -> Reply<Vec<CustomerHead>> {
-        Ok(self.searched(text, limit))
+    fn search(&self, text: &str, after: Option<FoundAt>, limit: usize) -> Reply<FoundCustomers> {
+        Ok(self.searched(text, after, limit))
     }
 
     fn heads(&self, ids: &[String]) -> Reply<Vec<CustomerHead>> {

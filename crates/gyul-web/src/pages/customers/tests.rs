@@ -84,6 +84,13 @@ async fn typing_replaces_the_list_alone() {
     let bed = Bed::new();
     let found = part(&bed, "/customers?q=kim").await;
     assert!(!found.text().contains("<html") && found.text().contains("href=\"/customers/kim\""), "{}", found.text());
+    let first = part(&bed, "/customers?q=many").await;
+    let next = first.text().split("href=\"").filter_map(|l| l.split('"').next()).find(|l| l.contains("cursor="));
+    let next = next.expect("a way on").replace("&#38;", "&").replace("&amp;", "&");
+    assert!(first.text().contains("/customers/many29\"") && !first.text().contains("/customers/many30\""));
+    let second = part(&bed, &next).await;
+    assert!(second.text().contains("/customers/many30\"") && second.text().contains("href=\"/customers?q=many\""));
+    assert!(!second.text().contains("cursor="), "{}", second.text());
     assert!(part(&bed, "/customers?q=k").await.text().contains("role=\"status\""));
     let begin = part(&bed, "/customers?q=").await;
     assert!(!begin.text().contains("<html") && begin.text().contains("C0"), "{}", begin.text());

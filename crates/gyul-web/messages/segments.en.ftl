@@ -120,6 +120,7 @@ segments-q-reachable = Reachable
 segments-q-reachable-good = Enough members agreed to be contacted.
 segments-q-reachable-few = Few members can be contacted. Ask for consent first.
 segments-q-reachable-none = Nobody can be contacted by any channel. Check consents and addresses.
+segments-q-reachable-unknown = There is no data on consents yet, so nobody can say. Bring in a file of customers with their consents.
 segments-channel-email = E-mail
 segments-channel-kakao = KakaoTalk
 segments-channel-sms = Text message

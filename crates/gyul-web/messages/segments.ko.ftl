@@ -120,6 +120,7 @@ segments-q-reachable = 닿을 수 있나
 segments-q-reachable-good = 연락에 동의한 고객이 충분합니다.
 segments-q-reachable-few = 연락할 수 있는 고객이 적습니다. 수신 동의를 먼저 늘려 보세요.
 segments-q-reachable-none = 지금은 어느 채널로도 연락할 수 없습니다. 수신 동의와 연락처를 확인하세요.
+segments-q-reachable-unknown = 수신 동의 데이터가 아직 없어 알 수 없습니다. 동의 여부가 든 고객 파일을 가져오세요.
 segments-channel-email = 이메일
 segments-channel-kakao = 카카오톡
 segments-channel-sms = 문자

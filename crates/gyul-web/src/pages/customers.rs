@@ -6,7 +6,7 @@ mod tests;
 mod timeline;
 
 pub use person::label as trait_label;
-pub use timeline::title as event_title;
+pub use timeline::{property as property_label, title as event_title};
 
 use super::{Page, field, go, show};
 use crate::api::customers as api;

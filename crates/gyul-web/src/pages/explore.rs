@@ -299,6 +299,10 @@ async fn answered(tab: &'static str, app: &Arc<App>, known: &Known, args: &Args,
     let empty = nothing.then(|| match waiting {
         _ if !missing.is_empty() => (missing.join(" "), page.t("explore-untold-lead"), true),
         true => (page.t("explore-choose"), page.t(&format!("explore-choose-{tab}")), false),
+        // Orders there may be; where their buyers live nobody told.
+        false if tab == "regions" && !known.events.is_empty() => {
+            (page.t("explore-regions-empty"), page.t("explore-regions-empty-lead"), true)
+        }
         false => (page.t("explore-empty"), page.t("explore-empty-lead"), true),
     });
     let metrics = app.ask(|b| Ok(b.metrics())).await?;

@@ -264,8 +264,11 @@ async fn flow(State(app): State<Arc<App>>, page: Page) -> ApiResult {
 pub fn sankey(page: &Page, id: &'static str, f: &Flow) -> Chart {
     let name = |k: usize| f.classes.get(k).map_or(String::new(), |c| page.name(&c.name_ko, &c.name_en, &c.class));
     let new = page.t("start-flow-new");
-    // Names on both sides must differ: a mark that is not seen tells them apart.
-    let (left, right) = (|k: usize| name(k), |k: usize| format!("{}\u{200b}", name(k)));
+    // Names of nodes must differ: on both sides, of classes that are called the same, of a class that is called as those
+    // who are new. Marks that are not seen tell them apart.
+    let marked = |name: &str, n: usize| format!("{name}{}", "\u{200b}".repeat(n));
+    let (left, right) = (|k: usize| marked(&name(k), 2 * k), |k: usize| marked(&name(k), 2 * k + 1));
+    let newcomers = marked(&new, 2 * f.classes.len());
     let (mut nodes, mut links, mut rows) = (vec![], vec![], vec![]);
     let colour = |k: usize| format!("--c{}", k % COLOURS);
     for k in 0..f.classes.len() {
@@ -278,7 +281,7 @@ pub fn sankey(page: &Page, id: &'static str, f: &Flow) -> Chart {
         }
     }
     let sources = f.moves.iter().enumerate().map(|(i, row)| (left(i), name(i), row));
-    for (source, shown, row) in sources.chain([(new.clone(), new.clone(), &f.joined)]) {
+    for (source, shown, row) in sources.chain([(newcomers.clone(), new, &f.joined)]) {
         for (j, n) in row.iter().enumerate().filter(|(_, n)| **n > 0) {
             links.push(json!({ "source": source, "target": right(j), "value": n }));
             rows.push(vec![shown.clone(), name(j), page.count(n)]);
@@ -286,7 +289,7 @@ pub fn sankey(page: &Page, id: &'static str, f: &Flow) -> Chart {
     }
     if f.joined.iter().any(|n| *n > 0) {
         nodes.push(
-            json!({ "name": new, "depth": 0, "itemStyle": { "color": "--c8" }, "label": { "position": "right" } }),
+            json!({ "name": newcomers, "depth": 0, "itemStyle": { "color": "--c8" }, "label": { "position": "right" } }),
         );
     }
     let moved: u64 = f
@@ -368,6 +371,34 @@ fn for_script(page: &Page, segments: &[DefState], partitions: &[DefState]) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flow_has_no_two_nodes_of_one_name() {
+        let page = Page::bare(&axum::http::HeaderMap::new(), &"/".parse().unwrap());
+        let class = |name: String| crate::data::ClassSize {
+            name_ko: Some(name.clone()),
+            name_en: Some(name),
+            size: 2,
+            ..Default::default()
+        };
+        let same = || class("same".into());
+        // A class may be called as those who are new.
+        let classes = vec![class(page.t("start-flow-new")), same(), same()];
+        let moves = vec![vec![1, 1, 0], vec![0, 1, 1], vec![1, 0, 1]];
+        let flow = Flow { partition: "p".into(), name_ko: None, name_en: None, classes, moves, joined: vec![1, 0, 0] };
+        let html = sankey(&page, "flow", &flow).html();
+        let option = html.split("application/json\">").nth(1).unwrap().split("</script>").next().unwrap();
+        let option: Value = serde_json::from_str(option).unwrap();
+        let series = &option["series"][0];
+        let nodes: Vec<&str> = series["data"].as_array().unwrap().iter().map(|n| n["name"].as_str().unwrap()).collect();
+        let different: std::collections::BTreeSet<&&str> = nodes.iter().collect();
+        assert_eq!((nodes.len(), different.len()), (7, 7), "{nodes:?}");
+        for link in series["links"].as_array().unwrap() {
+            for end in ["source", "target"] {
+                assert!(nodes.contains(&link[end].as_str().unwrap()), "{link}");
+            }
+        }
+    }
 
     #[test]
     fn a_change_says_its_way_and_nothing_of_a_change_from_nothing() {

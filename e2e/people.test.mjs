@@ -104,6 +104,12 @@ test("a threshold of the lifecycle is moved: who would go is told before it is s
   await four.click({ count: 3 });
   await four.type("2");
   await page.waitForFunction(() => document.querySelector("#preview .moved"), { timeout: 20_000 });
+  // Numbers stand in words, and the words follow them.
+  const said = () => page.$eval(`#class-${row} [data-says]`, (e) => e.textContent);
+  await page.waitForFunction((row) => document.querySelector(`#class-${row} [data-says]`).textContent.includes("2건 이상"), {}, row);
+  assert.equal(await said(), "마지막 주문 후 90일 이하 그리고 최근 1년 주문 수 2건 이상");
+  const labels = await page.$$eval(`#class-${row} .thresholds label`, (all) => all.map((l) => l.textContent.replace(/\s+/g, " ").trim()));
+  assert.deepEqual(labels, ["마지막 주문 후 일 이하", "최근 1년 주문 수 건 이상"]);
   assert.match(await page.$eval("#preview", (e) => e.textContent), /10/);
   await picture(page, "threshold");
   await follow("aside button.button[name=do][value=save]");
@@ -116,6 +122,7 @@ test("a threshold of the lifecycle is moved: who would go is told before it is s
 test("a class's condition is edited as cards, and cards follow its text", async () => {
   await go("/partitions/lifecycle/edit");
   const area = await page.waitForSelector("textarea[name='c.1.when']");
+  await page.click("#class-1 .as-text > summary");
   assert.match(await area.evaluate((e) => e.value), /^since\(order\) <= 90d/);
   await page.click("#class-1 button[aria-controls]");
   const days = await page.waitForSelector("#class-1 .class-cards input");
@@ -127,6 +134,45 @@ test("a class's condition is edited as cards, and cards follow its text", async 
   await area.evaluate((e) => e.select());
   await area.type("count(order, last 77d) >= 3");
   await page.waitForFunction(() => [...document.querySelectorAll("#class-1 .class-cards input")].some((i) => i.value === "77"));
+});
+
+test("what the data cannot tell stands apart on a customer's page, and no chart draws it", async () => {
+  await go(`/customers/${encodeURIComponent("고객1")}`);
+  const untold = await page.$eval("#memberships details.unknown", (e) => e.textContent);
+  assert.match(untold, /쿠폰/);
+  const told = await page.$$eval("#memberships > ul a", (all) => all.map((a) => a.getAttribute("href")));
+  assert.ok(told.length > 0 && !told.includes("/segments/discount_seekers"), told.join(" "));
+  await go("/explore/comparison?of1=many&of2=discount_seekers");
+  await sees(page, "데이터 없음");
+  assert.equal(await page.$("figure.chart"), null);
+  await go("/segments/discount_seekers?tab=overlap");
+  await sees(page, "데이터 없음");
+});
+
+test("who objects to profiling is counted, and every page with a count says so", async () => {
+  const note = "프로파일링을 거부한 고객 1명도";
+  const pages = ["/segments/many", "/segments/many?tab=overlap", "/explore/comparison?of1=many"];
+  await me.ask(`/api/v1/customers/${encodeURIComponent("고객1")}/objection`, { method: "PUT" });
+  for (const path of pages) {
+    await go(path);
+    await sees(page, note);
+  }
+  await go("/segments/many");
+  await sees(page, "프로파일링을 거부한 1명 포함");
+  await me.ask(`/api/v1/customers/${encodeURIComponent("고객1")}/objection`, { method: "DELETE" });
+  await go("/segments/many?tab=overlap");
+  assert.ok(!(await page.$eval("main", (e) => e.textContent)).includes("프로파일링"));
+});
+
+test("on a phone the answer of a funnel stands right under its steps", async () => {
+  await page.setViewport({ width: 390, height: 844 });
+  await go("/explore/funnel");
+  await page.waitForSelector("figure.chart");
+  const top = await page.$eval("figure.chart", (e) => e.getBoundingClientRect().top);
+  assert.ok(top < 844, `${top}`);
+  await page.click(".asked details > summary");
+  assert.ok(await page.$eval("select[name=of1]", (e) => e.checkVisibility()));
+  await page.setViewport({ width: 1440, height: 900 });
 });
 
 test("an erasure asks for the id, and its report proves it", async () => {

@@ -86,7 +86,8 @@ fn what_is_left_out_goes_at_once_and_comes_back_when_more_is_looked_at() {
             assert_ne!(want, before, "{case}");
             before = want;
         }
-        let causes: Vec<String> = hub.changes(0, usize::MAX).unwrap().into_iter().map(|t| t.cause.into_owned()).collect();
+        let causes: Vec<String> =
+            hub.changes(0, usize::MAX).unwrap().into_iter().map(|t| t.cause.into_owned()).collect();
         assert!(causes.contains(&"retention".to_string()), "{causes:?}");
         // Late ones are left out as well, and kept.
         send(&hub, [(40, 9), (41, 1)].into_iter());

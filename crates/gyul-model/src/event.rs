@@ -18,6 +18,8 @@ pub mod names {
     /// Traits. `consent.<channel>` is a bool; `predict.<model>` a number; `birth_date` text `YYYY-MM-DD`.
     pub const BIRTH_DATE: &str = "birth_date";
     pub const CONSENT: &str = "consent.";
+    /// Properties and traits that are amounts in the workspace's currency.
+    pub const MONEY: [&str; 8] = ["total", "price", "revenue", "discount", "subtotal", "shipping", "tax", "amount"];
     pub const PREDICT: &str = "predict.";
 }
 

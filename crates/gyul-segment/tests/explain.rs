@@ -1,7 +1,7 @@
 //! What `why` says: one customer, many conditions, in both languages. Sentences are read by people, so they stand here whole.
 
 use gyul_model::{Event, Instant, Lang, Timeline, Value, names};
-use gyul_segment::explain::{What, Why, in_words, render, why};
+use gyul_segment::explain::{Quantity, What, Why, asked as asked_of_all, in_words, parts, render, why};
 use gyul_segment::load;
 use gyul_segment::reference::Reference;
 
@@ -175,7 +175,7 @@ const CASES: &[(&str, bool, &str, &str)] = &[
     (
         "spend / orders >= 2 / 3",
         true,
-        "구매액 ÷ 주문 수: 21,000 (기준: 0.67 이상)",
+        "구매액 ÷ 주문 수: 21,000원 (기준: 0.67원 이상)",
         "Spend ÷ Orders: 21,000 (needs at least 0.67)",
     ),
     (
@@ -412,4 +412,111 @@ fn a_not_is_told_of_what_it_stands_before() {
     let parts: Vec<(bool, &str)> = condition.parts.iter().map(|p| (p.verdict, p.says.en.as_deref().unwrap())).collect();
     assert!(!condition.verdict);
     assert_eq!(parts, [(true, "1 product view (needs at most 5)"), (false, "consents to e-mail (needs no consent)")]);
+}
+
+#[test]
+fn what_a_measure_counts_is_known() {
+    use Quantity::{Duration, Money, Number, Share};
+    let cases = [
+        ("sum(order.total) - sum(refund.total)", Money),
+        ("avg(order.total, last 12mo)", Money),
+        ("max(item.price * item.quantity)", Money),
+        ("sum(order.total) / count(order)", Money),
+        ("sum(refund.total) / sum(order.total)", Number),
+        ("count(order)", Number),
+        ("distinct(item.product_id)", Number),
+        ("share(order where coupon is known)", Share),
+        ("since(order)", Duration),
+        ("average_gap(order)", Duration),
+        ("quintile(sum(order.total))", Number),
+    ];
+    for (text, want) in cases {
+        let file = format!("measures:\n  base: {{ value: \"{text}\" }}\n  m: {{ value: base }}\n");
+        let (library, problems) = load(&[("t.yaml".into(), file)], None);
+        assert_eq!(library.measures.len(), 2, "{text}: {problems:?}");
+        for measure in &library.measures {
+            assert_eq!(Quantity::of(&library, &measure.expr), want, "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_a_condition_asks_is_said_before_anybody_is_looked_at() {
+    // Korean, English.
+    let cases = [
+        (
+            "since(order) <= 90d and orders >= 4",
+            "마지막 주문 후 90일 이하 그리고 주문 수 4건 이상",
+            "time since the last order: at most 90 days and Orders: at least 4",
+        ),
+        (
+            "since(order) between 1h and 7d",
+            "마지막 주문 후 1시간 이상 7일 이하",
+            "time since the last order: between 1 hour and 7 days",
+        ),
+        (
+            "count(order where gap >= 180d, last 90d) >= 1",
+            "최근 90일 안에 '앞 이벤트와의 간격 180일 이상'인 주문 1건 이상",
+            "orders in the last 90 days where gap since the previous one is at least 180 days: at least 1",
+        ),
+        (
+            "spend in top 10% among (spend > 0)",
+            "구매액 상위 10% (비교 대상: 구매액 0원 초과)",
+            "Spend, top 10% (of those with Spend: more than 0)",
+        ),
+        (
+            "consent(email) and (orders >= 1 or spend > 5000)",
+            "이메일 수신에 동의함 그리고 (주문 수 1건 이상 또는 구매액 5,000원 초과)",
+            "consents to e-mail and (Orders: at least 1 or Spend: more than 5,000)",
+        ),
+        ("not (level = fresh)", "단계 새 고객 아님", "not Level: Fresh"),
+        (
+            "sequence(view -> cart -> order within 7d)",
+            "처음부터 끝까지 7일 안에, 순서대로 상품 조회 → 장바구니 담기 → 주문: 끝까지",
+            "product view → cart addition → order in this order within 7 days: all",
+        ),
+        ("region in ('KR-11', 'KR-26')", "지역 서울, 부산 중 하나", "region: one of Seoul, Busan"),
+        (
+            "days(order, last 30d) > 2",
+            "최근 30일 안에 주문 날수 2일 초과",
+            "days with orders in the last 30 days: more than 2 days",
+        ),
+    ];
+    let mut wrong = String::new();
+    for (when, ko, en) in cases {
+        let file = format!("{AROUND}segments:\n  - {{ id: s, when: \"{when}\" }}\n");
+        let (library, problems) = load(&[("t.yaml".into(), file)], None);
+        let s = library.segments.first().unwrap_or_else(|| panic!("{when}: {problems:?}"));
+        let said = [Lang::Ko, Lang::En].map(|l| asked_of_all(&library, &s.when, &s.source, l));
+        if said != [ko, en] {
+            wrong += &format!("{when}\n  {}\n  {}\n", said[0], said[1]);
+        }
+    }
+    assert!(wrong.is_empty(), "now said:\n{wrong}");
+}
+
+/// The starter library is what people read first: nothing in it is shown as code.
+#[test]
+fn every_condition_of_the_starter_library_has_words() {
+    let mut files = vec![];
+    for f in std::fs::read_dir("../../segments").unwrap() {
+        let path = f.unwrap().path();
+        files.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+    }
+    let (library, _) = load(&files, None);
+    let segments = library.segments.iter().map(|s| (&s.id, &s.when, &s.source));
+    let classes = library.partitions.iter().flat_map(|p| &p.classes).map(|c| (&c.id, &c.when, &c.source));
+    let mut seen = 0;
+    for (id, when, source) in segments.chain(classes) {
+        for lang in [Lang::Ko, Lang::En] {
+            let parts = parts(&library, when, source, lang);
+            assert!(!parts.is_empty(), "{id}");
+            for said in parts {
+                let code = ["(order", ">=", "<=", "last(", "count(", "_", " = "].iter().any(|c| said.contains(c));
+                assert!(!code, "{id}: {said}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
 }

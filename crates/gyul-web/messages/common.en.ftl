@@ -32,3 +32,8 @@ common-error-ours = Something went wrong on the server
 common-error-request = That request cannot be handled
 common-error-code = Error code
 common-error-request-id = request
+common-warnings = { $n } things to look at
+common-left-out = { $n-count ->
+    [one] 1 customer who objects to profiling is counted here, and is in no list, file or live change.
+   *[other] { $n } customers who object to profiling are counted here, and are in no list, file or live change.
+ }

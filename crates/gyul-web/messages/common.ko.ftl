@@ -28,3 +28,5 @@ common-error-ours = 서버에 문제가 생겼습니다
 common-error-request = 요청을 처리할 수 없습니다
 common-error-code = 오류 코드
 common-error-request-id = 요청 번호
+common-warnings = 살펴볼 점 { $n }가지
+common-left-out = 프로파일링을 거부한 고객 { $n }명도 인원에는 포함했습니다. 명단, 파일, 실시간 변화에는 나오지 않습니다.

@@ -18,7 +18,10 @@ customers-events =
     }
 customers-too-short = Type at least two characters
 customers-found = { $n } found
-customers-found-more = More than { $n } found. Type more to narrow it down
+customers-found-more = More than { $n } found. The first { $n }
+customers-found-later = The next { $n }
+customers-found-next = Next customers
+customers-found-first = Back to the first
 customers-found-none = Nobody matches “{ $query }”
 customers-found-none-lead = The beginning of a name, e-mail, phone number or id is searched. Begin phone numbers as they are dialled.
 customers-since = since { $date }
@@ -33,6 +36,11 @@ customers-last-order = Last order
 customers-all-events = Events
 customers-memberships = Segments and classes
 customers-memberships-none = In no segment right now.
+customers-unknown-memberships = { $n-count ->
+    [one] 1 segment that the data cannot tell
+   *[other] { $n } segments that the data cannot tell
+ }
+customers-unknown-lead = They rest on data that has not come in yet: nobody can say whether this customer is in or out.
 customers-live = Live
 customers-reach = Consent and reachability
 customers-channel = Channel
@@ -126,7 +134,7 @@ customers-why = Why
 customers-why-loading = Finding out why…
 customers-holds = holds
 customers-holds-not = does not hold
-customers-same-events = the same events as above
+customers-same-events = from the same events as above
 customers-more-events = and { $n } earlier
 customers-why-since = Entered at { $date }.
 customers-why-until = Changes at { $date } if nothing happens.

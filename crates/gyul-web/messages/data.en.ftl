@@ -26,6 +26,7 @@ data-daily = Events a day
 data-daily-says = { $n } events in the last { $days } days.
 data-day = Day
 data-events = Events
+data-taken = Rows taken
 data-event = event
 data-enough = Is it enough?
 data-enough-nobody = There are no customers yet.

@@ -26,6 +26,7 @@ data-daily = 하루 이벤트 수
 data-daily-says = 지난 { $days }일 동안 { $n }건이 일어났습니다.
 data-day = 날짜
 data-events = 이벤트
+data-taken = 받아들인 행
 data-event = 이벤트
 data-enough = 믿을 만한 데이터인가
 data-enough-nobody = 아직 고객이 없습니다.

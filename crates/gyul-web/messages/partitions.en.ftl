@@ -62,3 +62,5 @@ partitions-save = Save
 partitions-count = Count again
 partitions-cancel = Cancel
 partitions-cards = Edit as cards
+partitions-as-text = Edit the condition as text
+partitions-no-data = No data

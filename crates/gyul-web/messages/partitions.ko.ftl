@@ -58,3 +58,5 @@ partitions-save = 저장
 partitions-count = 다시 세기
 partitions-cancel = 취소
 partitions-cards = 카드로 고치기
+partitions-as-text = 조건을 텍스트로 고치기
+partitions-no-data = 데이터 없음

@@ -43,8 +43,10 @@ pub trait Backend: Explore + Send + Sync + 'static {
     // Customers
 
     fn customer(&self, who: &Identifier) -> Reply<Customer>;
-    /// By the beginning of an id, an address, a phone number or a name; best first.
-    fn search(&self, text: &str, limit: usize) -> Reply<Vec<CustomerHead>>;
+    /// By the beginning of an id, an address, a phone number or a name; best first. `after` is where a page ended.
+    fn search(&self, text: &str, after: Option<FoundAt>, limit: usize) -> Reply<FoundCustomers>;
+    /// How some customers are called; who is not there is left out.
+    fn heads(&self, ids: &[String]) -> Reply<Vec<CustomerHead>>;
     /// Who was seen last, the latest first.
     fn recent(&self, limit: usize) -> Reply<Vec<CustomerHead>>;
     /// Newest first, strictly before `before` in `(ts, seq)`.

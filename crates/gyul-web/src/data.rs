@@ -98,6 +98,33 @@ pub struct CustomerHead {
     pub last_seen: Option<Instant>,
 }
 
+/// A page of a search.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FoundCustomers {
+    pub heads: Vec<CustomerHead>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<FoundAt>,
+}
+
+/// A place in the order of a search.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FoundAt {
+    /// 0: a name of theirs is the text; 1: one begins with it; 2: the person's name does.
+    pub rank: u8,
+    pub id: String,
+}
+
+impl FoundAt {
+    pub fn written(&self) -> String {
+        format!("{} {}", self.rank, self.id)
+    }
+
+    pub fn read(text: &str) -> Option<FoundAt> {
+        let (rank, id) = text.split_once(' ')?;
+        Some(FoundAt { rank: rank.parse().ok().filter(|r| *r <= 2)?, id: id.to_string() })
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Customer {
     pub id: String,
@@ -284,6 +311,9 @@ pub struct DefState {
     /// What is to be done with its members.
     pub treatment_ko: Option<String>,
     pub treatment_en: Option<String>,
+    /// The condition of a segment in words.
+    pub says_ko: Option<String>,
+    pub says_en: Option<String>,
     /// What the data lacks to tell who is in; then sizes say nothing.
     pub needs_ko: Option<String>,
     pub needs_en: Option<String>,
@@ -320,6 +350,9 @@ pub struct ClassSize {
     pub needs_en: Option<String>,
     /// The condition as written; absent for the class of all others.
     pub when: Option<String>,
+    /// The condition in words.
+    pub says_ko: Option<String>,
+    pub says_en: Option<String>,
     pub size: u64,
     /// How many of them object to being profiled.
     pub left_out: u64,

@@ -104,6 +104,8 @@ fn state_of(kind: DefKind, id: &str, version: usize) -> DefState {
         goal_en: None,
         treatment_ko: None,
         treatment_en: None,
+        says_ko: (kind == DefKind::Segment).then(|| "주문 수 4건 이상".into()),
+        says_en: (kind == DefKind::Segment).then(|| "orders: at least 4".into()),
         needs_ko: (id == "blind").then(|| "쿠폰".into()),
         needs_en: (id == "blind").then(|| "coupons".into()),
         owner: Some("kim".into()),
@@ -256,16 +258,26 @@ impl Backend for Fake {
         })
     }
 
-    fn search(&self, text: &str, _: usize) -> Reply<Vec<CustomerHead>> {
-        self.ask(|_| {
-            Ok(vec![CustomerHead {
-                id: text.into(),
-                name: Some("김철수".into()),
-                contact: Some("kim@example.kr".into()),
-                events: 1,
-                last_seen: None,
-            }])
-        })
+    fn search(&self, text: &str, after: Option<FoundAt>, limit: usize) -> Reply<FoundCustomers> {
+        // As many as are asked for, and once more so many.
+        let head = |i: usize| CustomerHead {
+            id: if i == 0 { text.into() } else { format!("{text}{i}") },
+            name: Some("김철수".into()),
+            contact: Some("kim@example.kr".into()),
+            events: 3,
+            last_seen: Some(T),
+        };
+        let many = if text == "many" { limit } else { 1 };
+        let start = if after.is_some() { many } else { 0 };
+        let next = (text == "many" && after.is_none()).then(|| FoundAt { rank: 1, id: format!("{text}{}", many - 1) });
+        self.ask(|_| Ok(FoundCustomers { heads: (start..start + many).map(head).collect(), next }))
+    }
+
+    fn heads(&self, ids: &[String]) -> Reply<Vec<CustomerHead>> {
+        let there = ids.iter().filter(|id| *id != "nobody");
+        let head =
+            |id: &String| CustomerHead { id: id.clone(), name: Some("김철수".into()), ..CustomerHead::default() };
+        self.ask(|_| Ok(there.map(head).collect()))
     }
 
     fn recent(&self, limit: usize) -> Reply<Vec<CustomerHead>> {
@@ -509,12 +521,25 @@ impl Backend for Fake {
                 form: Some(form),
                 moves: (ask.count && problems.is_none()).then_some(moves),
                 problems: problems.into_iter().collect(),
+                conditions: vec![ConditionShown {
+                    when: "count(order) >= 1".into(),
+                    says_ko: Some("주문 1건 이상".into()),
+                    says_en: Some("orders: at least 1".into()),
+                    blanks: vec![Blank {
+                        at: 16,
+                        before_ko: "주문 ".into(),
+                        after_ko: "건 이상".into(),
+                        before_en: "orders: at least ".into(),
+                        after_en: String::new(),
+                    }],
+                }],
             })
         })
     }
 
-    fn overlap(&self, _: &[String]) -> Reply<Vec<Overlap>> {
-        self.ask(|_| Ok(vec![]))
+    fn overlap(&self, of: &[String]) -> Reply<Vec<Overlap>> {
+        let pair = |b: &String| Overlap { a: of[0].clone(), b: b.clone(), both: 1, a_size: 3, b_size: 3 };
+        self.ask(|_| Ok(of.iter().skip(1).map(pair).collect()))
     }
 
     fn movement(&self, _: Instant, _: Instant) -> Reply<Arc<Movement>> {

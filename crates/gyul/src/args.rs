@@ -283,9 +283,12 @@ pub struct GenerateArgs {
     /// How many months / 기간(개월)
     #[arg(long, default_value_t = 24)]
     pub months: u32,
-    /// The same seed gives the same shop / 같은 값이면 같은 쇼핑몰
+    /// The same seed and end give the same shop / 같은 값과 같은 --end면 같은 쇼핑몰
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// The day before which it ends; today if left out / 이 날짜 전날까지의 데이터. 없으면 오늘
+    #[arg(long, value_name = "DATE")]
+    pub end: Option<String>,
     /// Share of spoiled order rows, 0 to 1 / 오류 행 비율
     #[arg(long, default_value_t = 0.0)]
     pub dirty: f64,
@@ -338,7 +341,7 @@ pub struct DemoArgs {
     /// Where the live demo listens / 실시간 데모의 주소
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700")]
     pub listen: String,
-    /// The last month arrives live, so many times as fast as it was / 마지막 한 달을 배속으로 재생
+    /// The history ends today, and the month after it arrives from now on, so many times as fast / 그다음 한 달을 지금부터 배속으로 재생
     #[arg(long, value_name = "60x", conflicts_with = "once")]
     pub replay: Option<String>,
 }

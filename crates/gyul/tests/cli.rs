@@ -479,7 +479,19 @@ fn events(dir: &Path, shop: &Shop) -> Option<u64> {
 #[test]
 fn a_generated_shop_is_imported_whole() {
     let shop = Shop::new();
-    let made = shop.gyul(&["generate", "--customers", "60", "--months", "6", "--seed", "3", "-o", "shop"]);
+    let made = shop.gyul(&[
+        "generate",
+        "--customers",
+        "60",
+        "--months",
+        "6",
+        "--seed",
+        "3",
+        "--end",
+        "2026-11-01",
+        "-o",
+        "shop",
+    ]);
     assert_eq!(made.code, 0, "{}", made.err);
     for (file, kind) in [("profiles.csv", "profiles"), ("orders.csv", "orders"), ("events.jsonl", "events")] {
         let r = shop.gyul(&["import", &format!("shop/{file}"), "--as", kind]);
@@ -490,6 +502,39 @@ fn a_generated_shop_is_imported_whole() {
     let lifecycle =
         rows.as_array().unwrap().iter().filter(|r| r["segment"].as_str().unwrap().starts_with("lifecycle/"));
     assert_eq!(lifecycle.map(|r| r["count"].as_u64().unwrap()).sum::<u64>(), 60);
+}
+
+#[test]
+fn a_generated_shop_ends_where_it_is_told_or_today() {
+    let shop = Shop::new();
+    let made = |end: &[&str], to: &str| {
+        let args = [&["generate", "--customers", "20", "--months", "3", "-o", to], end].concat();
+        shop.gyul(&args)
+    };
+    for to in ["a", "b"] {
+        assert_eq!(made(&["--end", "2025-03-01"], to).code, 0);
+    }
+    for file in ["profiles.csv", "orders.csv", "events.jsonl", "truth.csv", "README.md"] {
+        let read = |to: &str| std::fs::read(shop.dir.path().join(format!("{to}/{file}"))).unwrap();
+        assert!(read("a") == read("b"), "{file}");
+    }
+    let period = |to: &str| {
+        let text = std::fs::read_to_string(shop.dir.path().join(format!("{to}/README.md"))).unwrap();
+        let line = text.lines().find(|l| l.contains("period:")).unwrap().to_string();
+        line.split(" – ").nth(1).unwrap()[..10].to_string()
+    };
+    assert_eq!(period("a"), "2025-03-01");
+    let today = || {
+        let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_micros() as i64;
+        gyul_model::Zone::seoul().date(gyul_model::Instant(since)).to_string()
+    };
+    let before = today();
+    assert_eq!(made(&[], "c").code, 0);
+    assert!([before, today()].contains(&period("c")), "{}", period("c"));
+    for end in ["2999-01-01", "yesterday", "2025-02-30"] {
+        let wrong = made(&["--end", end], "d");
+        assert!(wrong.code == 2 && wrong.err.contains("2026-11-01"), "{end}: {}", wrong.err);
+    }
 }
 
 /// A command line that cannot be read, and what has to be said about it in Korean and in English.

@@ -590,6 +590,52 @@ fn who_objects_is_given_to_nobody_and_comes_back() {
     server.kill();
 }
 
+/// Page by page, everybody comes once: who is found by several names, and by an id and a name.
+#[test]
+fn a_search_is_read_to_its_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let key = key(&data);
+    let server = Server::start(&data, &key);
+    let event = |i: usize| {
+        // A third goes by the id alone, a third by the name alone, a third by id, name and address.
+        let (id, name) = match i % 3 {
+            0 => (format!("lee-{i:03}"), "park".to_string()),
+            1 => (format!("c-{i:03}"), format!("Lee {i}")),
+            _ => (format!("lee-{i:03}"), format!("Lee {i}")),
+        };
+        let who = if i % 3 == 2 {
+            serde_json::json!({ "user": id, "email": format!("lee.{i}@example.com") })
+        } else {
+            serde_json::json!({ "user": id })
+        };
+        serde_json::json!({ "who": who, "name": "identify", "ts": "2026-01-01T00:00:00Z", "id": format!("e{i}"), "props": { "name": name } })
+    };
+    let all: Vec<_> = (0..90).map(event).collect();
+    let (status, said) = server.ask("POST", "/api/v1/events", &serde_json::Value::from(all).to_string());
+    assert!(status == 200 && said.contains("90"), "{said}");
+    server.until_events("lee-000", 1);
+    for limit in [7, 40, 100] {
+        let (mut seen, mut cursor, mut pages) = (vec![], String::new(), 0);
+        loop {
+            let page = server.get(&format!("/api/v1/customers?search=lee&limit={limit}{cursor}"));
+            let items = page["items"].as_array().unwrap();
+            assert!(items.len() <= limit);
+            seen.extend(items.iter().map(|h| h["id"].as_str().unwrap().to_string()));
+            pages += 1;
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+            assert!(pages < 50, "no end");
+        }
+        assert_eq!(seen.len(), 90, "{limit}: {seen:?}");
+        assert!(seen[..60].iter().all(|id| id.starts_with("lee-")), "ids come before names: {seen:?}");
+        let once: std::collections::BTreeSet<&String> = seen.iter().collect();
+        assert_eq!(once.len(), 90, "{limit}: {seen:?}");
+    }
+    assert_eq!(server.ask("GET", "/api/v1/customers?search=lee&cursor=bm8", "").0, 400);
+    server.kill();
+}
+
 #[test]
 fn event_names_without_end_are_refused_in_live_and_in_files() {
     let dir = tempfile::tempdir().unwrap();

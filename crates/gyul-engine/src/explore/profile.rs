@@ -4,6 +4,7 @@ use super::is_personal;
 use super::statistics::{self as st, Difference, Moments};
 use crate::view::{NotFound, View, bits};
 use gyul_model::{ColumnData, ColumnInfo, ColumnKind, Instant, names};
+use gyul_segment::explain::Quantity;
 use gyul_segment::tree::{Type, Words};
 use gyul_timeline::{Bits, Named, Plan, Whole};
 use rayon::prelude::*;
@@ -47,7 +48,7 @@ pub enum About {
     Measure {
         id: String,
         name: Words,
-        duration: bool,
+        quantity: Quantity,
     },
     Partition {
         id: String,
@@ -130,8 +131,8 @@ impl View {
             let nodes: Vec<_> = some.iter().map(|m| plan.measures[*m]).collect();
             for (m, whole) in some.iter().zip(self.timelines.whole(plan, &nodes, &state)) {
                 let measure = &self.library.measures[*m];
-                let duration = measure.expr.ty == Type::Dur;
-                let about = About::Measure { id: measure.id.clone(), name: measure.name.clone(), duration };
+                let quantity = Quantity::of(&self.library, &measure.expr);
+                let about = About::Measure { id: measure.id.clone(), name: measure.name.clone(), quantity };
                 traits.extend(match whole {
                     Some(_) if matches!(measure.expr.ty, Type::Instant | Type::Date) => None,
                     Some(Whole::Numbers(v)) => numbers(about, &v, members, &others),

@@ -5,6 +5,7 @@ use super::money::Spend;
 use super::statistics::quantile;
 use crate::view::{NotFound, Sought, View, bits};
 use gyul_model::Instant;
+use gyul_segment::explain::Quantity;
 use gyul_segment::tree::{Type, Words};
 use gyul_timeline::{Bits, Whole};
 use rayon::prelude::*;
@@ -19,8 +20,7 @@ pub const QUANTILES: [f64; 7] = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95];
 pub struct Spread {
     pub id: String,
     pub name: Words,
-    /// Values are microseconds.
-    pub duration: bool,
+    pub quantity: Quantity,
     /// Bar i holds values from `edges[i]` up to, not with, `edges[i + 1]`. The first holds all below too, and the last
     /// all above.
     pub edges: Vec<f64>,
@@ -62,8 +62,8 @@ impl View {
             return Ok(None);
         };
         let sorted: Vec<Vec<f64>> = sets.iter().map(|(_, set)| known(&values, set)).collect();
-        let duration = definition.expr.ty == Type::Dur;
-        let edges = edges(&sorted[0], duration);
+        let quantity = Quantity::of(&self.library, &definition.expr);
+        let edges = edges(&sorted[0], quantity == Quantity::Duration);
         let of = sets.into_iter().zip(&sorted).map(|((id, set), v)| SpreadOf {
             id,
             customers: set.count() as u64,
@@ -73,7 +73,7 @@ impl View {
             quantiles: QUANTILES.iter().filter_map(|q| quantile(v, *q)).collect(),
             range: v.first().copied().zip(v.last().copied()),
         });
-        Ok(Some(Spread { id: definition.id.clone(), name: definition.name.clone(), duration, of: of.collect(), edges }))
+        Ok(Some(Spread { id: definition.id.clone(), name: definition.name.clone(), quantity, of: of.collect(), edges }))
     }
 
     /// Sizes, overlaps, money over all time, and all measures of some segments and classes.
@@ -87,7 +87,6 @@ impl View {
         let plan = self.plan();
         let mut measures = vec![];
         for (m, measure) in self.library.measures.iter().enumerate() {
-            let duration = measure.expr.ty == Type::Dur;
             if !matches!(measure.expr.ty, Type::Num | Type::Dur | Type::Any) {
                 continue;
             }
@@ -100,7 +99,7 @@ impl View {
             measures.push(Compared {
                 id: measure.id.clone(),
                 name: measure.name.clone(),
-                duration,
+                quantity: Quantity::of(&self.library, &measure.expr),
                 each: each.collect(),
             });
         }
@@ -123,8 +122,7 @@ pub struct Comparison {
 pub struct Compared {
     pub id: String,
     pub name: Words,
-    /// Values are microseconds.
-    pub duration: bool,
+    pub quantity: Quantity,
     /// Mean and median of those for whom it is known; everybody first.
     pub each: Vec<(Option<f64>, Option<f64>)>,
 }

@@ -50,6 +50,11 @@ impl World {
         self.objections.who.contains(&number)
     }
 
+    /// How many customers object.
+    pub fn objectors_count(&self) -> usize {
+        self.objections.who.len()
+    }
+
     /// How many members of a root object.
     pub fn objecting(&self, root: usize) -> u64 {
         let members = self.live.members(root);

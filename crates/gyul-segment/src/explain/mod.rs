@@ -1,13 +1,15 @@
 //! Why is a customer in a segment, or not? The conditions with their verdicts, values and the events behind them.
 
+mod asked;
 mod phrase;
 mod render;
 mod show;
 mod terms;
 mod words;
 
+pub use asked::{asked, parts};
 pub use render::{in_words, reason, render};
-pub use show::value;
+pub use show::{Quantity, value};
 pub use terms::called;
 
 use crate::reference::{Reference, Threshold, Val};

@@ -2,16 +2,16 @@
 
 use super::show::{Unit, boundary, length, measured, span};
 use super::terms;
-use crate::reference::{Reference, Val};
+use crate::reference::Val;
 use crate::tree::{
-    Agg, AggOp, Arith, Cmp, Direction, EventSelect, Expr, Kind, Names, Pattern, RankKind, Window, Words,
+    Agg, AggOp, Arith, Cmp, Direction, EventSelect, Expr, Kind, Library, Names, Pattern, Rank, RankKind, Window, Words,
 };
 use gyul_model::{Decimal, Duration, Instant, Lang, Period, names};
 
 /// Speaks one language about the definitions of one library.
 #[derive(Clone, Copy)]
-pub(super) struct Say<'r, 'a> {
-    pub r: &'r Reference<'a>,
+pub(super) struct Say<'a> {
+    pub lib: &'a Library,
     pub lang: Lang,
 }
 
@@ -46,19 +46,19 @@ pub(super) fn needs(cmp: Cmp, limit: &str, ty: &Val, lang: Lang) -> String {
     }
 }
 
-impl<'a> Say<'_, 'a> {
+impl<'a> Say<'a> {
     pub fn pick(&self, ko: impl Into<String>, en: impl Into<String>) -> String {
         self.lang.pick(ko.into(), en.into())
     }
 
     pub fn shown(&self, v: &Val, unit: Unit) -> String {
-        let lib = self.r.library();
+        let lib = self.lib;
         measured(v, unit, &lib.zone, lib.currency == "KRW", self.lang)
     }
 
     /// What an expression measures.
     pub fn subject(&self, e: &'a Expr) -> Option<String> {
-        let lib = self.r.library();
+        let lib = self.lib;
         Some(match &e.kind {
             Kind::Num(_) | Kind::Dur(_) | Kind::Text(_) | Kind::Bool(_) | Kind::Date(_) | Kind::Instant(_) => {
                 self.constant(e, Unit::Plain)?
@@ -134,7 +134,7 @@ impl<'a> Say<'_, 'a> {
             Kind::Bool(b) => Val::Bool(*b),
             Kind::Date(d) => Val::Date(*d),
             Kind::Dur(us) => return Some(span(*us, self.lang)),
-            Kind::Instant(t) => return Some(boundary(&self.r.library().zone, *t, self.lang)),
+            Kind::Instant(t) => return Some(boundary(&self.lib.zone, *t, self.lang)),
             _ => return None,
         };
         Some(self.shown(&v, unit))
@@ -142,24 +142,47 @@ impl<'a> Say<'_, 'a> {
 
     /// How its values are written.
     pub fn unit(&self, e: &'a Expr) -> Unit<'a> {
-        match &e.kind {
-            Kind::Trait(name) | Kind::Prop(name) => named(name),
-            Kind::Age => Unit::Years,
-            Kind::Measure(i) => self.unit(&self.r.library().measures[*i].expr),
-            Kind::Weekday => Unit::Weekday,
-            Kind::Hour => Unit::Hour,
-            Kind::Agg(agg) => match (agg.op, &agg.value) {
-                (AggOp::Count, _) => Unit::Times,
-                (AggOp::Distinct, _) => Unit::Kinds,
-                (AggOp::Days, _) => Unit::Days,
-                (_, Some(v)) => self.unit(v),
-                _ => Unit::Plain,
-            },
-            Kind::Arith(Arith::Div, ..) if share(e).is_some() => Unit::Share,
-            Kind::Arith(Arith::Add | Arith::Sub, a, b) if self.unit(a) == self.unit(b) => self.unit(a),
-            Kind::Arith(Arith::Mul, a, b) if self.unit(a) == Unit::Money || self.unit(b) == Unit::Money => Unit::Money,
-            _ => Unit::Plain,
+        unit_of(self.lib, e)
+    }
+
+    pub fn class(&self, partition: usize, class: usize) -> String {
+        let p = &self.lib.partitions[partition];
+        let known = p.classes.get(class).map(|c| (&c.id, &c.about));
+        let (id, about) = known.unwrap_or((&p.otherwise.id, &p.otherwise.about));
+        titled(&about.name, id, self.lang).to_string()
+    }
+
+    /// What is ranked, and which place is asked for.
+    pub fn ranked(&self, k: &'a Rank) -> String {
+        let what = match k.kind {
+            RankKind::Top(p) => self.pick(format!("상위 {p}%"), format!("top {p}%")),
+            RankKind::Bottom(p) => self.pick(format!("하위 {p}%"), format!("bottom {p}%")),
+            RankKind::AboveAverage => self.pick("평균 초과", "above average"),
+            RankKind::BelowAverage => self.pick("평균 미만", "below average"),
+            RankKind::Quintile => self.pick("5분위", "quintile"),
+            RankKind::Percentile => self.pick("백분위", "percentile"),
+        };
+        match self.subject(&k.x) {
+            Some(x) => self.pick(format!("{x} {what}"), format!("{x}, {what}")),
+            None => what,
         }
+    }
+
+    /// How long ago the first or last of some events was.
+    pub fn since(&self, agg: &'a Agg) -> Option<String> {
+        let (noun, window) = (self.events(&agg.select, false)?, self.window(&agg.window)?);
+        let (ko, en) = match agg.op {
+            AggOp::LastAt => ("마지막", "last"),
+            AggOp::FirstAt => ("첫", "first"),
+            _ => return None,
+        };
+        let filter = match &agg.select.filter {
+            Some(f) => self.which(f)?,
+            None => String::new(),
+        };
+        Some(
+            self.pick(format!("{window}{ko} {filter}{noun} 후"), format!("time since the {en} {noun}{window}{filter}")),
+        )
     }
 
     /// `many`: several are counted, or none.
@@ -281,7 +304,7 @@ impl<'a> Say<'_, 'a> {
     /// Before the noun in Korean with a space behind it, after it in English with one before it.
     pub fn window(&self, w: &'a Window) -> Option<String> {
         let (after, until) = (w.after.as_ref().map(|e| &e.kind), w.until.as_ref().map(|e| &e.kind));
-        let zone = &self.r.library().zone;
+        let zone = &self.lib.zone;
         let day = |t: &Instant| boundary(zone, Instant(t.0 + 1), self.lang);
         let long = |d: &Duration| length(*d, self.lang);
         Some(match (after, until) {
@@ -430,7 +453,7 @@ impl<'a> Say<'_, 'a> {
             }
             Kind::Within(a, code) => (a, terms::region(code, self.lang)),
             Kind::NearOccasion { date, occasion, days } => {
-                let known = self.r.library().occasions.get(occasion);
+                let known = self.lib.occasions.get(occasion);
                 let name = known.map_or(occasion.as_str(), |o| self.lang.pick(&o.ko, &o.en));
                 let d = super::show::unit((*days).into(), "일", "day", self.lang);
                 let text = if *days == 0 {
@@ -445,10 +468,46 @@ impl<'a> Say<'_, 'a> {
     }
 }
 
+/// The comparison with its sides changed.
+pub(super) fn mirrored(cmp: Cmp) -> Cmp {
+    match cmp {
+        Cmp::Lt => Cmp::Gt,
+        Cmp::Le => Cmp::Ge,
+        Cmp::Gt => Cmp::Lt,
+        Cmp::Ge => Cmp::Le,
+        same => same,
+    }
+}
+
+/// How the values of an expression are written.
+pub(super) fn unit_of<'a>(library: &'a Library, e: &'a Expr) -> Unit<'a> {
+    let unit = |e: &'a Expr| unit_of(library, e);
+    match &e.kind {
+        Kind::Trait(name) | Kind::Prop(name) => named(name),
+        Kind::Age => Unit::Years,
+        Kind::Measure(i) => unit(&library.measures[*i].expr),
+        Kind::Weekday => Unit::Weekday,
+        Kind::Hour => Unit::Hour,
+        Kind::Agg(agg) => match (agg.op, &agg.value) {
+            (AggOp::Count, _) => Unit::Times,
+            (AggOp::Distinct, _) => Unit::Kinds,
+            (AggOp::Days, _) => Unit::Days,
+            (_, Some(v)) => unit(v),
+            _ => Unit::Plain,
+        },
+        Kind::Arith(Arith::Div, ..) if share(e).is_some() => Unit::Share,
+        Kind::Arith(Arith::Add | Arith::Sub, a, b) if unit(a) == unit(b) => unit(a),
+        Kind::Arith(Arith::Mul, a, b) if unit(a) == Unit::Money || unit(b) == Unit::Money => Unit::Money,
+        // Spent by orders is money; refunded by spent is none.
+        Kind::Arith(Arith::Div, a, b) if unit(a) == Unit::Money && unit(b) != Unit::Money => Unit::Money,
+        _ => Unit::Plain,
+    }
+}
+
 fn named(name: &str) -> Unit<'_> {
     match name {
         "age" => Unit::Years,
-        "total" | "price" | "discount" | "shipping" => Unit::Money,
+        name if names::MONEY.contains(&name) => Unit::Money,
         name => Unit::Named(name),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::terms;
 use crate::reference::{Number, Val};
+use crate::tree::{Expr, Library, Type};
 use gyul_model::{Date, Decimal, Duration, Instant, Lang, MICROS_DAY, MICROS_HOUR, MICROS_MINUTE, Zone};
 
 /// What a number or text stands for, which decides how it is written.
@@ -21,6 +22,30 @@ pub(super) enum Unit<'a> {
     Hour,
     /// The value of a trait or property of this name.
     Named(&'a str),
+}
+
+/// What the numbers of an expression are, for whoever shows many of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quantity {
+    #[default]
+    Number,
+    /// Microseconds.
+    Duration,
+    /// In the workspace's currency.
+    Money,
+    /// 1 is all.
+    Share,
+}
+
+impl Quantity {
+    pub fn of(library: &Library, e: &Expr) -> Quantity {
+        match super::phrase::unit_of(library, e) {
+            _ if e.ty == Type::Dur => Quantity::Duration,
+            Unit::Money => Quantity::Money,
+            Unit::Share => Quantity::Share,
+            _ => Quantity::Number,
+        }
+    }
 }
 
 /// A value of this unit.

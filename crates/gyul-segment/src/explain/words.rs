@@ -1,6 +1,6 @@
 //! One condition as a sentence: what was found, and what is needed.
 
-use super::phrase::{Say, consent, needs, titled};
+use super::phrase::{Say, consent, mirrored, needs, titled};
 use super::show::{Unit, length};
 use super::terms;
 use crate::reference::{Number, Reference, Threshold, Val};
@@ -32,7 +32,7 @@ pub(super) fn condition<'a>(
     negated: bool,
     rank: Option<&(Val, Threshold)>,
 ) -> Words {
-    let said = |lang| Sentence { say: Say { r, lang }, customer }.of(e, negated, rank);
+    let said = |lang| Sentence { say: Say { lib: r.library(), lang }, r, customer }.of(e, negated, rank);
     // A form that one language lacks, both lack.
     let (ko, en) = (said(Lang::Ko), said(Lang::En));
     if ko.is_some() && en.is_some() { Words { ko, en } } else { Words::default() }
@@ -69,13 +69,14 @@ pub(super) fn as_one(e: &Expr) -> Option<&Expr> {
 }
 
 struct Sentence<'r, 'a> {
-    say: Say<'r, 'a>,
+    say: Say<'a>,
+    r: &'r Reference<'a>,
     customer: usize,
 }
 
 impl<'a> Sentence<'_, 'a> {
     fn of(&self, e: &'a Expr, negated: bool, rank: Option<&(Val, Threshold)>) -> Option<String> {
-        let lib = self.say.r.library();
+        let lib = self.say.lib;
         let said = match &e.kind {
             Kind::Bool(true) => return Some(self.say.pick("언제나 맞음", "always")),
             Kind::Bool(false) => return Some(self.say.pick("언제나 맞지 않음", "never")),
@@ -89,11 +90,11 @@ impl<'a> Sentence<'_, 'a> {
                 let s = &lib.segments[*i];
                 let name = titled(&s.about.name, &s.id, self.say.lang);
                 let of = self.say.pick(format!("세그먼트 '{name}'"), format!("segment {name}"));
-                return Some(self.inside(&of, self.say.r.member(*i, self.customer), negated));
+                return Some(self.inside(&of, self.r.member(*i, self.customer), negated));
             }
             Kind::Sample { percent, salt } => {
                 let of = self.say.pick(format!("표본 {percent}%('{salt}')"), format!("sample of {percent}% '{salt}'"));
-                return Some(self.inside(&of, self.say.r.truth(e, self.customer), negated));
+                return Some(self.inside(&of, self.r.truth(e, self.customer), negated));
             }
             _ => {
                 let (a, needs) = self.say.asks(e)?;
@@ -109,15 +110,11 @@ impl<'a> Sentence<'_, 'a> {
     }
 
     fn class(&self, partition: usize, class: usize) -> Said {
-        let p = &self.say.r.library().partitions[partition];
-        let of = |k: usize| {
-            let known = p.classes.get(k).map(|c| (&c.id, &c.about));
-            let (id, about) = known.unwrap_or((&p.otherwise.id, &p.otherwise.about));
-            titled(&about.name, id, self.say.lang).to_string()
-        };
+        let of = |k| self.say.class(partition, k);
+        let p = &self.say.lib.partitions[partition];
         Said {
             subject: titled(&p.about.name, &p.id, self.say.lang).to_string(),
-            own: self.say.r.class(partition, self.customer).map(of),
+            own: self.r.class(partition, self.customer).map(of),
             needs: of(class),
             form: Form::Plain,
         }
@@ -125,7 +122,7 @@ impl<'a> Sentence<'_, 'a> {
 
     fn plain(&self, e: &'a Expr, subject: String, needs: String) -> Said {
         let unit = self.say.unit(e);
-        let own = self.say.r.value(e, self.customer).map(|v| self.say.shown(&v, unit));
+        let own = self.r.value(e, self.customer).map(|v| self.say.shown(&v, unit));
         Said { subject, own, needs, form: Form::Plain }
     }
 
@@ -171,7 +168,7 @@ impl<'a> Sentence<'_, 'a> {
     fn consented(&self, e: &Expr, channel: &str, negated: bool) -> String {
         let channel = terms::channel(channel, self.say.lang);
         let own = match &e.kind {
-            Kind::Trait(name) => self.say.r.trait_event(name, self.customer).and_then(|e| e.prop(name)),
+            Kind::Trait(name) => self.r.trait_event(name, self.customer).and_then(|e| e.prop(name)),
             _ => None,
         };
         let said = match own {
@@ -258,8 +255,8 @@ impl<'a> Sentence<'_, 'a> {
             Unit::Plain => self.say.unit(b),
             unit => unit,
         };
-        let own = self.say.r.value(a, self.customer);
-        let limit = self.say.r.value(b, self.customer);
+        let own = self.r.value(a, self.customer);
+        let limit = self.r.value(b, self.customer);
         let like = limit.clone().or_else(|| own.clone()).unwrap_or(Val::Bool(true));
         let asked = |text: &str| needs(cmp, text, &like, self.say.lang);
         let needs = match (self.say.constant(b, unit), limit) {
@@ -291,37 +288,18 @@ impl<'a> Sentence<'_, 'a> {
 
     /// `last order >= 30 days ago` as people say it: so long since the last order.
     fn since(&self, agg: &'a Agg, a: &'a Expr, cmp: Cmp, limit: Duration) -> Option<Said> {
-        let flipped = match cmp {
-            Cmp::Lt => Cmp::Gt,
-            Cmp::Le => Cmp::Ge,
-            Cmp::Gt => Cmp::Lt,
-            Cmp::Ge => Cmp::Le,
-            same => same,
-        };
-        let own = match self.say.r.value(a, self.customer) {
-            Some(Val::Instant(t)) => Some(self.say.r.at().0.checked_sub(t)?),
+        let own = match self.r.value(a, self.customer) {
+            Some(Val::Instant(t)) => Some(self.r.at().0.checked_sub(t)?),
             _ => None,
         };
-        let (noun, window) = (self.say.events(&agg.select, false)?, self.say.window(&agg.window)?);
-        let (ko, en) = match agg.op {
-            AggOp::LastAt => ("마지막", "last"),
-            AggOp::FirstAt => ("첫", "first"),
-            _ => return None,
-        };
-        let filter = match &agg.select.filter {
-            Some(f) => self.say.which(f)?,
-            None => String::new(),
-        };
-        let subject = self
-            .say
-            .pick(format!("{window}{ko} {filter}{noun} 후"), format!("time since the {en} {noun}{window}{filter}"));
-        let needs = needs(flipped, &length(limit, self.say.lang), &Val::Bool(true), self.say.lang);
+        let subject = self.say.since(agg)?;
+        let needs = needs(mirrored(cmp), &length(limit, self.say.lang), &Val::Bool(true), self.say.lang);
         Some(Said { subject, own: own.map(|us| super::show::span(us, self.say.lang)), needs, form: Form::Since })
     }
 
     /// How far along a sequence.
     fn stepped(&self, p: &'a Pattern, a: &'a Expr, cmp: Cmp, b: &'a Expr) -> Option<Said> {
-        let (of, Some(Val::Num(reached))) = (p.steps.len(), self.say.r.value(a, self.customer)) else { return None };
+        let (of, Some(Val::Num(reached))) = (p.steps.len(), self.r.value(a, self.customer)) else { return None };
         let (Kind::Num(asked), reached) = (&b.kind, reached.to_f64() as usize) else { return None };
         let whole = *asked == gyul_model::Decimal::from(of as i64);
         let own = self.say.pick(format!("{of}단계 중 {reached}단계까지"), format!("{reached} of {of} steps"));
@@ -343,18 +321,7 @@ impl<'a> Sentence<'_, 'a> {
 
     fn ranked(&self, k: &'a Rank, rank: Option<&(Val, Threshold)>) -> String {
         let pick = |ko: String, en: String| self.say.lang.pick(ko, en);
-        let what = match k.kind {
-            RankKind::Top(p) => pick(format!("상위 {p}%"), format!("top {p}%")),
-            RankKind::Bottom(p) => pick(format!("하위 {p}%"), format!("bottom {p}%")),
-            RankKind::AboveAverage => pick("평균 초과".into(), "above average".into()),
-            RankKind::BelowAverage => pick("평균 미만".into(), "below average".into()),
-            RankKind::Quintile => pick("5분위".into(), "quintile".into()),
-            RankKind::Percentile => pick("백분위".into(), "percentile".into()),
-        };
-        let what = match self.say.subject(&k.x) {
-            Some(x) => pick(format!("{x} {what}"), format!("{x}, {what}")),
-            None => what,
-        };
+        let what = self.say.ranked(k);
         let Some((own, threshold)) = rank else {
             let among = k.among.as_ref().and_then(|e| self.asked_of(e));
             let among = among.map(|a| pick(format!(" (비교 대상: {a})"), format!(" (which are those with {a})")));

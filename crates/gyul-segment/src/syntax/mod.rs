@@ -169,6 +169,17 @@ pub enum WindowAst {
     By(Period),
 }
 
+/// The numbers that a condition is adjusted by, those of durations and percentages among them: their digits, in bytes.
+pub fn numbers(text: &str) -> Vec<std::ops::Range<usize>> {
+    let (tokens, _) = lex::lex(text);
+    let counted = |t: &lex::Token| matches!(t, lex::Token::Num(_) | lex::Token::Percent(_) | lex::Token::Dur(_));
+    let digits = |start: usize| {
+        let end = text[start..].find(|c: char| !c.is_ascii_digit() && c != '.').map_or(text.len(), |n| start + n);
+        start..end
+    };
+    tokens.iter().filter(|(t, _)| counted(t)).map(|(_, span)| digits(span.start as usize)).collect()
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sequence {
     /// `sequence` asks whether all steps were reached, `funnel_step` how many.

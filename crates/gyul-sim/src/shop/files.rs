@@ -255,7 +255,7 @@ fn readme(options: &Options, start: Date, counts: &Counts) -> String {
     let percent = dirty * 100.0;
     format!(
         "# 가상의 온라인 쇼핑몰 / A synthetic online shop\n\n\
-         `gyul generate --customers {customers} --months {months} --seed {seed}`, 오염 행 {percent} % / spoiled rows {percent} %.\n\
+         `gyul generate --customers {customers} --months {months} --seed {seed} --end {end}`, 오염 행 {percent} % / spoiled rows {percent} %.\n\
          같은 값이면 언제나 같은 파일이 나옵니다. 실존 인물은 없습니다. / The same numbers give the same files. Nobody in them exists.\n\
          기간 / period: {start} – {end} (마지막 날 제외 / last day excluded), Asia/Seoul.\n\n\
          | 파일 / file | 내용 / content | 행 / rows |\n| --- | --- | ---: |\n\

@@ -1,4 +1,4 @@
-//! A synthetic Korean online shop with known truth: the same seed gives the same bytes, one customer at a time.
+//! A synthetic Korean online shop with known truth: the same seed and end give the same bytes, one customer at a time.
 //!
 //! Nobody in it exists: names are drawn from lists, mail goes to example.com, telephone numbers are from ranges
 //! that are given to nobody.
@@ -28,9 +28,8 @@ pub struct Options {
 }
 
 impl Options {
-    pub fn new(customers: usize, months: u32, seed: u64) -> Options {
-        // 2026-11-01
-        Options { customers, months: months.clamp(1, 120), seed, end: Date(20_758), dirty: 0.0 }
+    pub fn new(customers: usize, months: u32, seed: u64, end: Date) -> Options {
+        Options { customers, months: months.clamp(1, 120), seed, end, dirty: 0.0 }
     }
 }
 

@@ -26,14 +26,15 @@ fn shop(options: &Options) -> (Counts, BTreeMap<String, String>) {
 }
 
 fn dirty(customers: usize, share: f64) -> Options {
-    Options { dirty: share, ..Options::new(customers, 24, 7) }
+    Options { dirty: share, ..Options::new(customers, 24, 7, Date(20_758)) }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     let options = dirty(120, 0.05);
     assert_eq!(shop(&options), shop(&options));
-    assert_ne!(shop(&options).1, shop(&Options { seed: 8, ..options }).1);
+    assert_ne!(shop(&options).1, shop(&Options { seed: 8, ..options.clone() }).1);
+    assert_ne!(shop(&options).1, shop(&Options { end: Date(20_759), ..options }).1);
 }
 
 #[test]

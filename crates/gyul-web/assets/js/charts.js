@@ -39,7 +39,7 @@
     for (const s of columns ? out.series.filter((s) => s.type === "heatmap" && s.label?.show) : []) {
       const names = raw.yAxis.show === false ? 0 : Math.max(...raw.yAxis.data.map((n) => n.length)) * 8 + 16;
       const field = Math.floor((width - names) / columns);
-      s.label = { ...s.label, ...(field < 56 && { fontSize: 9, lineHeight: 13 }), show: field >= 38, width: field - 2, overflow: "break" };
+      s.label = { ...s.label, ...(field < 56 && { fontSize: 9, lineHeight: 13 }), show: field >= 38, width: field - 12, overflow: "break" };
     }
   }
 

@@ -12,6 +12,26 @@
   const SHOWN = 6;
   const MOST = 3;
   let waiting = [];
+  // Names are asked for, for those who are shown: the stream names nobody.
+  const called = new Map();
+  let asking = false;
+
+  async function name() {
+    const shown = [...feed.querySelectorAll(".who")];
+    const ids = [...new Set(shown.map((a) => a.dataset.customer))].filter((id) => !called.has(id) && !id.includes(","));
+    if (asking || !ids.length) return;
+    asking = true;
+    try {
+      const answer = await fetch(`/start/names?ids=${ids.map(encodeURIComponent).join(",")}`);
+      const found = answer.ok ? await answer.json() : {};
+      for (const id of ids) called.set(id, found[id] ?? id);
+      if (called.size > 1000) called.clear();
+    } catch {
+      // The ids stand; the next customer asks again.
+    }
+    asking = false;
+    for (const a of feed.querySelectorAll(".who")) a.textContent = called.get(a.dataset.customer) ?? a.dataset.customer;
+  }
 
   const label = (c) => (c.kind === "partition" && c.class ? `${names[c.id] ?? c.id} · ${names[`${c.id}/${c.class}`] ?? c.class}` : names[c.id] ?? c.id);
 
@@ -38,7 +58,8 @@
     const who = document.createElement("a");
     who.className = "who";
     who.href = `/customers/${encodeURIComponent(customer)}`;
-    who.textContent = customer;
+    who.dataset.customer = customer;
+    who.textContent = called.get(customer) ?? customer;
     const why = document.createElement("small");
     why.textContent = causes[some[0].cause] ?? some[0].cause;
     li.append(who, why);
@@ -64,6 +85,7 @@
     }
     for (const [customer, changes] of [...by].slice(-SHOWN)) feed.prepend(line(customer, changes));
     while (feed.children.length > SHOWN) feed.lastElementChild.remove();
+    name();
   }
   setInterval(draw, 250);
 

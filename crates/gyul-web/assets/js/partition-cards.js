@@ -15,7 +15,7 @@
     toggle.setAttribute("aria-controls", host.id);
     const name = fieldset.querySelector("legend").textContent.trim();
     toggle.setAttribute("aria-label", `${words.cards}: ${name}`);
-    area.closest("label").before(toggle, host);
+    area.closest("details").before(toggle, host);
 
     let editor;
     let known = area.value;

@@ -3,7 +3,7 @@
   "use strict";
   const words = JSON.parse(document.getElementById("partition-words")?.textContent ?? "{}");
   // What is written in quotes and names with digits in them are no thresholds.
-  const token = /'[^']*'|"[^"]*"|#.*|[\p{L}_][\p{L}\p{N}_.]*|(\d+(?:\.\d+)?)(\s?)(min|mo|[smhdwy%])?(?![\p{L}\p{N}_])/gu;
+  const token = /'[^']*'|"[^"]*"|#.*|\d{4}-\d\d-\d\d[\dT:.+Z-]*|[\p{L}_][\p{L}\p{N}_.]*|(\d+(?:\.\d+)?)(\s?)(min|mo|[smhdwy%])?(?![\p{L}\p{N}_])/gu;
 
   function thresholds(text) {
     const out = [];
@@ -25,26 +25,53 @@
     return { max: Math.ceil((value * 2.5) / size) * size, step };
   }
 
+  /** What the server says of the conditions: their sentences, and the words around each number. */
+  const said = () => JSON.parse(document.getElementById("conditions")?.dataset.conditions ?? "[]");
+
+  /** The words around a number; where there are none, as it is written. */
+  function around(area, t, all) {
+    const found = all.find((c) => c.when === area.value)?.blanks.find((b) => b.at === t.at);
+    return found ? { before: found.before.trim(), after: found.after.trim(), words: true } : { before: `${t.before} …${t.unit}`.trim(), after: "", words: false };
+  }
+
+  /** Words follow the numbers; fields stay, so that a slider that is held is not taken away. */
+  function say(area, all) {
+    const fieldset = area.closest("fieldset");
+    const one = all.find((c) => c.when === area.value);
+    const sentence = fieldset.querySelector("[data-says]");
+    if (one?.says && sentence) sentence.textContent = one.says;
+    const found = thresholds(area.value);
+    fieldset.querySelectorAll(".thresholds label").forEach((label, i) => {
+      if (!found[i]) return;
+      const { before, after, words: known } = around(area, found[i], all);
+      // While an answer is under way the words of the last one stand.
+      if (!known && label.dataset.words) return;
+      label.dataset.words = known ? "1" : "";
+      const [start, end] = label.querySelectorAll(".around");
+      [start.textContent, end.textContent] = [before, after];
+      const name = `${words.threshold}: ${before} … ${after}`.trim();
+      label.querySelectorAll("input").forEach((input) => input.setAttribute("aria-label", name));
+    });
+  }
+
   function dress(area) {
     let box = area.closest("fieldset").querySelector(".thresholds");
     if (!box) {
       box = document.createElement("div");
       box.className = "thresholds";
-      area.closest("label").after(box);
+      area.closest("details").before(box);
     }
     const found = thresholds(area.value);
     box.replaceChildren();
     found.forEach((t, i) => {
       const label = document.createElement("label");
-      const what = document.createElement("code");
-      what.textContent = `${t.before} …${t.unit}`.trim();
+      const [start, end, sentence] = [0, 1, 2].map(() => document.createElement("span"));
+      start.className = end.className = "around";
       const { max, step } = scale(t.value, t.unit);
       const field = document.createElement("input");
       Object.assign(field, { type: "number", min: 0, step: "any", value: t.value });
       const slide = document.createElement("input");
       Object.assign(slide, { type: "range", min: 0, max, step, value: t.value });
-      field.setAttribute("aria-label", `${words.threshold}: ${what.textContent}`);
-      slide.setAttribute("aria-label", field.getAttribute("aria-label"));
       const put = (value) => {
         if (value === "" || Number.isNaN(Number(value)) || Number(value) < 0) return;
         // Places move when another number gets longer, so they are looked up anew.
@@ -60,9 +87,11 @@
         input.addEventListener("input", (e) => { e.stopPropagation(); put(input.value); });
         input.addEventListener("change", (e) => e.stopPropagation());
       }
-      label.append(what, field, slide);
+      sentence.append(start, " ", field, " ", end);
+      label.append(sentence, slide);
       box.append(label);
     });
+    say(area, said());
   }
 
   document.querySelectorAll("textarea[data-thresholds]").forEach((area) => {
@@ -75,6 +104,13 @@
       clearTimeout(wait);
       wait = setTimeout(() => dress(area), 400);
     });
+  });
+
+  // The words come with each count.
+  document.addEventListener("htmx:afterSettle", (e) => {
+    if (e.detail?.target?.id !== "preview" && e.target?.id !== "preview") return;
+    const all = said();
+    document.querySelectorAll("textarea[data-thresholds]").forEach((area) => say(area, all));
   });
 
   // After a class has moved, the eye and the keyboard follow it.

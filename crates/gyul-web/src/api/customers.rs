@@ -23,8 +23,7 @@ pub fn add(table: &mut Table) {
         Endpoint::get("/api/v1/customers", "searchCustomers", tag, PEOPLE)
             .says("고객을 찾습니다", "Searches customers by the beginning of an id, address, phone number or name")
             .needs("search", Kind::Text(2, 100), "At least two characters.")
-            .query("limit", Kind::Limit, "How many at most.")
-            .gives_page::<CustomerHead>(),
+            .paged::<CustomerHead>(),
         search,
     );
     table.at(
@@ -104,11 +103,13 @@ async fn search(State(app): Shared, Extension(caller): Extension<Caller>, args: 
         );
         return Err(ApiError::bad("bad_parameter", ko, en));
     }
-    let mut items = app.ask(move |b| b.search(&text, limit)).await?;
+    let after = args.cursor(FoundAt::read)?;
+    let found = app.ask(move |b| b.search(&text, after, limit)).await?;
+    let (mut items, next) = (found.heads, found.next.map(|at| args::cursor(at.written())));
     if veil::veils(caller.role) {
         items.iter_mut().for_each(veil::head);
     }
-    args::json(&args::Page { items, next: None })
+    args::json(&args::Page { items, next })
 }
 
 async fn one(State(app): Shared, Extension(caller): Extension<Caller>, Path(id): Path<String>) -> ApiResult {

@@ -49,7 +49,8 @@ pub fn add(table: &mut Table) {
         .gives::<Profile>(),
         |State(app): Shared, args: Args| async move {
             let of = args::name(args.need("of")?)?.to_string();
-            answer(&args, &*app.ask(move |b| b.profile(&of)).await?, Profile::table)
+            let (found, settings) = app.ask(move |b| Ok((b.profile(&of)?, b.settings()?))).await?;
+            answer(&args, &*found, |f| f.table(&settings.currency))
         },
     );
     table.at(
@@ -175,7 +176,8 @@ pub fn add(table: &mut Table) {
         .gives::<Spread>(),
         |State(app): Shared, args: Args| async move {
             let (measure, of) = (args::name(args.need("measure")?)?.to_string(), several(&args)?);
-            answer(&args, &*app.ask(move |b| b.spread(&measure, &of)).await?, Spread::table)
+            let (found, settings) = app.ask(move |b| Ok((b.spread(&measure, &of)?, b.settings()?))).await?;
+            answer(&args, &*found, |f| f.table(&settings.currency))
         },
     );
     table.at(
@@ -185,7 +187,8 @@ pub fn add(table: &mut Table) {
         |State(app): Shared, args: Args| async move {
             args.need("of")?;
             let of = several(&args)?;
-            answer(&args, &*app.ask(move |b| b.compare(&of)).await?, Comparison::table)
+            let (found, settings) = app.ask(move |b| Ok((b.compare(&of)?, b.settings()?))).await?;
+            answer(&args, &*found, |f| f.table(&settings.currency))
         },
     );
     table.at(
@@ -453,8 +456,27 @@ fn with(first: &str, rest: Vec<String>) -> Vec<String> {
 
 const ALL: &str = "everybody";
 
+impl Unit {
+    /// As a table's head says it; nothing for plain numbers.
+    fn symbol(self, currency: &str) -> &str {
+        match self {
+            Unit::Number => "",
+            Unit::Duration => "microseconds",
+            Unit::Money => currency,
+            Unit::Share => "of 1",
+        }
+    }
+
+    fn named(self, name: &str, currency: &str) -> String {
+        match self.symbol(currency) {
+            "" => name.to_string(),
+            unit => format!("{name} ({unit})"),
+        }
+    }
+}
+
 impl Profile {
-    pub fn table(&self) -> Csv {
+    pub fn table(&self, currency: &str) -> Csv {
         let mut out = Csv::new(&[
             "kind",
             "id",
@@ -472,6 +494,7 @@ impl Profile {
             "high",
             "p",
             "real",
+            "unit",
         ]);
         for t in &self.traits {
             let difference =
@@ -485,7 +508,7 @@ impl Profile {
                 row.extend(vec![String::new(); 4]);
                 row.push(s.effect.to_string());
                 row.extend(difference(&s.difference));
-                row.push(s.real.to_string());
+                row.extend([s.real.to_string(), String::new()]);
                 out.row(row);
             }
             if let Some(n) = &t.numbers {
@@ -495,7 +518,7 @@ impl Profile {
                 row.extend([n.mean_members, n.mean_others, n.median_members, n.median_others].map(|x| x.to_string()));
                 row.push(known(n.effect));
                 row.extend(difference(&n.difference));
-                row.push(n.real.to_string());
+                row.extend([n.real.to_string(), t.unit.symbol(currency).to_string()]);
                 out.row(row);
             }
         }
@@ -587,8 +610,9 @@ impl RfmMap {
 }
 
 impl Spread {
-    pub fn table(&self) -> Csv {
-        let mut out = Csv::new(&["of", "from", "to", "customers"]);
+    pub fn table(&self, currency: &str) -> Csv {
+        let [from, to] = ["from", "to"].map(|name| self.unit.named(name, currency));
+        let mut out = Csv::new(&["of", &from, &to, "customers"]);
         for o in &self.of {
             for (i, n) in o.counts.iter().enumerate() {
                 let edge = |i: usize| known(self.edges.get(i));
@@ -600,12 +624,14 @@ impl Spread {
 }
 
 impl Comparison {
-    pub fn table(&self) -> Csv {
+    pub fn table(&self, currency: &str) -> Csv {
         let ids: Vec<&str> = std::iter::once(ALL).chain(self.ids.iter().map(String::as_str)).collect();
         let mut out = Csv::new(&[&["what"][..], &ids].concat());
         let all: Vec<Vec<String>> = self.money.iter().map(money).collect();
         for (i, name) in MONEY.iter().enumerate() {
-            out.row(with(name, all.iter().map(|m| m[i].clone()).collect()));
+            let money = ["gross", "refunds", "net", "average_order", "per_customer"].contains(name);
+            let name = if money { Unit::Money.named(name, currency) } else { name.to_string() };
+            out.row(with(&name, all.iter().map(|m| m[i].clone()).collect()));
         }
         for (id, both) in self.ids.iter().zip(&self.both) {
             out.row(with(
@@ -614,8 +640,9 @@ impl Comparison {
             ));
         }
         for m in &self.measures {
-            out.row(with(&format!("mean {}", m.id), m.each.iter().map(|e| known(e.mean)).collect()));
-            out.row(with(&format!("median {}", m.id), m.each.iter().map(|e| known(e.median)).collect()));
+            let named = |what: &str| m.unit.named(&format!("{what} {}", m.id), currency);
+            out.row(with(&named("mean"), m.each.iter().map(|e| known(e.mean)).collect()));
+            out.row(with(&named("median"), m.each.iter().map(|e| known(e.median)).collect()));
         }
         out
     }

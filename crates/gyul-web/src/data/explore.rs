@@ -13,6 +13,20 @@ pub struct Span {
     pub until: Instant,
 }
 
+/// What the numbers of a measure are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    #[default]
+    Number,
+    /// Microseconds.
+    Duration,
+    /// In the workspace's currency.
+    Money,
+    /// 1 is all.
+    Share,
+}
+
 // Who they are
 
 /// A segment beside everybody else.
@@ -31,8 +45,8 @@ pub struct TraitBeside {
     pub id: String,
     pub name_ko: Option<String>,
     pub name_en: Option<String>,
-    /// Numbers are microseconds.
-    pub duration: bool,
+    /// What its numbers are.
+    pub unit: Unit,
     /// For how many of the members, and how many others, it is known.
     pub known_members: u64,
     pub known_others: u64,
@@ -275,8 +289,7 @@ pub struct Spread {
     pub id: String,
     pub name_ko: Option<String>,
     pub name_en: Option<String>,
-    /// Values are microseconds.
-    pub duration: bool,
+    pub unit: Unit,
     /// Bar i holds values from `edges[i]` up to, not with, `edges[i + 1]`; the first and the last all beyond, too.
     pub edges: Vec<f64>,
     /// Everybody first.
@@ -311,7 +324,7 @@ pub struct MeasureBeside {
     pub id: String,
     pub name_ko: Option<String>,
     pub name_en: Option<String>,
-    pub duration: bool,
+    pub unit: Unit,
     pub each: Vec<Middle>,
 }
 

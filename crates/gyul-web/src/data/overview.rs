@@ -73,8 +73,32 @@ pub struct PartitionShown {
     /// Absent where the file has a shape that fields cannot show.
     pub form: Option<PartitionForm>,
     pub problems: Vec<ClassProblem>,
+    /// The conditions of `form.classes` in words.
+    pub conditions: Vec<ConditionShown>,
     /// Absent while something is wrong with it, or if it was not asked for.
     pub moves: Option<Moves>,
+}
+
+/// A condition in words.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct ConditionShown {
+    pub when: String,
+    /// Absent where it cannot be read.
+    pub says_ko: Option<String>,
+    pub says_en: Option<String>,
+    /// Its numbers, as far as words name them.
+    pub blanks: Vec<Blank>,
+}
+
+/// A number of a condition: what the words say before it and after it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Blank {
+    /// Where it stands in `when`, in units of UTF-16.
+    pub at: u32,
+    pub before_ko: String,
+    pub after_ko: String,
+    pub before_en: String,
+    pub after_en: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]

@@ -66,7 +66,8 @@ impl Explore for Fake {
             ..TraitBeside::default()
         };
         let traits = vec![
-            one("measure", "orders", vec![], Some(numbers)),
+            one("measure", "orders", vec![], Some(numbers.clone())),
+            TraitBeside { unit: Unit::Money, ..one("measure", "spend", vec![], Some(numbers)) },
             one("trait", "region", vec![share("KR-11", 3, 2)], None),
             one("partition", "lifecycle", vec![share("loyal", 2, 1), share("other", 2, 5)], None),
         ];
@@ -147,20 +148,20 @@ impl Explore for Fake {
         let all = std::iter::once(None).chain(of.iter().map(Some)).map(one).collect();
         let mut ids = some(of);
         ids.push(Some(measure));
-        let spread = Spread { id: measure.into(), edges: vec![0.0, 1.0, 2.0, 3.0], of: all, ..Spread::default() };
+        let unit = if measure == "spend" { Unit::Money } else { Unit::Number };
+        let edges = vec![0.0, 1.0, 2.0, 3.0];
+        let spread = Spread { id: measure.into(), unit, edges, of: all, ..Spread::default() };
         self.found(&ids, spread)
     }
 
     fn compare(&self, of: &[String]) -> Reply<Arc<Comparison>> {
         let n = of.len();
         let each = vec![Middle { mean: Some(2.0), median: Some(1.0) }; n + 1];
-        let measure = MeasureBeside { id: "orders".into(), each, ..MeasureBeside::default() };
-        let comparison = Comparison {
-            ids: of.to_vec(),
-            both: vec![vec![4; n]; n],
-            money: vec![MONEY; n + 1],
-            measures: vec![measure],
-        };
+        let measure =
+            |id: &str, unit| MeasureBeside { id: id.into(), unit, each: each.clone(), ..MeasureBeside::default() };
+        let measures = vec![measure("orders", Unit::Number), measure("spend", Unit::Money)];
+        let comparison =
+            Comparison { ids: of.to_vec(), both: vec![vec![4; n]; n], money: vec![MONEY; n + 1], measures };
         self.found(&some(of), comparison)
     }
 

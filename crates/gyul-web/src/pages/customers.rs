@@ -6,7 +6,7 @@ mod tests;
 mod timeline;
 
 pub use person::label as trait_label;
-pub use timeline::title as event_title;
+pub use timeline::{property as property_label, title as event_title};
 
 use super::{Page, field, go, show};
 use crate::api::customers as api;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 type Shared = State<Arc<App>>;
 
-/// Shown of a search; who is not among them is found by typing more.
+/// Shown of a search at a time.
 const FOUND_MAX: usize = 30;
 const RECENT: usize = 12;
 /// Segments to begin with.
@@ -112,7 +112,10 @@ struct Found {
     page: Page,
     query: String,
     lines: Vec<Line>,
-    more: bool,
+    /// The next page, if there is one.
+    next: Option<String>,
+    /// Not the first page.
+    later: bool,
     too_short: bool,
 }
 
@@ -123,27 +126,31 @@ struct Door {
     size: u64,
 }
 
-async fn find(app: &Arc<App>, page: &Page, query: &str) -> ApiResult<Found> {
+async fn find(app: &Arc<App>, page: &Page, query: &str, after: Option<FoundAt>) -> ApiResult<Found> {
     let text = query.trim().to_string();
     let mut found = Found {
         page: page.clone(),
         query: text.clone(),
         lines: vec![],
-        more: false,
+        next: None,
+        later: after.is_some(),
         too_short: text.chars().count() < 2,
     };
     if !found.too_short && text.len() <= 200 {
-        let mut heads = app.ask(move |b| b.search(&text, FOUND_MAX + 1)).await?;
-        found.more = heads.len() > FOUND_MAX;
-        heads.truncate(FOUND_MAX);
-        found.lines = lines(page, heads);
+        let some = app.ask(move |b| b.search(&text, after, FOUND_MAX)).await?;
+        found.next = some.next.map(|at| {
+            let (query, cursor) = (super::page::encode(&found.query), args::cursor(at.written()));
+            format!("/customers?q={query}&cursor={cursor}")
+        });
+        found.lines = lines(page, some.heads);
     }
     Ok(found)
 }
 
 async fn list(State(app): Shared, page: Page, args: Args) -> ApiResult {
     let query = args.get("q").unwrap_or_default().to_string();
-    let found = if query.is_empty() { None } else { Some(find(&app, &page, &query).await?) };
+    let found =
+        if query.is_empty() { None } else { Some(find(&app, &page, &query, args.cursor(FoundAt::read)?).await?) };
     if let (true, Some(found)) = (page.partial, &found) {
         return show(&page, found);
     }
@@ -152,7 +159,7 @@ async fn list(State(app): Shared, page: Page, args: Args) -> ApiResult {
         None => {
             let recent = app.ask(|b| b.recent(RECENT)).await?;
             let mut segments = app.ask(|b| b.definitions(DefKind::Segment)).await?;
-            segments.retain(|s| s.size.is_some_and(|n| n > 0));
+            segments.retain(|s| s.size.is_some_and(|n| n > 0) && s.needs_en.is_none());
             segments.sort_by_key(|s| std::cmp::Reverse(s.size));
             let door = |s: &DefState| Door {
                 id: s.id.clone(),
@@ -195,7 +202,7 @@ struct MergePage {
 async fn show_merge(app: &Arc<App>, page: Page, who: Identifier, query: &str, wrong: Option<String>) -> ApiResult {
     let customer = app.ask(move |b| b.customer(&who)).await?;
     let head = CustomerHead { id: customer.id.clone(), name: person::name_of(&customer), ..CustomerHead::default() };
-    let mut found = if query.is_empty() { None } else { Some(find(app, &page, query).await?) };
+    let mut found = if query.is_empty() { None } else { Some(find(app, &page, query, None).await?) };
     if let Some(found) = &mut found {
         found.lines.retain(|l| l.to != address(&customer.id));
     }

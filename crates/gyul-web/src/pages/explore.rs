@@ -43,6 +43,9 @@ struct Explore {
     tabs: Vec<Tab>,
     action: String,
     fields: Vec<Field>,
+    /// So many stand open; the others behind a line, which is open where one of them says something.
+    shown_fields: usize,
+    rest_open: bool,
     /// Comes behind the page, by `part`; without scripts by `whole`.
     answer: Option<Shown>,
     part: String,
@@ -58,6 +61,8 @@ struct Shown {
     empty: Option<(String, String, bool)>,
     parts: Vec<Part>,
     table: Option<TableOf>,
+    /// So many customers object to being profiled; they count.
+    left_out: u64,
 }
 
 struct Tab {
@@ -105,8 +110,10 @@ struct Answer {
 struct Known {
     page: Page,
     events: Vec<EventSchema>,
-    /// Segments, then classes: id and name.
+    /// Segments, then classes: id and name. Those that the data cannot tell are named apart.
     sets: Vec<(String, String)>,
+    /// Id, name, and what the data lacks.
+    untold: Vec<(String, String, String)>,
     measures: Vec<(String, String)>,
     /// The query of this page, for the file.
     query: String,
@@ -116,7 +123,12 @@ struct Known {
 
 impl Known {
     fn set(&self, id: &str) -> String {
-        self.sets.iter().find(|(i, _)| i == id).map_or(id.to_string(), |(_, name)| name.clone())
+        let told = self.sets.iter().find(|(i, _)| i == id).map(|(_, name)| name);
+        told.or(self.untold(id).map(|(_, name, _)| name)).map_or(id.to_string(), String::clone)
+    }
+
+    fn untold(&self, id: &str) -> Option<&(String, String, String)> {
+        self.untold.iter().find(|(i, ..)| i == id)
     }
 
     /// Everybody, or a segment.
@@ -167,13 +179,21 @@ async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>,
     by_name(&page, &mut segments);
     by_name(&page, &mut measures);
     let named = |d: &DefState| (d.id.clone(), page.name(&d.name_ko, &d.name_en, &d.id));
-    let mut sets: Vec<(String, String)> = segments.iter().map(named).collect();
+    let (mut sets, mut untold) = (vec![], vec![]);
+    let mut add = |id: String, name: String, lacks: Option<String>| match lacks {
+        Some(lacks) => untold.push((id, name, lacks)),
+        None => sets.push((id, name)),
+    };
+    for d in &segments {
+        let (id, name) = named(d);
+        add(id, name, page.lacks(&d.needs_ko, &d.needs_en));
+    }
     for p in &partitions {
         let of = page.name(&p.name_ko, &p.name_en, &p.id);
-        sets.extend(p.classes.iter().map(|c| {
+        for c in &p.classes {
             let name = page.name(&c.name_ko, &c.name_en, &c.class);
-            (format!("{}/{}", p.id, c.class), format!("{of} · {name}"))
-        }));
+            add(format!("{}/{}", p.id, c.class), format!("{of} · {name}"), page.lacks(&c.needs_ko, &c.needs_en));
+        }
     }
     let query: String = page.here.split_once('?').map_or("", |(_, q)| q).split('&').fold(String::new(), |all, one| {
         if one.is_empty() || one.starts_with("answer=") { all } else { format!("{all}&{one}") }
@@ -181,7 +201,7 @@ async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>,
     let mut events = events;
     events.retain(|e| e.name != names::IDENTIFY);
     let measures = measures.iter().map(named).collect();
-    let mut known = Known { page: page.clone(), events, sets, measures, query, begun: false };
+    let mut known = Known { page: page.clone(), events, sets, untold, measures, query, begun: false };
     let asked = begin(tab, &mut known, &args);
     let args = asked.into_iter().fold(args, |args, (name, value)| args.or(name, &value));
     let people = PEOPLE.allows(caller.role);
@@ -193,12 +213,25 @@ async fn shown(tab: &'static str, State(app): Shared, caller: Extension<Caller>,
     let answer = if how == Some("whole") { Some(answered(tab, &app, &known, &args, people).await?) } else { None };
     let address = |t: &str| if t == TABS[0] { "/explore".to_string() } else { format!("/explore/{t}") };
     let tabs = TABS.map(|t| Tab { address: address(t), name: page.t(&format!("explore-tab-{t}")), current: t == tab });
+    let fields = fields(tab, &known, &args, people);
+    // What narrows and compares comes after the answer to the question itself.
+    let first =
+        |f: &Field| !(["within", "first", "last"].contains(&f.name) || f.name.starts_with("of") && f.name != "of");
+    let shown_fields = match tab {
+        "funnel" | "distribution" => fields.iter().take_while(|f| first(f)).count(),
+        _ => fields.len(),
+    };
+    let rest_open = fields[shown_fields..]
+        .iter()
+        .any(|f| args.get(f.name).is_some() || f.options.iter().any(|o| o.chosen && !o.value.is_empty()));
     let view = Explore {
+        shown_fields,
+        rest_open,
         title: page.t("explore-title"),
         lead: page.t(&format!("explore-lead-{tab}")),
         tabs: tabs.into_iter().collect(),
         action: address(tab),
-        fields: fields(tab, &known, &args, people),
+        fields,
         part: format!("{}?answer=part{}", address(tab), known.query),
         whole: format!("{}?answer=whole{}", address(tab), known.query),
         answer,
@@ -244,7 +277,12 @@ fn usual_steps(events: &[EventSchema]) -> Vec<String> {
 /// The answer to what the address asks.
 async fn answered(tab: &'static str, app: &Arc<App>, known: &Known, args: &Args, people: bool) -> ApiResult<Shown> {
     let page = &known.page;
-    let found = if known.events.is_empty() {
+    // What the data cannot tell has no numbers: a chart of it would be of nobody or of everybody.
+    let asked = asks::several(args).unwrap_or_default();
+    let untold: Vec<_> = asked.iter().filter_map(|id| known.untold(id)).collect();
+    let missing = untold.iter().map(|(_, name, lacks)| page.t2("explore-untold", "name", name, "what", lacks));
+    let missing: Vec<String> = missing.collect();
+    let found = if known.events.is_empty() || !untold.is_empty() {
         Ok(Answer::default())
     } else {
         charts::answer(tab, app, known, args, people).await
@@ -259,10 +297,17 @@ async fn answered(tab: &'static str, app: &Arc<App>, known: &Known, args: &Args,
     let waiting = tab == "comparison" && asks::several(args).is_ok_and(|of| of.is_empty())
         || tab == "funnel" && args.get("step2").is_none();
     let empty = nothing.then(|| match waiting {
+        _ if !missing.is_empty() => (missing.join(" "), page.t("explore-untold-lead"), true),
         true => (page.t("explore-choose"), page.t(&format!("explore-choose-{tab}")), false),
+        // Orders there may be; where their buyers live nobody told.
+        false if tab == "regions" && !known.events.is_empty() => {
+            (page.t("explore-regions-empty"), page.t("explore-regions-empty-lead"), true)
+        }
         false => (page.t("explore-empty"), page.t("explore-empty-lead"), true),
     });
-    Ok(Shown { page: page.clone(), problem, empty, parts: answer.parts, table: answer.table })
+    let metrics = app.ask(|b| Ok(b.metrics())).await?;
+    let left_out = metrics.iter().find(|m| m.name == "customers_objecting").map_or(0, |m| m.value as u64);
+    Ok(Shown { page: page.clone(), problem, empty, parts: answer.parts, table: answer.table, left_out })
 }
 
 fn told(page: &Page, e: &ApiError) -> String {
@@ -292,7 +337,10 @@ fn fields(tab: &str, known: &Known, args: &Args, people: bool) -> Vec<Field> {
         std::iter::once((String::new(), first)).chain(all.iter().cloned()).collect()
     };
     let events: Vec<(String, String)> = known.events.iter().map(|e| (e.name.clone(), known.event(&e.name))).collect();
-    let of = || choose("of", page.t("explore-of"), "", with(page.t("explore-everybody"), &known.sets));
+    let untold = known.untold.iter();
+    let untold = untold.map(|(id, name, _)| (id.clone(), page.t1("explore-untold-choice", "name", name)));
+    let sets: Vec<(String, String)> = known.sets.iter().cloned().chain(untold).collect();
+    let of = || choose("of", page.t("explore-of"), "", with(page.t("explore-everybody"), &sets));
     let event = |default: &str| choose("event", page.t("explore-event"), default, events.clone());
     let back = |default: &str| {
         let days = ["7", "30", "90", "365", "36500"];
@@ -305,7 +353,7 @@ fn fields(tab: &str, known: &Known, args: &Args, people: bool) -> Vec<Field> {
     };
     let several = |first: &str| {
         let one = |(i, name): (usize, &'static str)| {
-            let mut f = choose(name, page.t1("explore-set", "n", i + 1), "", with(first.to_string(), &known.sets));
+            let mut f = choose(name, page.t1("explore-set", "n", i + 1), "", with(first.to_string(), &sets));
             // A link may name them all at once.
             if let (Some(id), None) = (asks::several(args).ok().and_then(|of| of.get(i).cloned()), args.get(name)) {
                 f.options.iter_mut().for_each(|o| o.chosen = o.value == id);

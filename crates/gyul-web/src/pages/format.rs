@@ -85,6 +85,14 @@ fn decimal_places(x: f64, places: usize) -> String {
     if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
 }
 
+/// An amount without the cents that say nothing beside hundreds: `£1,235`, `£12.40`.
+pub fn money_about(amount: f64, currency: &str, lang: Lang) -> String {
+    if amount.abs() < 100.0 {
+        return money(amount, currency, lang);
+    }
+    with_currency(decimal(amount, 0), currency, lang)
+}
+
 /// An amount at a glance: `1.2억 원`, `3,450만 원`; `₩123M`, `£12.3K`.
 pub fn money_short(amount: f64, currency: &str, lang: Lang) -> String {
     if amount.abs() < 10_000.0 {
@@ -232,6 +240,9 @@ mod tests {
         assert_eq!(money(12_340.0, "KRW", Lang::En), "₩12,340");
         assert_eq!(money(-1234.5, "GBP", Lang::Ko), "−£1,234.50");
         assert_eq!(money(5.0, "CHF", Lang::En), "5.00 CHF");
+        assert_eq!(money_about(1234.6, "GBP", Lang::En), "£1,235");
+        assert_eq!(money_about(12.4, "GBP", Lang::En), "£12.40");
+        assert_eq!(money_about(99_999_999.4, "KRW", Lang::Ko), "99,999,999원");
         assert_eq!(money_short(123_456_789.0, "KRW", Lang::Ko), "1.2억 원");
         assert_eq!(money_short(34_500_000.0, "KRW", Lang::Ko), "3,450만 원");
         assert_eq!(money_short(123_456_789.0, "KRW", Lang::En), "₩123M");

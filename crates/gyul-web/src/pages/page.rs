@@ -131,6 +131,18 @@ impl Page {
         own.clone().or_else(|| other.clone()).unwrap_or_else(|| id.to_string())
     }
 
+    /// A condition in words, or as it is written where it has none.
+    pub fn sentence(&self, ko: &Option<String>, en: &Option<String>, written: Option<&str>) -> String {
+        let said = self.lang.pick(ko, en).as_deref().or(written).unwrap_or_default();
+        let mut rest = said.chars();
+        rest.next().map_or(String::new(), |first| first.to_uppercase().chain(rest).collect())
+    }
+
+    /// What the data lacks to tell who is in something, in the reader's words; nothing where it can be told.
+    pub fn lacks(&self, ko: &Option<String>, en: &Option<String>) -> Option<String> {
+        Some(self.either(ko.as_deref()?, en.as_deref()?).to_string())
+    }
+
     pub fn count(&self, n: &u64) -> String {
         format::count(*n)
     }
@@ -141,6 +153,11 @@ impl Page {
 
     pub fn money(&self, amount: f64) -> String {
         format::money(amount, &self.settings.currency, self.lang)
+    }
+
+    /// As exact as somebody who compares wants it.
+    pub fn money_about(&self, amount: f64) -> String {
+        format::money_about(amount, &self.settings.currency, self.lang)
     }
 
     pub fn money_short(&self, amount: f64) -> String {

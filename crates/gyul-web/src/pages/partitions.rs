@@ -33,7 +33,9 @@ pub fn add(table: &mut Table) {
 pub struct ClassLine {
     pub name: String,
     pub address: String,
+    /// As written, and in words.
     pub when: Option<String>,
+    pub says: String,
     /// What the data lacks to tell who is in.
     pub needs: String,
     pub size: u64,
@@ -95,6 +97,7 @@ pub fn shown(page: &Page, d: &DefState, growth: Option<&Growth>) -> Shown {
             name: page.name(&c.name_ko, &c.name_en, &c.class),
             address: format!("/partitions/{}/classes/{}", encode(&d.id), encode(&c.class)),
             when: c.when.clone(),
+            says: page.sentence(&c.says_ko, &c.says_en, c.when.as_deref()),
             needs: pick(&c.needs_ko, &c.needs_en),
             size: c.size,
             share: format::share(c.size, all),

@@ -3,10 +3,12 @@
 use super::chart::{COLOURS, Chart};
 use super::{Page, format, show};
 use crate::app::App;
+use crate::args::{self, Args};
 use crate::data::explore::{Money, Regions, Span};
-use crate::data::{CAUSES, ComputeState, DefKind, DefState, Flow, Health};
+use crate::data::{CAUSES, ComputeState, CustomerHead, DefKind, DefState, Flow, Health};
 use crate::problem::ApiResult;
-use crate::table::{Endpoint, NUMBERS, Table};
+use crate::table::{Endpoint, Kind, NUMBERS, PEOPLE, Table};
+use crate::veil;
 use askama::Template;
 use axum::extract::State;
 use gyul_model::{Instant, MICROS_DAY, MICROS_HOUR};
@@ -19,7 +21,19 @@ pub fn add(table: &mut Table) {
     table.at(Endpoint::page("/start/week", "partWeek", NUMBERS), week);
     table.at(Endpoint::page("/start/flow", "partFlow", NUMBERS), flow);
     table.at(Endpoint::page("/start/rfm", "partRfm", NUMBERS), rfm);
+    table.at(
+        Endpoint::page("/start/names", "partNames", PEOPLE).gives_media("application/json").needs(
+            "ids",
+            Kind::Text(1, 10_000),
+            IDS,
+        ),
+        called,
+    );
 }
+
+/// Customers that the card of changes shows at once, and some more.
+const CALLED: usize = 20;
+const IDS: &str = "Customers' ids with commas between.";
 
 /// Sentences about the week: so many of moves between classes, so many of segments.
 const MOVES: usize = 4;
@@ -140,6 +154,19 @@ fn sum(regions: &Regions) -> Money {
     })
 }
 
+/// How customers are called, by the ids that changes name them by: a stream of changes is no place for names.
+async fn called(State(app): State<Arc<App>>, page: Page, args: Args) -> ApiResult {
+    let ids: Vec<String> = args.get("ids").unwrap_or_default().split(',').take(CALLED).map(str::to_string).collect();
+    let heads = app.ask(move |b| b.heads(&ids)).await?;
+    let veiled = page.caller.as_ref().is_none_or(|c| veil::veils(c.role));
+    let one = |head: CustomerHead| {
+        let name = head.name.filter(|n| !n.trim().is_empty())?;
+        let name = if veiled { veil::name(&name) } else { name };
+        Some((head.id, Value::String(name.chars().take(80).collect())))
+    };
+    args::json(&heads.into_iter().filter_map(one).collect::<Map<String, Value>>())
+}
+
 #[derive(Template)]
 #[template(path = "start/week.html")]
 struct Week {
@@ -160,13 +187,24 @@ struct Move {
 async fn week(State(app): State<Arc<App>>, page: Page) -> ApiResult {
     let from = Instant(page.now.0 - 7 * MICROS_DAY);
     let now = page.now;
-    let (found, segments) = app.ask(move |b| Ok((b.movement(from, now)?, b.definitions(DefKind::Segment)?))).await?;
+    let (found, segments, partitions) = app
+        .ask(move |b| {
+            Ok((b.movement(from, now)?, b.definitions(DefKind::Segment)?, b.definitions(DefKind::Partition)?))
+        })
+        .await?;
+    let untold = |partition: &str, class: &str| {
+        let classes = partitions.iter().filter(|p| p.id == partition).flat_map(|p| &p.classes);
+        classes.into_iter().any(|c| c.class == class && c.needs_en.is_some())
+    };
     let (mut moves, mut sizes) = (vec![], vec![]);
     for f in &found.flows {
         let name = |k: usize| f.classes.get(k).map_or(String::new(), |c| page.name(&c.name_ko, &c.name_en, &c.class));
         let partition = page.name(&f.name_ko, &f.name_en, &f.partition);
         for (i, row) in f.moves.iter().enumerate() {
             for (j, &count) in row.iter().enumerate().filter(|(j, n)| i != *j && **n > 0) {
+                if [i, j].iter().any(|k| f.classes.get(*k).is_some_and(|c| untold(&f.partition, &c.class))) {
+                    continue;
+                }
                 let to = if page.is_ko() { format::whither(&name(j)) } else { name(j) };
                 let parts = [("n", count.into()), ("from", name(i).into()), ("to", to.into())];
                 let size = f.classes.get(j).map_or(0, |c| c.size);
@@ -228,8 +266,11 @@ async fn flow(State(app): State<Arc<App>>, page: Page) -> ApiResult {
 pub fn sankey(page: &Page, id: &'static str, f: &Flow) -> Chart {
     let name = |k: usize| f.classes.get(k).map_or(String::new(), |c| page.name(&c.name_ko, &c.name_en, &c.class));
     let new = page.t("start-flow-new");
-    // Names on both sides must differ: a mark that is not seen tells them apart.
-    let (left, right) = (|k: usize| name(k), |k: usize| format!("{}\u{200b}", name(k)));
+    // Names of nodes must differ: on both sides, of classes that are called the same, of a class that is called as those
+    // who are new. Marks that are not seen tell them apart.
+    let marked = |name: &str, n: usize| format!("{name}{}", "\u{200b}".repeat(n));
+    let (left, right) = (|k: usize| marked(&name(k), 2 * k), |k: usize| marked(&name(k), 2 * k + 1));
+    let newcomers = marked(&new, 2 * f.classes.len());
     let (mut nodes, mut links, mut rows) = (vec![], vec![], vec![]);
     let colour = |k: usize| format!("--c{}", k % COLOURS);
     for k in 0..f.classes.len() {
@@ -242,7 +283,7 @@ pub fn sankey(page: &Page, id: &'static str, f: &Flow) -> Chart {
         }
     }
     let sources = f.moves.iter().enumerate().map(|(i, row)| (left(i), name(i), row));
-    for (source, shown, row) in sources.chain([(new.clone(), new.clone(), &f.joined)]) {
+    for (source, shown, row) in sources.chain([(newcomers.clone(), new, &f.joined)]) {
         for (j, n) in row.iter().enumerate().filter(|(_, n)| **n > 0) {
             links.push(json!({ "source": source, "target": right(j), "value": n }));
             rows.push(vec![shown.clone(), name(j), page.count(n)]);
@@ -250,7 +291,7 @@ pub fn sankey(page: &Page, id: &'static str, f: &Flow) -> Chart {
     }
     if f.joined.iter().any(|n| *n > 0) {
         nodes.push(
-            json!({ "name": new, "depth": 0, "itemStyle": { "color": "--c8" }, "label": { "position": "right" } }),
+            json!({ "name": newcomers, "depth": 0, "itemStyle": { "color": "--c8" }, "label": { "position": "right" } }),
         );
     }
     let moved: u64 = f
@@ -336,6 +377,34 @@ fn for_script(page: &Page, segments: &[DefState], partitions: &[DefState]) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flow_has_no_two_nodes_of_one_name() {
+        let page = Page::bare(&axum::http::HeaderMap::new(), &"/".parse().unwrap());
+        let class = |name: String| crate::data::ClassSize {
+            name_ko: Some(name.clone()),
+            name_en: Some(name),
+            size: 2,
+            ..Default::default()
+        };
+        let same = || class("same".into());
+        // A class may be called as those who are new.
+        let classes = vec![class(page.t("start-flow-new")), same(), same()];
+        let moves = vec![vec![1, 1, 0], vec![0, 1, 1], vec![1, 0, 1]];
+        let flow = Flow { partition: "p".into(), name_ko: None, name_en: None, classes, moves, joined: vec![1, 0, 0] };
+        let html = sankey(&page, "flow", &flow).html();
+        let option = html.split("application/json\">").nth(1).unwrap().split("</script>").next().unwrap();
+        let option: Value = serde_json::from_str(option).unwrap();
+        let series = &option["series"][0];
+        let nodes: Vec<&str> = series["data"].as_array().unwrap().iter().map(|n| n["name"].as_str().unwrap()).collect();
+        let different: std::collections::BTreeSet<&&str> = nodes.iter().collect();
+        assert_eq!((nodes.len(), different.len()), (7, 7), "{nodes:?}");
+        for link in series["links"].as_array().unwrap() {
+            for end in ["source", "target"] {
+                assert!(nodes.contains(&link[end].as_str().unwrap()), "{link}");
+            }
+        }
+    }
 
     #[test]
     fn a_change_says_its_way_and_nothing_of_a_change_from_nothing() {

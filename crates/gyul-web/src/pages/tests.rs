@@ -165,6 +165,34 @@ async fn explore_begins_with_an_answer_whose_file_is_there() {
     assert!(files >= 4, "{files}");
 }
 
+/// In cells, in the labels of axes, in sentences and in the heads of files.
+#[tokio::test]
+async fn a_measure_of_money_is_shown_as_money() {
+    let bed = Bed::new();
+    bed.fake.with(|s| {
+        s.definitions.insert((crate::data::DefKind::Segment, "vip".into()), vec!["when: a".into()]);
+    });
+    let get = async |path: &str| {
+        let request = bed.request(Role::Owner, Method::GET, path).header("accept", "text/html");
+        bed.send(request.header("cookie", "gyul_lang=ko").body(Body::empty()).unwrap()).await.text().to_string()
+    };
+    let spread = get("/explore/distribution?measure=spend&of1=vip&answer=part").await;
+    assert!(spread.contains("\"0원 – 1원\"") && spread.contains(">1원<"), "{spread}");
+    assert!(!get("/explore/distribution?measure=orders&answer=part").await.contains('원'));
+    let beside = get("/explore/comparison?of1=vip&answer=part").await;
+    assert!(beside.contains("2원 / 1원") && beside.contains("2 / 1"), "{beside}");
+    let who = get("/segments/vip/who").await;
+    assert!(who.contains("<span>3원</span>") && who.contains("<span>3</span>"), "{who}");
+    let file = async |path: &str| bed.get(&format!("/api/v1/explore/{path}&format=csv")).await.text().to_string();
+    assert!(file("distribution?measure=spend").await.starts_with("of,from (KRW),to (KRW),customers\r\n"));
+    assert!(file("distribution?measure=orders").await.starts_with("of,from,to,customers\r\n"));
+    let beside = file("comparison?of=vip").await;
+    assert!(beside.contains("\nmean spend (KRW),") && beside.contains("\nmean orders,"), "{beside}");
+    assert!(beside.contains("\nnet (KRW),"), "{beside}");
+    let who = file("profile?of=vip").await;
+    assert!(who.lines().any(|l| l.starts_with("measure,spend,") && l.ends_with(",KRW")), "{who}");
+}
+
 /// What comes behind a page by a script is a link away for those who have none.
 #[tokio::test]
 async fn what_comes_by_script_is_linked_without_one() {

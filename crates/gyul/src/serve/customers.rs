@@ -194,16 +194,22 @@ impl Live {
         Ok(out)
     }
 
-    pub(super) fn searched(&self, text: &str, limit: usize) -> Vec<CustomerHead> {
-        let wanted = text.trim().to_lowercase();
-        let digits: String = wanted.chars().filter(char::is_ascii_digit).collect();
-        let phone = match digits.strip_prefix('0') {
-            Some(rest) => format!("+82{rest}"),
-            None => format!("+{digits}"),
+    /// Names of theirs that are the text first, then those that begin with it, then names of people; each by id.
+    pub(super) fn searched(&self, text: &str, after: Option<FoundAt>, limit: usize) -> FoundCustomers {
+        let sought = Sought::of(text);
+        let room = limit.saturating_mul(4) + 1;
+        // Those behind the page before; some more than are wanted, since who stands further ahead is left out here.
+        let (mut found, mut exact) = (BTreeSet::new(), BTreeSet::new());
+        let mut truncated = false;
+        let mut put = |found: &mut BTreeSet<FoundAt>, at: FoundAt| {
+            if after.as_ref().is_none_or(|a| at > *a) {
+                found.insert(at);
+                if found.len() > room {
+                    found.pop_last();
+                    truncated = true;
+                }
+            }
         };
-        // Exact names first, then beginnings, then names of people; each by id.
-        let mut found: BTreeSet<(u8, String)> = BTreeSet::new();
-        let room = limit.saturating_mul(4);
         let mut from = 0;
         // A piece at a time: events go in between.
         loop {
@@ -211,39 +217,48 @@ impl Live {
             let ids = &world.identities;
             let until = (ids.len() as u32).min(from + SEARCH_GROUP);
             for handle in from..until {
-                let (Some(kind), id) = (ids.kind_of(handle), ids.handle_id(handle)) else { continue };
-                let value = if kind == IdKind::User { id } else { id.split_once(':').map_or(id, |(_, v)| v) };
-                let begins = match kind {
-                    IdKind::Phone => digits.len() >= 2 && value.starts_with(&phone),
-                    _ => starts_with(value, &wanted) || (kind != IdKind::User && starts_with(id, &wanted)),
-                };
-                if !begins {
-                    continue;
-                }
+                let Some(kind) = ids.kind_of(handle) else { continue };
+                let Some(rank) = sought.rank(kind, ids.handle_id(handle)) else { continue };
                 let Some(number) = world.number_of(ids.head_of(handle)) else { continue };
-                let rank = if value.len() == wanted.len() { 0 } else { 1 };
-                found.insert((rank, world.customer_id(world.live.head(number)).to_string()));
-                if found.len() > room {
-                    found.pop_last();
+                let id = world.customer_id(world.live.head(number)).to_string();
+                if rank == 0 {
+                    exact.insert(id.clone());
                 }
+                put(&mut found, FoundAt { rank, id });
             }
             if until == ids.len() as u32 {
                 break;
             }
             from = until;
         }
-        if found.len() < limit {
-            found.extend(self.named_like(&wanted, limit).into_iter().map(|id| (2, id)));
+        if found.len() <= limit + exact.len() {
+            self.named_like(&sought.text, |id| put(&mut found, FoundAt { rank: 2, id: id.to_string() }));
         }
-        let mut seen = BTreeSet::new();
-        let world = self.hub.world();
-        let heads = found.into_iter().filter(|(_, id)| seen.insert(id.clone()));
-        let now = self.hub.now();
-        let describe = |(_, id): (u8, String)| {
-            let (number, _) = world.find(&Identifier::of_handle(&id))?;
-            Some(head_of(&world, number, now))
-        };
-        heads.filter_map(describe).take(limit).collect()
+        let (world, now) = (self.hub.world(), self.hub.now());
+        let mut out = FoundCustomers::default();
+        let mut last = None;
+        for at in found {
+            if out.heads.len() == limit {
+                out.next = last;
+                return out;
+            }
+            last = Some(at.clone());
+            let Some((number, head)) = world.find(&Identifier::of_handle(&at.id)) else { continue };
+            let ahead = match at.rank {
+                0 => false,
+                1 => exact.contains(&at.id),
+                _ => {
+                    let handles = world.identities.handles_of(world.identities.head_of(head)).iter();
+                    let mut known = handles.filter_map(|h| Some((world.identities.kind_of(*h)?, *h)));
+                    known.any(|(kind, h)| sought.rank(kind, world.identities.handle_id(h)).is_some())
+                }
+            };
+            if !ahead {
+                out.heads.push(head_of(&world, number, now));
+            }
+        }
+        out.next = last.filter(|_| truncated);
+        out
     }
 
     pub(super) fn recently(&self, limit: usize) -> Vec<CustomerHead> {
@@ -277,12 +292,11 @@ impl Live {
         out
     }
 
-    /// Customers whose name begins like this.
-    fn named_like(&self, wanted: &str, limit: usize) -> Vec<String> {
+    /// Customers whose name begins like this, in no order.
+    fn named_like(&self, wanted: &str, mut put: impl FnMut(&str)) {
         let view = self.view();
         let data = view.data();
-        let Some(s) = data.streams.iter().position(|s| s.name == names::IDENTIFY) else { return vec![] };
-        let mut out = vec![];
+        let Some(s) = data.streams.iter().position(|s| s.name == names::IDENTIFY) else { return };
         for (c, info) in data.streams[s].columns.iter().enumerate().filter(|(_, c)| NAMES.contains(&c.name.as_str())) {
             let ColumnKind::Text(dict) = &info.kind else { continue };
             let fits: Vec<bool> =
@@ -298,15 +312,11 @@ impl Live {
                     let fit =
                         |i| codes.get(i).checked_sub(1).is_some_and(|code| fits.get(code as usize) == Some(&true));
                     if rows.any(fit) {
-                        out.extend(bucket.customers.get(customer).map(str::to_string));
-                        if out.len() >= limit {
-                            return out;
-                        }
+                        bucket.customers.get(customer).into_iter().for_each(&mut put);
                     }
                 }
             }
         }
-        out
     }
 
     pub(super) fn merged(&self, into: &Identifier, from: &Identifier) -> Reply<Merged> {
@@ -466,6 +476,35 @@ fn told(world: &World, m: &gyul_profile::Merge) -> Merged {
 }
 
 /// Without making anything: most names do not begin like this.
+/// What somebody typed to find a customer.
+struct Sought {
+    text: String,
+    digits: String,
+    phone: String,
+}
+
+impl Sought {
+    fn of(text: &str) -> Sought {
+        let text = text.trim().to_lowercase();
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let phone = match digits.strip_prefix('0') {
+            Some(rest) => format!("+82{rest}"),
+            None => format!("+{digits}"),
+        };
+        Sought { text, digits, phone }
+    }
+
+    /// 0 where a name is the text, 1 where it begins with it.
+    fn rank(&self, kind: IdKind, id: &str) -> Option<u8> {
+        let value = if kind == IdKind::User { id } else { id.split_once(':').map_or(id, |(_, v)| v) };
+        let begins = match kind {
+            IdKind::Phone => self.digits.len() >= 2 && value.starts_with(&self.phone),
+            _ => starts_with(value, &self.text) || (kind != IdKind::User && starts_with(id, &self.text)),
+        };
+        begins.then(|| u8::from(value.len() != self.text.len()))
+    }
+}
+
 fn starts_with(name: &str, wanted: &str) -> bool {
     let mut own = name.chars().flat_map(char::to_lowercase);
     wanted.chars().all(|c| own.next() == Some(c))

@@ -1,5 +1,6 @@
 //! Segments, partitions, measures: kept, counted, explained over time.
 
+use super::conditions::in_words;
 use super::span::{roots, spans};
 use super::{Live, conflict, invalid, lock};
 use gyul_engine::View;
@@ -63,11 +64,8 @@ pub(super) fn classes(p: &Partition) -> Vec<ClassSize> {
         goal_en: about.goal.en.clone(),
         treatment_ko: about.treatment.ko.clone(),
         treatment_en: about.treatment.en.clone(),
-        needs_ko: None,
-        needs_en: None,
         when: when.cloned(),
-        size: 0,
-        left_out: 0,
+        ..ClassSize::default()
     };
     let own = p.classes.iter().map(|c| class(&c.id, &c.about, Some(&c.source)));
     own.chain([class(&p.otherwise.id, &p.otherwise.about, None)]).collect()
@@ -116,12 +114,16 @@ impl Live {
         let place = library.partitions.iter().position(|p| p.id == id);
         for (k, c) in classes.iter_mut().enumerate() {
             (c.size, c.left_out) = size_of(&format!("{id}/{}", c.class)).unwrap_or_default();
+            let asks = library.partitions.iter().find(|p| p.id == id).and_then(|p| p.classes.get(k));
+            (c.says_ko, c.says_en) = asks.map(|a| in_words(library, &a.when, &a.source)).unwrap_or_default();
             (c.needs_ko, c.needs_en) = place.map_or((None, None), |p| lacks(Named::Class(p, k)));
         }
         let (needs_ko, needs_en) = match library.segments.iter().position(|s| s.id == id) {
             Some(i) if kind == DefKind::Segment => lacks(Named::Segment(i)),
             _ => (None, None),
         };
+        let asks = library.segments.iter().find(|s| s.id == id).filter(|_| kind == DefKind::Segment);
+        let (says_ko, says_en) = asks.map(|a| in_words(library, &a.when, &a.source)).unwrap_or_default();
         let own = if kind == DefKind::Segment { size_of(id) } else { None };
         let size = match kind {
             DefKind::Segment => own.map(|(size, _)| size),
@@ -145,6 +147,8 @@ impl Live {
             goal_en: about.goal.en,
             treatment_ko: about.treatment.ko,
             treatment_en: about.treatment.en,
+            says_ko,
+            says_en,
             needs_ko,
             needs_en,
             owner: about.owner,

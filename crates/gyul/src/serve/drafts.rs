@@ -413,10 +413,10 @@ mod tests {
         let tried = draft.tried.unwrap();
         assert_eq!((tried.rows, tried.events, tried.rejected[0].rows, tried.whole), (3, 2, 1, true));
         assert_eq!((tried.rejected[0].examples[0].line, draft.sample.len()), (4, 3));
-        assert!(live.search("kim", 5).unwrap().is_empty(), "nothing is imported yet");
+        assert!(live.search("kim", None, 5).unwrap().heads.is_empty(), "nothing is imported yet");
         let import = done(&live, live.import_draft(id, &draft.mapping).unwrap().id);
         assert_eq!((import.problem, import.rows, import.events, import.rejected), (None, 3, 2, 1));
-        assert_eq!(live.search("kim", 5).unwrap()[0].id, "kim");
+        assert_eq!(live.search("kim", None, 5).unwrap().heads[0].id, "kim");
         let who = gyul_model::Identifier::of_handle("lee");
         let lee = live.customer(&who).unwrap();
         assert_eq!((lee.worth.orders, lee.worth.revenue), (1, Some(20_000.0)));

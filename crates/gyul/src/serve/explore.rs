@@ -3,7 +3,8 @@
 use super::{Live, invalid, lock};
 use gyul_engine::explore as found;
 use gyul_engine::{NotFound, View};
-use gyul_model::{Date, Instant, MICROS_DAY, MICROS_MINUTE};
+use gyul_model::{Date, Instant, MICROS_DAY, MICROS_MINUTE, names};
+use gyul_segment::explain::Quantity;
 use gyul_segment::tree::Words;
 use gyul_web::data::explore::*;
 use gyul_web::{Explore, Refusal, Reply};
@@ -227,7 +228,7 @@ impl Explore for Live {
             };
             let (name_ko, name_en) = both(s.name);
             let of = s.of.into_iter().map(one).collect();
-            Ok(Spread { id: s.id, name_ko, name_en, duration: s.duration, edges: s.edges, of })
+            Ok(Spread { id: s.id, name_ko, name_en, unit: unit(s.quantity), edges: s.edges, of })
         })
     }
 
@@ -237,7 +238,7 @@ impl Explore for Live {
             let measures = c.measures.into_iter().map(|m| {
                 let (name_ko, name_en) = both(m.name);
                 let each = m.each.into_iter().map(|(mean, median)| Middle { mean, median }).collect();
-                MeasureBeside { id: m.id, name_ko, name_en, duration: m.duration, each }
+                MeasureBeside { id: m.id, name_ko, name_en, unit: unit(m.quantity), each }
             });
             let measures = measures.collect();
             Ok(Comparison { ids: c.ids, both: c.both, money: c.money.into_iter().map(money).collect(), measures })
@@ -299,13 +300,25 @@ fn wrong(problems: &[(usize, gyul_segment::problem::Problem)]) -> Refusal {
     Refusal::Invalid(problems.iter().map(one).collect())
 }
 
+fn unit(quantity: Quantity) -> Unit {
+    match quantity {
+        Quantity::Number => Unit::Number,
+        Quantity::Duration => Unit::Duration,
+        Quantity::Money => Unit::Money,
+        Quantity::Share => Unit::Share,
+    }
+}
+
 fn beside(t: found::Trait) -> TraitBeside {
     let weight = t.weight();
-    let (kind, id, name, duration) = match t.about {
-        found::About::Trait(id) => ("trait", id, Words::default(), false),
-        found::About::Age => ("age", "age".to_string(), Words::default(), false),
-        found::About::Measure { id, name, duration } => ("measure", id, name, duration),
-        found::About::Partition { id, name } => ("partition", id, name, false),
+    let (kind, id, name, quantity) = match t.about {
+        found::About::Trait(id) => {
+            let money = names::MONEY.contains(&id.as_str());
+            ("trait", id, Words::default(), if money { Quantity::Money } else { Quantity::Number })
+        }
+        found::About::Age => ("age", "age".to_string(), Words::default(), Quantity::Number),
+        found::About::Measure { id, name, quantity } => ("measure", id, name, quantity),
+        found::About::Partition { id, name } => ("partition", id, name, Quantity::Number),
     };
     let difference = |d: found::statistics::Difference| DifferenceOf { low: d.low, high: d.high, p: d.p };
     let share = |s: found::Shares| {
@@ -328,7 +341,7 @@ fn beside(t: found::Trait) -> TraitBeside {
         id,
         name_ko,
         name_en,
-        duration,
+        unit: unit(quantity),
         known_members: t.known.0,
         known_others: t.known.1,
         weight,

@@ -125,6 +125,7 @@ impl Live {
         let dropped = n(&self.names.dropped);
         add("properties_dropped_total", "Properties beyond the limit of an event name.", counter, dropped);
         let world = self.hub.world();
+        add("customers_objecting", "Customers who object to being profiled.", gauge, world.objectors_count() as f64);
         add("events_in_memory", "Events that membership rests on.", gauge, world.live.events() as f64);
         add("events_fresh", "Those of them not yet packed.", gauge, world.live.fresh_events() as f64);
         add("customers", "Customers known.", gauge, world.live.population().count() as f64);

@@ -4,6 +4,7 @@
 //! nothing waits for them.
 
 mod builder;
+mod conditions;
 mod customers;
 mod definitions;
 mod drafts;
@@ -249,8 +250,14 @@ impl Backend for Live {
         self.about(who)
     }
 
-    fn search(&self, text: &str, limit: usize) -> Reply<Vec<CustomerHead>> {
-        Ok(self.searched(text, limit))
+    fn search(&self, text: &str, after: Option<FoundAt>, limit: usize) -> Reply<FoundCustomers> {
+        Ok(self.searched(text, after, limit))
+    }
+
+    fn heads(&self, ids: &[String]) -> Reply<Vec<CustomerHead>> {
+        let (world, now) = (self.hub.world(), self.hub.now());
+        let found = ids.iter().filter_map(|id| world.find(&Identifier::of_handle(id)));
+        Ok(found.map(|(number, _)| customers::head_of(&world, number, now)).collect())
     }
 
     fn recent(&self, limit: usize) -> Reply<Vec<CustomerHead>> {

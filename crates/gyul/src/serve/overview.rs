@@ -98,6 +98,8 @@ impl Live {
         let mine = found.iter().filter(|p| p.file == file);
         out.problems =
             mine.map(|p| ClassProblem { problem: shown(p), class: class(p.line).filter(|c| *c < count) }).collect();
+        let whens: Vec<&str> = draft.iter().flat_map(|d| &d.classes).map(|c| c.when.as_str()).collect();
+        out.conditions = super::conditions::shown(&files, &schema, &whens);
         if taken {
             let (ko, en) = ("이미 있는 id입니다. 다른 id를 쓰세요.", "This id is taken. Choose another one.");
             let problem = Problem { code: "id_taken".into(), ko: ko.into(), en: en.into(), ..Problem::default() };

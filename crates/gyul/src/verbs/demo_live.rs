@@ -1,4 +1,4 @@
-//! `gyul demo` as a server: the real shop's history, moved so that it ends today; the last month may arrive live.
+//! `gyul demo` as a server: the real shop's history, moved so that it ends today; what it sold next may arrive live.
 
 use crate::Context;
 use crate::args::DemoArgs;
@@ -19,7 +19,8 @@ use std::time::{Duration, Instant as Clock};
 
 /// The last event of the file: 9 December 2011, 12:50 in London, where clocks then showed UTC.
 const LAST: &str = "2011-12-09T12:50:00Z";
-/// How much of the end arrives live.
+/// How much of the end arrives live: it happens from now on, so that what comes in is new and nothing falls for the
+/// lack of a month.
 const REPLAYED: i64 = 30 * MICROS_DAY;
 /// Nights and Saturdays, when this shop sells nothing, pass in a moment: somebody is watching.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -28,6 +29,7 @@ const BATCH: usize = 500;
 
 /// One line of an invoice.
 struct Line {
+    /// When it was, as moved; it arrives sooner.
     ts: Instant,
     invoice: String,
     product: String,
@@ -46,9 +48,9 @@ pub fn run(context: &Context, args: &DemoArgs) -> Result<u8, Failure> {
     let zone = Zone::new("Europe/London").unwrap_or_else(Zone::seoul);
     let last = Instant::parse_rfc3339(LAST).unwrap_or(Instant(0));
     // Whole days: the hours of the day stay what they are.
-    let days = (context.now.0 - last.0).div_euclid(MICROS_DAY);
-    let end = Instant(last.0 + days * MICROS_DAY);
-    let from = speed.map(|_| Instant(end.0 - REPLAYED));
+    let end = last.0 - speed.map_or(0, |_| REPLAYED);
+    let days = (context.now.0 - end).div_euclid(MICROS_DAY);
+    let from = speed.map(|_| Instant(end + days * MICROS_DAY));
     let file = context.data.join("online_retail.csv");
     let month = shift(&file, &zone, days, from)?;
     let mapping = Mapping::from_yaml(MAP)
@@ -74,11 +76,12 @@ pub fn run(context: &Context, args: &DemoArgs) -> Result<u8, Failure> {
     if let (Some(speed), Some(from)) = (speed, from) {
         let n = thousands(month.len() as u64);
         print(&context.lang.pick(
-            format!("마지막 한 달의 주문 {n}행을 {speed}배속으로 보냅니다. 변화: curl -N … http://{listen}/v1/changes\n"),
-            format!("the last month, {n} lines, arrives at {speed} times its speed. Changes: curl -N … http://{listen}/v1/changes\n"),
+            format!("그다음 한 달의 주문 {n}행이 지금부터 {speed}배속으로 들어옵니다. 변화: curl -N … http://{listen}/v1/changes\n"),
+            format!("the month that followed, {n} lines, arrives from now on at {speed} times its speed. Changes: curl -N … http://{listen}/v1/changes\n"),
         ))?;
         let thread = std::thread::Builder::new().name("gyul-replay".into());
-        let replay = move || replay(listen, &key, &month, from, speed);
+        let now = context.now;
+        let replay = move || replay(listen, &key, &month, (from, now), speed);
         thread.spawn(replay).map_err(|e| Failure::write(Path::new("thread"), &e))?;
     }
     let guest = gyul_web::make_guest(&*live, "demo@localhost", "Demo", context.now)
@@ -170,14 +173,14 @@ fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.into() }
 }
 
-/// What an invoice says, in our own form of events.
-fn events(lines: &[Line]) -> Vec<Value> {
+/// What an invoice says, in our own form of events, as if it were written at `ts`.
+fn events(lines: &[Line], ts: Instant) -> Vec<Value> {
     let refund = lines[0].invoice.starts_with('C');
     let (whole, part) = if refund { (names::REFUND, names::ITEM_REFUND) } else { (names::ORDER, names::ITEM) };
     let amount = |x: f64| json!((x * 100.0).round() / 100.0);
     let order = lines[0].invoice.trim_start_matches('C');
     let total: f64 = lines.iter().map(|l| l.price * l.quantity.abs()).sum();
-    let event = |l: &Line, name: &str, id: String, props: Value| json!({ "customer": l.customer, "name": name, "ts": l.ts.to_string(), "id": id, "props": props });
+    let event = |l: &Line, name: &str, id: String, props: Value| json!({ "customer": l.customer, "name": name, "ts": ts.to_string(), "id": id, "props": props });
     let props = json!({ "order_id": order, "total": amount(total), "currency": "GBP" });
     let mut out = vec![event(&lines[0], whole, lines[0].invoice.clone(), props)];
     for (i, l) in lines.iter().enumerate() {
@@ -190,8 +193,8 @@ fn events(lines: &[Line]) -> Vec<Value> {
     out
 }
 
-/// Sends a month as it was, only faster.
-fn replay(to: SocketAddr, key: &str, lines: &[Line], from: Instant, speed: u32) {
+/// Sends a month as it was, only faster: what came at `from` and after arrives from `now` on.
+fn replay(to: SocketAddr, key: &str, lines: &[Line], (from, now): (Instant, Instant), speed: u32) {
     let (begun, mut cut) = (Clock::now(), Duration::ZERO);
     let mut client = None;
     let mut waiting: Vec<Value> = vec![];
@@ -201,7 +204,7 @@ fn replay(to: SocketAddr, key: &str, lines: &[Line], from: Instant, speed: u32) 
         let (wait, left_out) = pause(due, begun.elapsed() + cut);
         cut += left_out;
         std::thread::sleep(wait);
-        waiting.extend(events(invoice));
+        waiting.extend(events(invoice, Instant(now.0 + begun.elapsed().as_micros() as i64)));
         // What is due together goes together.
         let later = |next: &&[Line]| next[0].ts > invoice[0].ts;
         if waiting.len() < BATCH && !invoices.peek().is_none_or(later) {
@@ -297,11 +300,13 @@ mod tests {
             price: 2.55,
             customer: "17850".into(),
         };
-        let order = events(&[line("536365", 6.0), line("536365", 2.0)]);
+        let arrived = Instant(7_000_000);
+        let order = events(&[line("536365", 6.0), line("536365", 2.0)], arrived);
         let name = |e: &Value| e["name"].as_str().unwrap().to_string();
         assert_eq!(order.iter().map(name).collect::<Vec<_>>(), [names::ORDER, names::ITEM, names::ITEM]);
         assert_eq!(order[0]["props"]["total"], json!(20.4));
-        let refund = events(&[line("C536365", -1.0)]);
+        assert!(order.iter().all(|e| e["ts"] == json!(arrived.to_string())), "{order:?}");
+        let refund = events(&[line("C536365", -1.0)], arrived);
         assert_eq!(refund.iter().map(name).collect::<Vec<_>>(), [names::REFUND, names::ITEM_REFUND]);
         assert_eq!((&refund[1]["props"]["quantity"], &refund[0]["props"]["order_id"]), (&json!(1.0), &json!("536365")));
     }

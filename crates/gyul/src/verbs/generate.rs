@@ -4,6 +4,7 @@ use crate::Context;
 use crate::args::GenerateArgs;
 use crate::failure::Failure;
 use crate::output::thousands;
+use gyul_model::{Date, Zone};
 use gyul_sim::shop::{Options, generate};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -16,7 +17,18 @@ pub fn run(context: &Context, args: &GenerateArgs) -> Result<u8, Failure> {
         ));
     }
     std::fs::create_dir_all(&args.output).map_err(|e| Failure::write(&args.output, &e))?;
-    let mut options = Options::new(args.customers, args.months, args.seed);
+    let zone = Zone::seoul();
+    let today = zone.date(context.now);
+    let end = match &args.end {
+        None => today,
+        Some(text) => Date::parse(text).filter(|d| *d <= today).ok_or_else(|| {
+            Failure::usage(
+                format!("'{text}'에 끝낼 수 없습니다. --end는 2026-11-01 같은 날짜이고 오늘보다 늦을 수 없습니다."),
+                format!("it cannot end on '{text}'. --end is a date such as 2026-11-01, today at the latest."),
+            )
+        })?,
+    };
+    let mut options = Options::new(args.customers, args.months, args.seed, end);
     options.dirty = args.dirty;
     let mut open = |name: &str| {
         let file = File::create(args.output.join(name))?;

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::args::{self, Args};
 use crate::data::*;
 use crate::pages::explore::region_name;
+use crate::pages::page::encode;
 use crate::pages::{Page, format, show};
 use crate::problem::{ApiError, ApiResult};
 use crate::veil;
@@ -72,6 +73,14 @@ struct Members {
     page: Page,
     to: String,
     lines: Vec<MemberLine>,
+    /// What the data cannot tell of anybody: neither in nor out.
+    unknown: Vec<Unknown>,
+}
+
+struct Unknown {
+    address: String,
+    name: String,
+    needs: String,
 }
 
 struct MemberLine {
@@ -215,15 +224,11 @@ pub fn value(page: &Page, name: &str, v: &Value) -> String {
         Value::Bool(true) => page.t("customers-yes"),
         Value::Bool(false) => page.t("customers-no"),
         Value::Instant(t) => page.moment(*t),
-        Value::Num(n) if money_named(name) => page.money(n.to_f64()),
+        Value::Num(n) if names::MONEY.contains(&name) => page.money(n.to_f64()),
         Value::Num(n) => format::decimal(n.to_f64(), 4),
         Value::Text(t) => known_value(page, name, t).unwrap_or_else(|| short(t, VALUE_CHARS)),
         Value::List(l) => short(&l.join(", "), VALUE_CHARS),
     }
-}
-
-fn money_named(name: &str) -> bool {
-    ["total", "price", "revenue", "discount", "subtotal", "shipping", "tax", "amount"].contains(&name)
 }
 
 /// `consent(c)` is the trait `consent.c`; `reachable(c)` a consent, an address and no sign that it leads nowhere.
@@ -267,10 +272,15 @@ fn channels(page: &Page, c: &Customer) -> Vec<Channel> {
 async fn members(app: &Arc<App>, page: &Page, customer: &Customer) -> ApiResult<Members> {
     let segments = app.ask(|b| b.definitions(DefKind::Segment)).await?;
     let partitions = app.ask(|b| b.definitions(DefKind::Partition)).await?;
-    let mut lines = vec![];
+    let (mut lines, mut unknown) = (vec![], vec![]);
     for c in &customer.classes {
         let found = partitions.iter().find(|p| p.id == c.partition);
         let class = found.and_then(|p| p.classes.iter().find(|k| k.class == c.class));
+        if let Some((p, needs)) = found.and_then(|p| Some((p, undecided(page, p, &c.class)?))) {
+            let name = page.name(&p.name_ko, &p.name_en, &p.id);
+            unknown.push(Unknown { address: format!("/partitions/{}", encode(&p.id)), name, needs });
+            continue;
+        }
         lines.push(MemberLine {
             kind: "partitions",
             id: c.partition.clone(),
@@ -283,8 +293,20 @@ async fn members(app: &Arc<App>, page: &Page, customer: &Customer) -> ApiResult<
     }
     // As on the page of partitions: what a marketer asks first.
     lines.sort_by_key(|l| (l.id != "lifecycle", l.id != "rfm"));
+    for s in &segments {
+        let Some(needs) = page.lacks(&s.needs_ko, &s.needs_en) else { continue };
+        let name = page.name(&s.name_ko, &s.name_en, &s.id);
+        unknown.push(Unknown { address: format!("/segments/{}", encode(&s.id)), name, needs });
+    }
+    // Who objects to being profiled is in nothing for another reason, which the page tells above.
+    if customer.objects_since.is_some() {
+        unknown.clear();
+    }
     for m in &customer.segments {
         let found = segments.iter().find(|s| s.id == m.segment);
+        if found.is_some_and(|s| s.needs_en.is_some()) {
+            continue;
+        }
         lines.push(MemberLine {
             kind: "segments",
             id: m.segment.clone(),
@@ -295,7 +317,16 @@ async fn members(app: &Arc<App>, page: &Page, customer: &Customer) -> ApiResult<
             ranked: m.ranked,
         });
     }
-    Ok(Members { page: page.clone(), to: address(&customer.id), lines })
+    Ok(Members { page: page.clone(), to: address(&customer.id), lines, unknown })
+}
+
+/// What the data lacks to tell the class of somebody who seems to be in `class`. Nobody's can be told where it lacks
+/// something for each of the conditions.
+fn undecided(page: &Page, p: &DefState, class: &str) -> Option<String> {
+    let own = p.classes.iter().find(|k| k.class == class)?;
+    let mut asked = p.classes.iter().filter(|k| k.when.is_some()).map(|k| page.lacks(&k.needs_ko, &k.needs_en));
+    let first = asked.clone().next().flatten();
+    page.lacks(&own.needs_ko, &own.needs_en).or(if asked.all(|n| n.is_some()) { first } else { None })
 }
 
 pub async fn memberships(State(app): Shared, page: Page, Path(id): Path<String>) -> ApiResult {
@@ -349,8 +380,8 @@ pub async fn why(
         veil::why(&mut why);
     }
     let event = |e: EvidenceOf| EvidenceOf {
+        properties: e.properties.into_iter().map(|p| evidence(&page, &e.name, p)).collect(),
         name: timeline::title(&page, &e.name),
-        properties: e.properties.into_iter().map(|(n, v)| (label(&page, &n), short(&v, VALUE_CHARS))).collect(),
         ..e
     };
     let mut shown: Vec<Vec<EvidenceOf>> = vec![];
@@ -369,6 +400,16 @@ pub async fn why(
     let lines = why.conditions.into_iter().map(line).collect();
     let part = WhyPart { page: page.clone(), lines, since: why.since, until: why.until, ranked: why.ranked };
     show(&page, &part)
+}
+
+/// A property of an event that decided something, as the timeline writes it; of a trait, as the list of traits does.
+fn evidence(page: &Page, event: &str, (name, text): (String, String)) -> (String, String) {
+    let called = if event == names::IDENTIFY { label(page, &name) } else { timeline::property(page, &name) };
+    let value = match text.parse::<f64>() {
+        Ok(amount) if names::MONEY.contains(&name.as_str()) => page.money(amount),
+        _ => known_value(page, &name, &text).unwrap_or_else(|| short(&text, VALUE_CHARS)),
+    };
+    (called, value)
 }
 
 #[cfg(test)]

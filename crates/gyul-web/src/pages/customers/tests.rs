@@ -1,6 +1,7 @@
 //! Customers' pages through the whole stack: who sees what, and what people may call themselves.
 
 use crate::access::Role;
+use crate::data::DefKind;
 use crate::tests::{Answer, Bed};
 use axum::body::Body;
 use axum::http::Method;
@@ -46,6 +47,26 @@ async fn analysts_see_people_veiled_in_pages_and_api_alike() {
 }
 
 #[tokio::test]
+async fn the_card_of_changes_learns_names_as_far_as_the_role_may() {
+    let bed = Bed::new();
+    let named = async |role| page(&bed, role, "/start/names?ids=C1,nobody,C2").await.text().to_string();
+    assert_eq!(named(Role::Marketer).await, r#"{"C1":"김철수","C2":"김철수"}"#);
+    assert_eq!(named(Role::Analyst).await, r#"{"C1":"김*수","C2":"김*수"}"#);
+    assert_eq!(page(&bed, Role::ReadOnly, "/start/names?ids=C1").await.status, 403);
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_is_neither_in_nor_out() {
+    let bed = Bed::new();
+    bed.fake.with(|s| drop(s.definitions.insert((DefKind::Segment, "blind".into()), vec!["when: d".into()])));
+    for path in ["/customers/C1", "/customers/C1/memberships"] {
+        let shown = page(&bed, Role::Owner, path).await;
+        let (told, untold) = shown.text().split_once("<details class=\"more unknown\"").expect("a place of its own");
+        assert!(!told.contains("/segments/blind") && untold.contains("데이터 없음: 쿠폰"), "{path}: {}", shown.text());
+    }
+}
+
+#[tokio::test]
 async fn a_name_is_a_text_whatever_is_in_it() {
     let bed = Bed::new();
     let shown = page(&bed, Role::Owner, "/customers/hostile").await;
@@ -63,6 +84,13 @@ async fn typing_replaces_the_list_alone() {
     let bed = Bed::new();
     let found = part(&bed, "/customers?q=kim").await;
     assert!(!found.text().contains("<html") && found.text().contains("href=\"/customers/kim\""), "{}", found.text());
+    let first = part(&bed, "/customers?q=many").await;
+    let next = first.text().split("href=\"").filter_map(|l| l.split('"').next()).find(|l| l.contains("cursor="));
+    let next = next.expect("a way on").replace("&#38;", "&").replace("&amp;", "&");
+    assert!(first.text().contains("/customers/many29\"") && !first.text().contains("/customers/many30\""));
+    let second = part(&bed, &next).await;
+    assert!(second.text().contains("/customers/many30\"") && second.text().contains("href=\"/customers?q=many\""));
+    assert!(!second.text().contains("cursor="), "{}", second.text());
     assert!(part(&bed, "/customers?q=k").await.text().contains("role=\"status\""));
     let begin = part(&bed, "/customers?q=").await;
     assert!(!begin.text().contains("<html") && begin.text().contains("C0"), "{}", begin.text());

@@ -136,7 +136,7 @@ fn line(page: &Page, e: TimelineEvent) -> Line {
 }
 
 /// What a property is called, where it is one that every shop has.
-fn property(page: &Page, name: &str) -> String {
+pub fn property(page: &Page, name: &str) -> String {
     const KNOWN: [&str; 18] = [
         "name",
         "total",

@@ -224,7 +224,10 @@ async fn enough(State(app): Shared, page: Page) -> ApiResult {
             true => super::customers::trait_label(&page, &m.name),
             false => super::customers::event_title(&page, &m.name),
         };
-        let name = m.property.as_ref().map_or(name.clone(), |p| format!("{name} · {p}"));
+        let name = m
+            .property
+            .as_ref()
+            .map_or(name.clone(), |p| format!("{name} · {}", super::customers::property_label(&page, p)));
         let mut needed_by: Vec<(String, String)> = vec![];
         for one in m.definitions.iter().map(needs) {
             if !needed_by.contains(&one) {

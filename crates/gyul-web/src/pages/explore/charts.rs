@@ -296,13 +296,13 @@ fn funnel(known: &Known, f: &Funnel, steps: &[String]) -> Answer {
     // Where most are lost.
     let losses = (1..steps.len()).map(|i| (reached(all, i - 1).saturating_sub(reached(all, i)), i));
     let worst = losses.max_by_key(|(n, i)| (*n, std::cmp::Reverse(*i))).map_or(1, |(_, i)| i);
-    let hundred = |n: u64, of: u64| if of == 0 { 0 } else { (n as f64 * 100.0 / of as f64).round() as u64 };
     let says = page.tn(
         "explore-funnel-says",
         &[
             ("first", said[0].clone().into()),
             ("end", said[said.len() - 1].clone().into()),
-            ("n", hundred(reached(all, steps.len() - 1), reached(all, 0)).into()),
+            ("all", reached(all, 0).into()),
+            ("share", percent(reached(all, steps.len() - 1), reached(all, 0)).into()),
             ("a", said[worst - 1].clone().into()),
             ("b", said[worst].clone().into()),
             ("lost", reached(all, worst - 1).saturating_sub(reached(all, worst)).into()),
@@ -530,16 +530,30 @@ fn duration(page: &Page, micros: f64) -> String {
     page.t1(&format!("explore-in-{word}"), "n", format::decimal(micros / unit, 1))
 }
 
-pub fn amount(page: &Page, x: f64, is_duration: bool) -> String {
-    if is_duration { duration(page, x) } else { format::decimal(x, if x.abs() < 100.0 { 2 } else { 0 }) }
+pub fn amount(page: &Page, x: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Duration => duration(page, x),
+        Unit::Money => page.money_about(x),
+        Unit::Share => format::percent(x),
+        Unit::Number => format::decimal(x, if x.abs() < 100.0 { 2 } else { 0 }),
+    }
+}
+
+/// Where a bar begins: round amounts of money are said at a glance.
+fn border(page: &Page, x: f64, s: &Spread) -> String {
+    if s.unit == Unit::Money && s.edges.iter().all(|e| e.fract() == 0.0) {
+        return page.money_short(x);
+    }
+    amount(page, x, s.unit)
 }
 
 fn spread(known: &Known, s: &Spread) -> Answer {
     let page = &known.page;
     let Some(all) = s.of.first().filter(|o| o.known > 0) else { return Answer::default() };
     let name = page.name(&s.name_ko, &s.name_en, &s.id);
-    let edge = |i: usize| s.edges.get(i).map_or("–".to_string(), |e| amount(page, *e, s.duration));
-    let single = s.edges.windows(2).all(|w| w[1] - w[0] == 1.0 && w[0].fract() == 0.0) && !s.duration;
+    let edge = |i: usize| s.edges.get(i).map_or("–".to_string(), |e| border(page, *e, s));
+    let whole = s.edges.windows(2).all(|w| w[1] - w[0] == 1.0 && w[0].fract() == 0.0);
+    let single = whole && s.unit == Unit::Number;
     let bars = all.counts.len();
     let label = |i: usize| match (single, i + 1 == bars) {
         (_, true) => format!("{}+", edge(i)),
@@ -561,7 +575,7 @@ fn spread(known: &Known, s: &Spread) -> Answer {
     if s.of.len() > 1 {
         option["legend"] = json!({});
     }
-    let at = |o: &SpreadOf, i: usize| o.quantiles.get(i).map_or("–".to_string(), |q| amount(page, *q, s.duration));
+    let at = |o: &SpreadOf, i: usize| o.quantiles.get(i).map_or("–".to_string(), |q| amount(page, *q, s.unit));
     let says = page.tn(
         "explore-spread-says",
         &[
@@ -592,7 +606,7 @@ fn spread(known: &Known, s: &Spread) -> Answer {
     let mut heads = vec![page.t("explore-spread-of")];
     heads.extend(["known", "mean", "p5", "p25", "p50", "p75", "p95"].map(|h| page.t(&format!("explore-spread-{h}"))));
     let rows = s.of.iter().map(|o| {
-        let mean = o.mean.map_or("–".into(), |m| amount(page, m, s.duration));
+        let mean = o.mean.map_or("–".into(), |m| amount(page, m, s.unit));
         vec![known.who(o.id.as_deref()), page.count(&o.known), mean, at(o, 0), at(o, 2), at(o, 3), at(o, 4), at(o, 6)]
     });
     out.table =
@@ -629,7 +643,7 @@ fn comparison(known: &Known, c: &Comparison) -> Answer {
     for m in &c.measures {
         let name = page.name(&m.name_ko, &m.name_en, &m.id);
         let cells = m.each.iter().map(|e| {
-            let text = |x: Option<f64>| x.map_or("–".into(), |x| amount(page, x, m.duration));
+            let text = |x: Option<f64>| x.map_or("–".into(), |x| amount(page, x, m.unit));
             format!("{} / {}", text(e.mean), text(e.median))
         });
         rows.push(std::iter::once(page.t1("explore-compare-measure", "name", name)).chain(cells).collect());

@@ -6,12 +6,16 @@ use super::super::page::encode;
 use super::super::{Page, errors, fields, format, go, show};
 use super::Shared;
 use crate::app::App;
-use crate::data::{ClassForm, ClassProblem, ClassSize, DefKind, Moves, PartitionAsk, PartitionForm, PartitionShown};
+use crate::data::{
+    Blank, ClassForm, ClassProblem, ClassSize, ConditionShown, DefKind, Moves, PartitionAsk, PartitionForm,
+    PartitionShown,
+};
 use crate::problem::{ApiError, ApiResult};
 use crate::table::{EDIT, Endpoint, Table};
 use askama::Template;
 use axum::extract::{Path, State};
 use bytes::Bytes;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// More classes than this nobody can read in a chart.
@@ -31,6 +35,7 @@ struct Row {
     number: usize,
     form: ClassForm,
     problems: Vec<String>,
+    says: String,
     first: bool,
     last: bool,
 }
@@ -68,6 +73,8 @@ struct Preview {
     says: String,
     /// What is wrong with each class, put beside it.
     whys: Vec<(usize, Vec<String>)>,
+    /// For the script: each condition's sentence, and the words around its numbers.
+    conditions: String,
 }
 
 #[derive(Template)]
@@ -279,6 +286,7 @@ async fn edited(app: &Arc<App>, page: Page, of: Option<String>, s: Said, error: 
         number: i,
         form: c.clone(),
         problems: words_of(&page, shown.problems.iter().filter(|p| p.class == Some(i as u32))),
+        says: shown.conditions.get(i).map_or(String::new(), |c| page.sentence(&c.says_ko, &c.says_en, None)),
         first: i == 0,
         last: i + 1 == count,
     });
@@ -332,7 +340,20 @@ fn nothing(page: &Page, new: bool) -> Preview {
         new,
         says: String::new(),
         whys: vec![],
+        conditions: String::new(),
     }
+}
+
+fn conditions(page: &Page, shown: &PartitionShown) -> String {
+    let blank = |b: &Blank| {
+        let (before, after) = page.lang.pick((&b.before_ko, &b.after_ko), (&b.before_en, &b.after_en));
+        json!({ "at": b.at, "before": before, "after": after })
+    };
+    let one = |c: &ConditionShown| {
+        let blanks: Vec<Value> = c.blanks.iter().map(blank).collect();
+        json!({ "when": c.when, "says": page.sentence(&c.says_ko, &c.says_en, None), "blanks": blanks })
+    };
+    Value::from_iter(shown.conditions.iter().map(one)).to_string()
 }
 
 /// Ways that are named one by one.
@@ -341,6 +362,7 @@ const WAYS: usize = 12;
 fn preview_of(page: &Page, new: bool, shown: &PartitionShown) -> Preview {
     let mut out = nothing(page, new);
     out.problems = words_of(page, shown.problems.iter().filter(|p| p.class.is_none()));
+    out.conditions = conditions(page, shown);
     let waiting = shown.problems.iter().any(|p| p.class.is_some());
     let Some(m) = &shown.moves else {
         if waiting {

@@ -110,11 +110,19 @@ async fn sizes(State(app): Shared, page: Page, Path(id): Path<String>, args: Arg
     };
     let zone = &page.settings.zone;
     let dates: Vec<String> = series.first().into_iter().flatten().map(|p| format::iso_date(p.at, zone)).collect();
-    let names: Vec<String> = state.classes.iter().map(|c| page.name(&c.name_ko, &c.name_en, &c.class)).collect();
+    let mut series = series;
+    let mut classes = state.classes;
+    // What cannot be told is no empty area; the colours stay those of the bar.
+    let mut colours: Vec<usize> = (0..classes.len()).map(|i| i % COLOURS).collect();
+    let told: Vec<bool> = classes.iter().map(|c| c.needs_en.is_none()).collect();
+    keep(&mut classes, &told);
+    keep(&mut series, &told);
+    keep(&mut colours, &told);
+    let names: Vec<String> = classes.iter().map(|c| page.name(&c.name_ko, &c.name_en, &c.class)).collect();
     let chart = (!dates.is_empty()).then(|| {
         let area = |(i, (name, points)): (usize, (&String, &Vec<SizeAt>))| {
             json!({ "type": "line", "name": name, "stack": "all", "showSymbol": false, "lineStyle": { "width": 0 }, "areaStyle": { "opacity": 0.85 },
-                "color": format!("--c{}", i % COLOURS), "data": points.iter().map(|p| p.size).collect::<Vec<_>>() })
+                "color": format!("--c{}", colours[i]), "data": points.iter().map(|p| p.size).collect::<Vec<_>>() })
         };
         let option = json!({
             "legend": {},
@@ -134,4 +142,10 @@ async fn sizes(State(app): Shared, page: Page, Path(id): Path<String>, args: Arg
     });
     let ranges = RANGES.map(|r| (r, page.t(&format!("segments-range-{r}")), r == range)).to_vec();
     show(&page.clone(), &Sizes { page, id, ranges, chart })
+}
+
+/// Those of a list that are marked.
+fn keep<T>(list: &mut Vec<T>, marks: &[bool]) {
+    let mut marks = marks.iter();
+    list.retain(|_| marks.next() == Some(&true));
 }

@@ -82,11 +82,24 @@ impl What {
 
     /// What the data lacks to tell who is in.
     pub fn needs(&self, page: &Page) -> Option<String> {
-        let (ko, en) = match &self.class {
-            Some(c) => (&c.needs_ko, &c.needs_en),
-            None => (&self.state.needs_ko, &self.state.needs_en),
-        };
-        Some(page.either(ko.as_deref()?, en.as_deref()?).into())
+        match &self.class {
+            Some(c) => page.lacks(&c.needs_ko, &c.needs_en),
+            None => page.lacks(&self.state.needs_ko, &self.state.needs_en),
+        }
+    }
+
+    /// How many members object to being profiled: they are counted, and nothing is told of them.
+    pub fn left_out(&self) -> u64 {
+        self.class.as_ref().map_or(self.state.left_out, |c| c.left_out)
+    }
+
+    /// Who is in, in words.
+    fn condition(&self, page: &Page) -> String {
+        match &self.class {
+            Some(c) if c.when.is_none() => page.t("segments-otherwise"),
+            Some(c) => page.sentence(&c.says_ko, &c.says_en, c.when.as_deref()),
+            None => page.sentence(&self.state.says_ko, &self.state.says_en, None),
+        }
     }
 
     pub fn treatment(&self, page: &Page) -> String {
@@ -167,11 +180,15 @@ struct Detail {
 
 struct About {
     description: String,
+    /// In words.
+    condition: String,
     goal: String,
     treatment: String,
     owner: String,
     tags: Vec<String>,
     share: String,
+    /// Of the members so many object to being profiled.
+    left_out: u64,
     spark: Option<String>,
     grown: String,
     trend: &'static str,
@@ -211,6 +228,8 @@ async fn tabbed(app: &Arc<App>, page: Page, what: What, args: &Args) -> ApiResul
         height: if part == "causes" { "low" } else { "tall" },
     };
     let parts = match tab.as_str() {
+        // Of what cannot be told there is no past, no comparison and no member.
+        _ if what.needs(&page).is_some() => vec![],
         "who" => vec![lazy("segments-who", "who"), lazy("segments-worth", "worth")],
         "overlap" => vec![lazy("segments-overlap", "overlap")],
         "members" => vec![lazy("segments-members", "members")],
@@ -218,7 +237,7 @@ async fn tabbed(app: &Arc<App>, page: Page, what: What, args: &Args) -> ApiResul
         _ => vec![lazy("segments-history", "size"), lazy("segments-causes", "causes")],
     };
     let about = if tab.is_empty() {
-        let growth = app.ask(|b| b.growth()).await.ok();
+        let growth = if what.needs(&page).is_none() { app.ask(|b| b.growth()).await.ok() } else { None };
         Some(about(&page, &what, growth))
     } else {
         None
@@ -240,10 +259,12 @@ fn about(page: &Page, what: &What, growth: Option<crate::data::Growth>) -> About
     let all = growth.as_ref().and_then(|g| g.revenue);
     About {
         description: what.description(page),
+        condition: what.condition(page),
         goal: what.goal(page),
         treatment: what.treatment(page),
         owner: what.state.owner.clone().unwrap_or_default(),
         tags: what.state.tags.clone(),
+        left_out: what.left_out(),
         share: what.size.zip(everybody).map_or("–".into(), |(n, all)| format::share(n, all)),
         spark: own.and_then(|o| spark(&o.sizes)),
         grown: grown.map_or("–".into(), format::signed),

@@ -82,6 +82,7 @@ struct Size {
     ranges: Vec<(&'static str, String, bool)>,
     chart: Option<Chart>,
     flow: Option<Chart>,
+    left_out: u64,
 }
 
 pub const RANGES: [&str; 4] = ["30", "90", "365", "all"];
@@ -126,7 +127,7 @@ async fn size(
     let points = app.ask(move |b| b.history(&of, asked)).await?;
     let (chart, flow) = (size_chart(&page, &what.name, &points), flow_chart(&page, &points));
     let ranges = RANGES.map(|r| (r, page.t(&format!("segments-range-{r}")), r == range)).to_vec();
-    show(&page.clone(), &Size { page, base: what.base, ranges, chart, flow })
+    show(&page.clone(), &Size { page, left_out: what.left_out(), base: what.base, ranges, chart, flow })
 }
 
 /// The size as a line; nothing without points.
@@ -223,24 +224,26 @@ struct Overlaps {
     choices: Vec<(String, String, bool)>,
     others: Vec<Other>,
     size: u64,
+    /// Of the members so many object to being profiled; they count.
+    left_out: u64,
     hidden: usize,
 }
 
-/// Names of what a segment or class is compared with.
+/// Names of what a segment or class is compared with; with what the data cannot tell there is nothing to compare.
 pub fn candidates(
     page: &Page,
     with: &str,
     segments: &[DefState],
     partitions: &[DefState],
 ) -> Vec<(String, String, String)> {
-    let live = |d: &&DefState| d.state == ComputeState::Live;
+    let live = |d: &&DefState| d.state == ComputeState::Live && d.needs_en.is_none();
     match partitions.iter().find(|p| p.id == with) {
         Some(p) => {
             let of = |c: &crate::data::ClassSize| {
                 let to = format!("/partitions/{}/classes/{}", encode(&p.id), encode(&c.class));
                 (format!("{}/{}", p.id, c.class), page.name(&c.name_ko, &c.name_en, &c.class), to)
             };
-            p.classes.iter().map(of).collect()
+            p.classes.iter().filter(|c| c.needs_en.is_none()).map(of).collect()
         }
         None => {
             let of = |d: &DefState| {
@@ -295,7 +298,7 @@ async fn overlap(
     let mut choices = vec![("segments".to_string(), page.t("segments-kind-segment"), with == "segments")];
     let not_own = partitions.iter().filter(|p| what.partition.is_none() || p.id != what.of.id);
     choices.extend(not_own.map(|p| (p.id.clone(), page.name(&p.name_ko, &p.name_en, &p.id), p.id == with)));
-    show(&page.clone(), &Overlaps { page, base: what.base, choices, others, size, hidden })
+    show(&page.clone(), &Overlaps { page, left_out: what.left_out(), base: what.base, choices, others, size, hidden })
 }
 
 /// With each of some others: its id, how many are in both, its size.
@@ -352,7 +355,7 @@ async fn members(
         (shown, m)
     });
     let members = lines.collect();
-    let left_out = what.class.as_ref().map_or(what.state.left_out, |c| c.left_out);
+    let left_out = what.left_out();
     show(&page.clone(), &Members { page, base: what.base, members, size: what.size, left_out, next, first })
 }
 

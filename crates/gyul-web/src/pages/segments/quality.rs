@@ -9,7 +9,7 @@ use crate::problem::ApiResult;
 use crate::table::{Endpoint, NUMBERS, Table};
 use askama::Template;
 use axum::extract::{Path, State};
-use gyul_model::{Instant, MICROS_DAY};
+use gyul_model::{Instant, MICROS_DAY, names};
 use std::sync::Arc;
 
 type Shared = State<Arc<App>>;
@@ -64,6 +64,8 @@ struct Found {
     lag_seconds: u64,
     size: Option<u64>,
     population: Option<u64>,
+    /// Anybody's consent is known.
+    consents: bool,
     /// Channel to how many it reaches; absent where it was not asked.
     reach: Vec<(&'static str, u64)>,
     /// The name of the one that is most alike, and how much of both together they share.
@@ -123,7 +125,10 @@ async fn find(app: &Arc<App>, page: &Page, what: &What) -> ApiResult<Found> {
     let moved = app.ask(move |b| b.movement(from, until)).await?;
     let moved = moved.sizes.iter().find(|s| s.id == id);
     (out.before, out.left) = (moved.map(|m| m.before), moved.map(|m| m.left));
-    for channel in CHANNELS {
+    // Where nobody's consent was ever told, nobody can say whom a message may reach.
+    let traits = app.ask(|b| b.enough()).await?.traits.clone();
+    out.consents = traits.iter().any(|(name, n)| *n > 0 && name.starts_with(names::CONSENT));
+    for channel in CHANNELS.into_iter().filter(|_| out.consents) {
         let ask = EffectsAsk {
             yaml: format!("version: 1\nsegments:\n  - id: gyul_reach\n    when: reachable({channel})\n"),
             compare: Some(own.clone()),
@@ -177,6 +182,7 @@ fn checks(page: &Page, f: &Found) -> Vec<Check> {
     let best = f.reach.iter().map(|(_, n)| *n).max();
     let reached = best.filter(|_| size > 0).map(|n| n as f64 / size as f64);
     let mut reach = match reached {
+        _ if f.live && !f.consents => check("reachable", "", unknown(), page.t("segments-q-reachable-unknown")),
         None => check("reachable", "", unknown(), page.t("segments-q-unknown")),
         Some(s) if s >= REACHED => check("reachable", "good", format::percent(s), page.t("segments-q-reachable-good")),
         Some(s) if s > 0.0 => check("reachable", "warn", format::percent(s), page.t("segments-q-reachable-few")),
@@ -238,6 +244,7 @@ mod tests {
             live: true,
             size: Some(1000),
             population: Some(10_000),
+            consents: true,
             reach: vec![("email", 400), ("sms", 0)],
             alike: Some(("vip".into(), 0.3)),
             before: Some(900),
@@ -261,6 +268,7 @@ mod tests {
         check(|f| f.reach = vec![("email", 299)], 2, "warn");
         check(|f| f.reach = vec![("email", 0)], 2, "bad");
         check(|f| f.reach = vec![], 2, "");
+        check(|f| (f.consents, f.reach) = (false, vec![("email", 0)]), 2, "");
         check(|f| f.alike = Some(("x".into(), 0.71)), 3, "warn");
         check(|f| f.left = Some(451), 4, "warn");
         check(|f| f.before = Some(0), 4, "");

@@ -51,6 +51,24 @@ async fn what_cannot_be_told_has_no_number() {
         assert!(!page.contains("3 customers"), "{path}: {page}");
     }
     assert!(get("/segments/vip").await.contains("3 customers"));
+    // No part of its page counts it, and no other page compares with it.
+    for tab in ["", "?tab=who", "?tab=overlap", "?tab=quality"] {
+        let page = get(&format!("/segments/blind{tab}")).await;
+        assert!(!page.contains("hx-get=\"/segments/blind/") && page.contains("so is the answer"), "{tab}: {page}");
+    }
+    let vip = get("/segments/vip").await;
+    assert!(vip.contains("hx-get=\"/segments/vip/size\"") && vip.contains("<dd>Orders: at least 4</dd>"), "{vip}");
+    let overlap = get("/segments/vip/overlap").await;
+    assert!(overlap.contains("lapsed") && !overlap.contains("blind"), "{overlap}");
+    for path in ["/explore/regions?of=blind", "/explore/comparison?of1=vip&of2=blind"] {
+        let answer = get(&format!("{path}&answer=part")).await;
+        assert!(
+            answer.contains("blind: no data, needs coupons") && !answer.contains("class=\"chart"),
+            "{path}: {answer}"
+        );
+    }
+    let answer = get("/explore/regions?of=vip&answer=part").await;
+    assert!(answer.contains("class=\"chart"), "{answer}");
 }
 
 #[tokio::test]
@@ -105,7 +123,10 @@ async fn classes_are_arranged_counted_and_saved_by_a_plain_form() {
         text.find("name=\"c.0.id\" value=\"b\"").is_some() && text.contains("name=\"c.1.id\" value=\"a\""),
         "{text}"
     );
+    let one = bed.send(browser(&bed, Role::Marketer, Method::GET, "/partitions/steps/edit", "")).await;
+    assert!(one.text().contains("<strong data-says>Orders: at least 1</strong>"), "{}", one.text());
     let counted = post("/partitions/steps/preview", form).await;
+    assert!(counted.text().contains("data-conditions=\"[{&#34;blanks&#34;:[{&#34;after&#34;"), "{}", counted.text());
     assert!(counted.text().contains("Saving moves 1 customer ("), "{}", counted.text());
     let wrong = post("/partitions/steps/preview", &form.replace("c.1.when=z", "c.1.when=oops")).await;
     assert!(wrong.text().contains("id=\"why-1\"") && wrong.text().contains("An unknown name"), "{}", wrong.text());

@@ -171,7 +171,7 @@ fn drawn((x, y): (f64, f64), bounds: Option<(f64, f64)>, scale: f64) -> Drawn {
 
 fn mean(page: &Page, t: &TraitBeside, n: &NumbersBeside) -> Line {
     let (x, y) = (n.mean_members, n.mean_others);
-    let (inside, outside) = (amount(page, x, t.duration), amount(page, y, t.duration));
+    let (inside, outside) = (amount(page, x, t.unit), amount(page, y, t.unit));
     let bounds = n.difference.map(|d| (d.low, d.high));
     let drawn = (x >= 0.0 && y >= 0.0).then(|| drawn((x, y), bounds, x.max(y) * 1.25));
     let parts =

@@ -244,6 +244,7 @@ fn killed(shop: &Path, seed: u64, round: u64, rng: &mut Rng) -> (String, bool) {
 
 fn check(data: &Path, acked: &Acked, what: &str) {
     let hub = Hub::open(data, Options { checkpoint_every: 0, ..options() }, clock()).unwrap();
+    assert!(hub.harms().is_empty(), "{what}: {:?}", hub.harms());
     hub.settle().unwrap();
     let world = hub.world();
     let timelines: Vec<_> = world.live.population().iter().map(|n| world.timeline(n as u32)).collect();

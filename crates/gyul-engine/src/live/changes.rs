@@ -267,12 +267,21 @@ fn write(chunk: &Chunk) -> Vec<u8> {
     w.bytes
 }
 
+/// What reads is written and read as the same.
+pub(super) fn again(payload: &[u8]) {
+    let parts = |c: Chunk| (c.step, c.sorted, c.told, c.rest, c.base);
+    if let Ok(chunk) = read(payload, 1) {
+        let written = write(&chunk);
+        assert_eq!(read(&written, 1).map(parts).ok(), Some(parts(chunk)));
+    }
+}
+
 fn read(payload: &[u8], offset: u64) -> Result<Chunk, Unreadable> {
     let mut r = Reader::bare(payload);
     let step = (Instant(r.int()?), r.uint()?);
     let n = r.uint()?;
     let mut told = vec![];
-    for offset in offset..offset + n {
+    for offset in offset..offset.checked_add(n).ok_or(Unreadable)? {
         let at = Instant(r.int()?);
         let (customer, what, cause) = (r.text()?, r.text()?, r.text()?);
         told.push(Told { offset, at, customer, what, cause, entered: r.byte()? == 1 });

@@ -304,13 +304,24 @@ fn write(chunk: &Chunk) -> Vec<u8> {
     w.bytes
 }
 
+/// What reads is written and read as the same.
+pub(super) fn again(payload: &[u8]) {
+    let mut texts = FxHashSet::default();
+    let mut read = |payload: &[u8]| read(payload, 1, &mut texts).ok();
+    let parts = |c: Chunk| (c.step, c.sorted, c.kept, c.told, c.rest, c.base);
+    if let Some(chunk) = read(payload) {
+        let written = write(&chunk);
+        assert_eq!(read(&written).map(parts), Some(parts(chunk)));
+    }
+}
+
 /// `texts`: what changes are about, as far as it was read before.
 fn read(payload: &[u8], offset: u64, texts: &mut FxHashSet<Arc<str>>) -> Result<Chunk, Unreadable> {
     let mut r = Reader::bare(payload);
     let step = (Instant(r.int()?), r.uint()?);
     let n = r.uint()?;
     let mut told = vec![];
-    for offset in offset..offset + n {
+    for offset in offset..offset.checked_add(n).ok_or(Unreadable)? {
         let at = Instant(r.int()?);
         let (customer, what, cause) = (r.str()?.into(), r.str()?, r.str()?);
         let what = match texts.get(what) {

@@ -150,7 +150,8 @@ fn file(dir: &Path, seq: u64) -> PathBuf {
     folder(dir).join(format!("{seq:016x}.bin"))
 }
 
-fn put_state(dir: &Path, seq: u64, state: &State) -> Result<(), StoreError> {
+/// What `read` reads.
+pub fn bytes(state: &State) -> Vec<u8> {
     let mut w = Writer::default();
     w.blob(&state.identities);
     w.uint(state.control.len() as u64);
@@ -172,6 +173,11 @@ fn put_state(dir: &Path, seq: u64, state: &State) -> Result<(), StoreError> {
             w.int(kept.map_or(i64::MIN, |t| t.0));
         }
     }
+    w.bytes
+}
+
+fn put_state(dir: &Path, seq: u64, state: &State) -> Result<(), StoreError> {
+    let bytes = bytes(state);
     let whole = file(dir, seq);
     let beside = whole.with_extension("tmp");
     let io = |path: &Path| {
@@ -180,8 +186,8 @@ fn put_state(dir: &Path, seq: u64, state: &State) -> Result<(), StoreError> {
     };
     fs::create_dir_all(folder(dir)).map_err(io(dir))?;
     let mut out = fs::File::create(&beside).map_err(io(&beside))?;
-    let sum = hash64(&w.bytes).to_le_bytes();
-    [MAGIC.as_slice(), &sum, &w.bytes].into_iter().try_for_each(|b| out.write_all(b)).map_err(io(&beside))?;
+    let sum = hash64(&bytes).to_le_bytes();
+    [MAGIC.as_slice(), &sum, &bytes].into_iter().try_for_each(|b| out.write_all(b)).map_err(io(&beside))?;
     out.sync_all().map_err(io(&beside))?;
     fs::rename(&beside, &whole).map_err(io(&whole))?;
     fs::File::open(folder(dir)).and_then(|d| d.sync_all()).map_err(io(dir))
@@ -203,7 +209,7 @@ pub fn get_state(dir: &Path, seq: u64) -> Result<Option<State>, StoreError> {
     read(body.1).map(Some).map_err(|Unreadable| damaged())
 }
 
-fn read(bytes: &[u8]) -> Result<State, Unreadable> {
+pub fn read(bytes: &[u8]) -> Result<State, Unreadable> {
     let mut r = Reader::bare(bytes);
     let identities = r.blob()?.to_vec();
     let mut control = vec![];

@@ -10,6 +10,7 @@ mod by_hand;
 mod changes;
 mod checkpoint;
 mod cut;
+mod decode;
 mod definitions;
 mod erase;
 mod harm;
@@ -25,6 +26,8 @@ mod world;
 mod writing;
 
 pub use changes::Told;
+#[doc(hidden)]
+pub use decode::decode;
 pub use definitions::{DefKind, Definitions, Version, file as definition_file, split as split_definitions};
 pub use erase::{DRAFT, Erased, Place, mentions};
 pub use harm::{Behind, Harm};

@@ -59,6 +59,7 @@ fn send(hub: &Hub, round: &str, thread: u64) {
                 Identifier::new(IdKind::User, format!("C{}", rng.below(30))),
                 Identifier::new(IdKind::Anonymous, format!("a{}", rng.below(60))),
             ],
+            previous: None,
             ts: hub.now(),
             events: vec![(
                 names::ORDER.into(),

@@ -22,6 +22,7 @@ fn order(n: usize, days_ago: i64) -> Message {
         source: "api",
         id: format!("m{n}"),
         who: vec![Identifier::new(IdKind::User, format!("C{}", n % 7))],
+        previous: None,
         ts: Instant(NOW - days_ago * MICROS_DAY),
         events: vec![(names::ORDER.into(), props)],
     }

@@ -72,7 +72,14 @@ fn tell(lines: &[String]) {
 
 fn order(hub: &Hub, id: &str, who: Vec<Identifier>, total: i64) -> Message {
     let props = vec![("order_id".into(), Value::text(id)), ("total".into(), Value::from(total))];
-    Message { source: "api", id: id.to_string(), who, ts: hub.now(), events: vec![(names::ORDER.into(), props)] }
+    Message {
+        source: "api",
+        id: id.to_string(),
+        who,
+        previous: None,
+        ts: hub.now(),
+        events: vec![(names::ORDER.into(), props)],
+    }
 }
 
 fn send(hub: &Hub, round: u64, thread: u64) {

@@ -4,7 +4,7 @@ mod hub;
 
 use gyul_engine::live::{Action, Hub, Incoming, Outcome};
 use gyul_model::{IdKind, Identifier, Instant, MICROS_HOUR, Message, names};
-use gyul_profile::{Blocked, Rules};
+use gyul_profile::{Blocked, Reason, Rules};
 use gyul_sim::random::Rng;
 use hub::{Time, by_reference, membership, options};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ fn message(rng: &mut Rng, n: usize, now: Instant) -> Message {
         who.push(Identifier::new(IdKind::User, "shop counter"));
     }
     let source = if rng.percent(50) { "segment" } else { "api" };
-    Message { source, id: format!("m{n}"), who, ts: now, events: vec![(names::VIEW.into(), vec![])] }
+    Message { source, id: format!("m{n}"), who, previous: None, ts: now, events: vec![(names::VIEW.into(), vec![])] }
 }
 
 fn some_rules(rng: &mut Rng) -> Rules {
@@ -84,6 +84,48 @@ fn a_change_of_the_rules_a_kill_and_a_start_are_as_never_stopping() {
 }
 
 #[test]
+fn an_alias_is_what_it_says_and_kept_when_it_joins_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = Time(Arc::new(AtomicI64::new(NOW)));
+    let mut hub = Hub::open(dir.path(), options(), time.clock()).unwrap();
+    let send = |hub: &Hub, n: usize, user: &str, previous: Option<&str>| {
+        let who = vec![Identifier::new(IdKind::User, user)];
+        let events = if previous.is_none() { vec![(names::VIEW.into(), vec![])] } else { vec![] };
+        let previous = previous.map(Identifier::of_handle);
+        let m = Message { source: "segment", id: format!("m{n}"), who, previous, ts: Instant(NOW), events };
+        hub.ingest_now(Incoming { messages: vec![m], rejected: vec![] }).unwrap();
+        hub.settle().unwrap();
+    };
+    let customer = |hub: &Hub, id: &str| {
+        let world = hub.world();
+        world.find(&Identifier::of_handle(id)).map(|(_, head)| world.identities.handle_id(head).to_string())
+    };
+    let refused = |hub: &Hub| hub.world().identities.refusals().map(|r| (r.reason, r.times)).collect::<Vec<_>>();
+    send(&hub, 1, "C1", None);
+    send(&hub, 2, "C2", None);
+    // A browser that nobody knows yet, and another customer.
+    send(&hub, 3, "C2", Some("browser-1"));
+    send(&hub, 4, "C2", Some("C1"));
+    for _ in 0..2 {
+        assert_eq!(customer(&hub, "anonymous:browser-1").as_deref(), Some("C2"));
+        assert_eq!(customer(&hub, "C1").as_deref(), Some("C1"));
+        assert!(hub.world().identities.find(&Identifier::of_handle("anonymous:C1")).is_none(), "no name is made up");
+        assert_eq!(refused(&hub), [(Reason::TooMany(IdKind::User), 1)]);
+        drop(hub);
+        hub = Hub::open(dir.path(), options(), time.clock()).unwrap();
+    }
+    let rules = Rules { alias_joins_users: true, ..Rules::default() };
+    hub.act(Action::Rules(Box::new(rules)), "min").unwrap();
+    send(&hub, 5, "C2", Some("C1"));
+    for _ in 0..2 {
+        assert_eq!(customer(&hub, "C2"), customer(&hub, "C1"));
+        assert_eq!(refused(&hub), []);
+        drop(hub);
+        hub = Hub::open(dir.path(), options(), time.clock()).unwrap();
+    }
+}
+
+#[test]
 fn a_change_of_the_rules_holds_for_what_comes_later() {
     let dir = tempfile::tempdir().unwrap();
     let time = Time(Arc::new(AtomicI64::new(NOW)));
@@ -91,7 +133,7 @@ fn a_change_of_the_rules_holds_for_what_comes_later() {
     let send = |n: usize, who: &[(IdKind, &str)]| {
         let who = who.iter().map(|(k, v)| Identifier::new(*k, *v)).collect();
         let events = vec![(names::VIEW.into(), vec![])];
-        let m = Message { source: "segment", id: format!("m{n}"), who, ts: Instant(NOW), events };
+        let m = Message { source: "segment", id: format!("m{n}"), who, previous: None, ts: Instant(NOW), events };
         hub.ingest_now(Incoming { messages: vec![m], rejected: vec![] }).unwrap();
         hub.settle().unwrap();
     };

@@ -432,7 +432,14 @@ events:
     fn code(plan: &Plan, name: &str, props: &[(&str, Value)]) -> Option<&'static str> {
         let props = props.iter().map(|(n, v)| (n.to_string(), v.clone())).collect();
         let who = vec![Identifier::new(IdKind::User, "C1")];
-        let m = Message { source: "api", id: "m".into(), who, ts: Instant(0), events: vec![(name.into(), props)] };
+        let m = Message {
+            source: "api",
+            id: "m".into(),
+            who,
+            previous: None,
+            ts: Instant(0),
+            events: vec![(name.into(), props)],
+        };
         plan.check(&m).map(|v| {
             assert!(!v.message(Lang::Ko).is_empty() && !v.message(Lang::En).is_empty() && !v.place().is_empty());
             v.code()
@@ -469,7 +476,7 @@ events:
         let order = vec![("order_id".to_string(), Value::text("o1"))];
         let who = vec![Identifier::new(IdKind::User, "C1")];
         let events = vec![(names::ORDER.to_string(), order), (names::ITEM.to_string(), vec![])];
-        let m = Message { source: "api", id: "m".into(), who, ts: Instant(0), events };
+        let m = Message { source: "api", id: "m".into(), who, previous: None, ts: Instant(0), events };
         assert_eq!(plan.check(&m), None);
         let alone = Message { events: m.events[1..].to_vec(), ..m.clone() };
         assert_eq!(plan.check(&alone).map(|v| v.code()), Some("plan_unknown_event"));

@@ -86,6 +86,8 @@ pub struct Message {
     pub id: String,
     /// At least one, each kind at most once but for `link`s.
     pub who: Vec<Identifier>,
+    /// A former name of theirs, as an `alias` says it. A bare id is that of a user if there is one by then, else of a browser.
+    pub previous: Option<Identifier>,
     /// When it happened, clock skew corrected.
     pub ts: Instant,
     /// An order gives the order and its lines; `identify` sets traits; empty for a mere link of names.

@@ -245,6 +245,20 @@ impl Identities {
         Ok(seen)
     }
 
+    /// Takes in the names of a message, and what it says of a former one ([`Identities::previous`]).
+    pub fn hear(&mut self, who: &[Identifier], previous: Option<&Identifier>, said: Said) -> Result<Seen, Nobody> {
+        let mut seen = self.see(who, said)?;
+        if let Some(former) = previous {
+            let former = match former.kind {
+                IdKind::User => self.previous(&former.value),
+                _ => former.clone(),
+            };
+            self.also(seen.handle, key(&former), Why::Alias, said, &mut seen.changes)?;
+            seen.head = self.groups.head(seen.handle);
+        }
+        Ok(seen)
+    }
+
     /// What an `alias` means by `previousId`: the user of that id if there is one, else an anonymous id.
     pub fn previous(&self, id: &str) -> Identifier {
         match self.names.find(IdKind::User, id) {

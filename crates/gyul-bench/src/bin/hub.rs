@@ -114,6 +114,7 @@ impl Pool {
             source: "api",
             id: format!("bench-{}-{}", self.made, self.x),
             who: vec![Identifier::new(IdKind::User, customer.clone())],
+            previous: None,
             ts: at,
             events: vec![(event.name.clone(), event.props.clone())],
         }

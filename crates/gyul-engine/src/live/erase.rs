@@ -387,7 +387,7 @@ mod tests {
         let alive = |id: &Identifier| id.value == "C2";
         let of = |who: &[(IdKind, &str)]| {
             let who = who.iter().map(|(k, v)| Identifier::new(*k, *v)).collect();
-            let m = Message { source: "api", id: "m".into(), who, ts: Instant(0), events: vec![] };
+            let m = Message { source: "api", id: "m".into(), who, previous: None, ts: Instant(0), events: vec![] };
             is_of(&m, &["C1".into(), "email:a@b.kr".into(), "anonymous:x".into()], &alive)
         };
         assert!(of(&[(IdKind::User, "C1"), (IdKind::Anonymous, "y")]));
@@ -443,7 +443,14 @@ mod tests {
         let who = who.iter().map(|(k, v)| Identifier::new(*k, *v)).collect();
         let props = props.iter().map(|(n, v)| (n.to_string(), gyul_model::Value::text(*v))).collect();
         let (id, ts) = (format!("m{n}"), Instant(1_700_000_000_000_000 + n as i64));
-        Message { source: "api", id, who, ts, events: vec![(gyul_model::names::IDENTIFY.into(), props)] }
+        Message {
+            source: "api",
+            id,
+            who,
+            previous: None,
+            ts,
+            events: vec![(gyul_model::names::IDENTIFY.into(), props)],
+        }
     }
 
     fn everybody(hub: &Hub) -> Vec<(String, usize)> {

@@ -204,8 +204,14 @@ mod tests {
         let hub = open(dir).unwrap();
         for n in 0..9 {
             let who = vec![Identifier::new(IdKind::User, format!("customer-{n}"))];
-            let m =
-                Message { source: "api", id: format!("message-{n}"), who, ts: NOW, events: vec![("x".into(), vec![])] };
+            let m = Message {
+                source: "api",
+                id: format!("message-{n}"),
+                who,
+                previous: None,
+                ts: NOW,
+                events: vec![("x".into(), vec![])],
+            };
             hub.ingest_now(Incoming { messages: vec![m], rejected: vec![] }).unwrap();
         }
         hub.settle().unwrap();
@@ -289,7 +295,14 @@ mod tests {
 
     fn filled_more(hub: &Hub) {
         let who = vec![Identifier::new(IdKind::User, "customer-more")];
-        let m = Message { source: "api", id: "more".into(), who, ts: NOW, events: vec![("x".into(), vec![])] };
+        let m = Message {
+            source: "api",
+            id: "more".into(),
+            who,
+            previous: None,
+            ts: NOW,
+            events: vec![("x".into(), vec![])],
+        };
         hub.ingest_now(Incoming { messages: vec![m], rejected: vec![] }).unwrap();
         // Damage to the last commit would look like one that was never finished.
         hub.settle().unwrap();
@@ -328,7 +341,7 @@ mod tests {
         let action = |tag: u8| vec![1, 0, tag];
         for (kind, payload, newer) in [
             (9, vec![1], true),
-            (super::super::MESSAGE, vec![2], true),
+            (super::super::MESSAGE, vec![3], true),
             (super::super::ACTION, action(200), true),
             (super::super::ACTION, action(2), false),
             (super::super::MESSAGE, vec![1], false),

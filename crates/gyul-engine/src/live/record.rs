@@ -15,6 +15,8 @@ pub const ACTION: u8 = 3;
 pub const SKIP: u8 = 4;
 
 const VERSION: u8 = 1;
+/// Of messages that say a former name, so that an earlier Gyul does not pass over it.
+const WITH_PREVIOUS: u8 = 2;
 
 /// What one request brought that was not taken.
 #[derive(Clone, Default, PartialEq)]
@@ -189,6 +191,11 @@ pub fn message(m: &Message) -> (u32, Vec<u8>) {
             w.value(value);
         }
     }
+    if let Some(previous) = &m.previous {
+        w.bytes[0] = WITH_PREVIOUS;
+        w.bytes.push(previous.kind as u8);
+        w.text(&previous.value);
+    }
     (m.events.len().max(1) as u32, w.bytes)
 }
 
@@ -291,6 +298,14 @@ impl<'a> Reader<'a> {
         Reader { rest: bytes }
     }
 
+    /// Of a message, and whether it says a former name.
+    fn of_message(bytes: &'a [u8]) -> Read<(Reader<'a>, bool)> {
+        match bytes.split_first() {
+            Some((&version @ (VERSION | WITH_PREVIOUS), rest)) => Ok((Reader { rest }, version == WITH_PREVIOUS)),
+            _ => Err(Unreadable),
+        }
+    }
+
     fn new(bytes: &'a [u8]) -> Read<Reader<'a>> {
         match bytes.split_first() {
             Some((&VERSION, rest)) => Ok(Reader { rest }),
@@ -353,6 +368,11 @@ impl<'a> Reader<'a> {
         if n > self.rest.len() { Err(Unreadable) } else { Ok(n) }
     }
 
+    fn identifier(&mut self) -> Read<Identifier> {
+        let kind = *IdKind::ALL.get(self.byte()? as usize).ok_or(Unreadable)?;
+        Ok(Identifier::new(kind, self.text()?))
+    }
+
     fn value(&mut self) -> Read<Value> {
         Ok(match self.byte()? {
             b @ 0..=1 => Value::Bool(b == 1),
@@ -381,27 +401,24 @@ fn source(name: &str) -> &'static str {
 
 /// A message's source and id, without the rest.
 pub fn read_id(payload: &[u8]) -> Read<(&'static str, &str)> {
-    let mut r = Reader::new(payload)?;
+    let (mut r, _) = Reader::of_message(payload)?;
     Ok((source(r.str()?), r.str()?))
 }
 
 pub fn read_message(payload: &[u8]) -> Read<Message> {
-    let mut r = Reader::new(payload)?;
+    let (mut r, with_previous) = Reader::of_message(payload)?;
     let source = source(r.str()?);
     let id = r.text()?;
     let ts = Instant(r.int()?);
-    let who = (0..r.count()?).map(|_| {
-        let kind = *IdKind::ALL.get(r.byte()? as usize).ok_or(Unreadable)?;
-        Ok(Identifier::new(kind, r.text()?))
-    });
-    let who = who.collect::<Read<_>>()?;
+    let who = (0..r.count()?).map(|_| r.identifier()).collect::<Read<_>>()?;
     let mut events = vec![];
     for _ in 0..r.count()? {
         let name = r.text()?;
         let props = (0..r.count()?).map(|_| Ok((r.text()?, r.value()?))).collect::<Read<_>>()?;
         events.push((name, props));
     }
-    Ok(Message { source, id, who, ts, events })
+    let previous = if with_previous { Some(r.identifier()?) } else { None };
+    Ok(Message { source, id, who, previous, ts, events })
 }
 
 pub fn read_rejected(payload: &[u8]) -> Read<Rejected> {
@@ -469,7 +486,8 @@ pub fn is_newer(kind: u8, payload: &[u8]) -> bool {
         r.byte()
     };
     match kind {
-        MESSAGE | REJECTED | ACTION => {
+        MESSAGE => payload.first().is_some_and(|v| *v > WITH_PREVIOUS),
+        REJECTED | ACTION => {
             payload.first().is_some_and(|v| *v > VERSION)
                 || (kind == ACTION && tag().is_ok_and(|tag: u8| tag > ACTION_MAX))
         }
@@ -486,6 +504,7 @@ mod tests {
             source: "segment",
             id: "m-1".into(),
             who: vec![Identifier::new(IdKind::User, "C1"), Identifier::new(IdKind::Anonymous, "a")],
+            previous: None,
             ts: Instant(-5),
             events: vec![
                 (
@@ -507,8 +526,13 @@ mod tests {
         let m = sample();
         let (span, bytes) = message(&m);
         assert_eq!(read_id(&bytes), Ok((m.source, m.id.as_str())));
-        assert_eq!((span, read_message(&bytes)), (2, Ok(m)));
+        assert_eq!((span, read_message(&bytes)), (2, Ok(m.clone())));
         (0..bytes.len()).for_each(|n| assert_eq!(read_message(&bytes[..n]), Err(Unreadable), "{n}"));
+        let alias = Message { previous: Some(Identifier::new(IdKind::User, "C0")), ..m };
+        let (_, with) = message(&alias);
+        assert_eq!((with[0], read_id(&with)), (2, Ok((alias.source, alias.id.as_str()))));
+        assert_eq!(read_message(&with), Ok(alias));
+        (0..with.len()).for_each(|n| assert_eq!(read_message(&with[..n]), Err(Unreadable), "{n}"));
         let r = Rejected {
             via: "k".into(),
             code: "no_time".into(),

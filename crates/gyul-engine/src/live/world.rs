@@ -172,7 +172,7 @@ impl World {
         for (seq, m) in messages {
             self.next = self.next.max(seq + m.events.len().max(1) as u64);
             let said = Said { seq: *seq, at: m.ts, verified: self.identities.rules().believes(m.source) };
-            let Ok(seen) = self.identities.see(&m.who, said) else {
+            let Ok(seen) = self.identities.hear(&m.who, m.previous.as_ref(), said) else {
                 self.nobody += 1;
                 continue;
             };

@@ -87,7 +87,7 @@ pub fn message(rng: &mut Rng, id: usize, now: Instant) -> Message {
             vec![(names::VIEW.to_string(), vec![("product_id".to_string(), Value::text(format!("p{}", rng.below(5))))])]
         }
     };
-    Message { source: "segment", id: format!("m{id}"), who, ts, events }
+    Message { source: "segment", id: format!("m{id}"), who, previous: None, ts, events }
 }
 
 /// Membership by name and customer, as the world has it.

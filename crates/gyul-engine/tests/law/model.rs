@@ -78,7 +78,8 @@ impl Model {
             Content::Message(m) => {
                 assert!(self.seen.insert(m.id.clone()), "{} is in the log twice", m.id);
                 let verified = self.identities.rules().believes(m.source);
-                let Ok(seen) = self.identities.see(&m.who, Said { seq, at: m.ts, verified }) else { return };
+                let said = Said { seq, at: m.ts, verified };
+                let Ok(seen) = self.identities.hear(&m.who, m.previous.as_ref(), said) else { return };
                 self.events.extend(m.events_at(seq).map(|e| (seen.handle, e)));
             }
             Content::Rejected(r) => drop(self.quarantine.insert(seq, r)),

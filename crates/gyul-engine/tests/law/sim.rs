@@ -431,7 +431,10 @@ impl Sim {
             _ => vec![view(rng)],
         };
         let source = if rng.percent(50) { "segment" } else { "api" };
-        Message { source, id: format!("m{id}"), who, ts: Instant(ts), events }
+        // Another name: of a browser, or of a user, who is perhaps somebody else.
+        let former = [format!("browser-{}", rng.below(2 * PEOPLE)), format!("C{}", rng.below(PEOPLE))];
+        let previous = rng.percent(8).then(|| Identifier::of_handle(&former[rng.below(2)]));
+        Message { source, id: format!("m{id}"), who, previous, ts: Instant(ts), events }
     }
 
     fn send(&mut self) {
@@ -518,6 +521,7 @@ impl Sim {
         let limits = [1 + rng.below(2) as u32, rng.below(4) as u32, 5, 5, 20, [0, 1, 2, 100][rng.below(4)]];
         let mut rules = Rules { limits, ..Rules::default() };
         rules.verify[IdKind::Email as usize] = rng.percent(50);
+        rules.alias_joins_users = rng.percent(30);
         if rng.percent(50) {
             rules.verified_sources.push("segment".into());
         }

@@ -112,5 +112,5 @@ fn message(body: &Body, base: usize, item: Json, received: Instant, limits: &Lim
         Some(name) if name.len() > limits.name => return Err(Fault::new(RejectCode::NameTooLong, "name")),
         Some(name) => track(&super::names::event(name), props, &id, limits)?,
     };
-    Ok(Message { source: "api", id, who, ts, events })
+    Ok(Message { source: "api", id, who, previous: None, ts, events })
 }

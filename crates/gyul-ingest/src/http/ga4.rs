@@ -114,7 +114,7 @@ fn message(
     };
     let mut events = if index == 0 { traits(root, received, limits)? } else { vec![] };
     events.extend(event(name, params, &id, limits)?);
-    Ok(Message { source: "ga4", id, who, ts, events })
+    Ok(Message { source: "ga4", id, who, previous: None, ts, events })
 }
 
 /// What the request says of the person; told once, with its first event.

@@ -193,6 +193,7 @@ impl<'d> Work<'d, '_> {
             // Without a time of its own, the same again an hour later is another event.
             None => hash(item.raw(), (!dated).then_some(self.received)),
         };
+        let mut former = None;
         let events = match call {
             Call::Identify => self.identify(&f, &mut who)?,
             Call::Track => self.track(&f, &id)?,
@@ -203,16 +204,16 @@ impl<'d> Work<'d, '_> {
                 let previous = f.previous_id.and_then(Json::known);
                 let previous = previous.ok_or_else(|| Fault::new(RejectCode::NoPrevious, "previousId"))?;
                 let Identifier { kind, value } = Identifier::of_handle(previous.trim());
-                // What is known of it is only that it came before the user id.
-                let kind = if kind == IdKind::User { IdKind::Anonymous } else { kind };
-                who.add(kind, Some(value), "previousId")?;
+                let mut names = Who::default();
+                names.add(kind, Some(value), "previousId")?;
+                former = names.ids.pop();
                 vec![]
             }
         };
         if who.ids.is_empty() {
             self.by_traits(&f, &mut who)?;
         }
-        Ok(Message { source: "segment", id, who: who.finish("userId")?, ts, events })
+        Ok(Message { source: "segment", id, who: who.finish("userId")?, previous: former, ts, events })
     }
 
     /// A field of the event's context, else of the batch's.

@@ -139,7 +139,7 @@ impl<'l> Work<'l> {
 
     pub fn say(&mut self, id: String, who: &[Identifier], ts: Instant, events: Events) {
         let source = self.source;
-        self.parsed.messages.push(Message { source, id, who: who.to_vec(), ts, events });
+        self.parsed.messages.push(Message { source, id, who: who.to_vec(), previous: None, ts, events });
     }
 
     /// An order or refund with what it tells of the person. The first telling of an id wins, so that a changed order

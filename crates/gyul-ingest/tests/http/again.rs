@@ -21,7 +21,7 @@ fn a_group_call_is_a_group_call_still() {
     assert_eq!(shown(&p), "segment g1 2026-11-22T15:04:11Z user=C1\n  identify: group.name=\"ACME\" group=\"acme\"\n");
     let alias = br#"{"userId":"C1","previousId":null,"messageId":"a1"}"#;
     let p = segment(Call::parse("alias").unwrap(), alias, now(), &Limits::default()).unwrap();
-    assert_eq!(shown(&mended(&p, "null", r#""x""#)), "segment a1 2026-11-22T15:04:11Z user=C1 anonymous=x\n");
+    assert_eq!(shown(&mended(&p, "null", r#""x""#)), "segment a1 2026-11-22T15:04:11Z user=C1 previous=x\n");
 }
 
 #[test]

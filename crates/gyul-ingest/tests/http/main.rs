@@ -21,7 +21,8 @@ fn now() -> Instant {
 
 /// A message as lines of text, properties in order of names.
 fn show(m: &Message) -> String {
-    let who: Vec<String> = m.who.iter().map(|i| format!("{}={}", i.kind.name(), i.value)).collect();
+    let mut who: Vec<String> = m.who.iter().map(|i| format!("{}={}", i.kind.name(), i.value)).collect();
+    who.extend(m.previous.iter().map(|i| format!("previous={}", i.handle())));
     let mut out = format!("{} {} {} {}\n", m.source, m.id, m.ts, who.join(" "));
     for (name, props) in &m.events {
         let mut props: Vec<String> = props

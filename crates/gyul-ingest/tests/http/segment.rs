@@ -62,7 +62,7 @@ segment node-2 2026-11-22T15:04:10Z user=77
   Order Refunded: order_id=\"O-1\" refund_id=\"O-1\" total=5000
 segment node-3 2026-11-22T15:04:11Z user=77
   identify: group.employees=12 group.name=\"Acme\" group=\"acme\"
-segment node-4 2026-11-22T15:04:11Z user=77 anonymous=anon-1
+segment node-4 2026-11-22T15:04:11Z user=77 previous=anon-1
 ";
     assert_eq!(shown, want);
 }

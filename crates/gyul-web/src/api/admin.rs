@@ -458,6 +458,8 @@ async fn settings(State(app): Shared) -> ApiResult {
 
 pub async fn put_settings(State(app): Shared, body: Bytes) -> ApiResult {
     let settings: Settings = args::body(&body)?;
+    let Settings { zone, currency, retention } = &settings;
+    audit::about(format!("{zone}, {currency}, {}", retention.as_deref().unwrap_or("none")));
     app.ask(move |b| b.put_settings(&settings)).await?;
     Ok(super::done())
 }
@@ -468,6 +470,7 @@ async fn identity_rules(State(app): Shared) -> ApiResult {
 
 pub async fn put_identity_rules(State(app): Shared, body: Bytes) -> ApiResult {
     let rules: IdentityRules = args::body(&body)?;
+    audit::about("identity");
     app.ask(move |b| b.put_identity_rules(&rules)).await?;
     Ok(super::done())
 }

@@ -138,13 +138,15 @@ async fn settings_metrics_health_and_pages() {
     bed.put("/api/v1/settings", unsaid.to_string()).await.is_problem(400, "bad_shape");
     assert_eq!(bed.put("/api/v1/settings", settings.to_string()).await.status, 204);
     assert_eq!(bed.get("/api/v1/settings").await.json(), settings);
+    let line = &bed.get("/api/v1/audit").await.json()["items"][0];
+    assert_eq!((&line["what"], &line["target"]), (&json!("putSettings"), &json!("Asia/Tokyo, JPY, keep 3y")));
     let metrics = bed.get("/metrics").await;
     for line in [
-        "gyul_http_requests_total{status=\"2xx\"} 2",
+        "gyul_http_requests_total{status=\"2xx\"} 3",
         "gyul_http_requests_total{status=\"4xx\"} 2",
         "# TYPE gyul_segment_size gauge",
         "gyul_segment_size{segment=\"v\\\"i\\np\"} 3",
-        "gyul_http_request_seconds_count 4",
+        "gyul_http_request_seconds_count 5",
     ] {
         assert!(metrics.text().lines().any(|l| l == line), "{line} in {}", metrics.text());
     }
@@ -190,6 +192,7 @@ async fn rules_of_identity_are_the_same_by_form_and_by_api() {
     });
     assert_eq!(bed.put("/api/v1/settings/identity", rules.to_string()).await.status, 204);
     assert_eq!(bed.get("/api/v1/settings/identity").await.json(), rules);
+    assert_eq!(bed.get("/api/v1/audit").await.json()["items"][0]["target"], "identity");
     bed.fake.with(|s| s.rules.known.sources = vec!["shopify".into(), "segment".into(), "api".into()]);
     let page = bed.get("/settings").await.text().to_string();
     for shown in [

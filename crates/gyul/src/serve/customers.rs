@@ -591,7 +591,13 @@ pub(super) fn content_of(m: &Message) -> String {
     let mut events = as_own_event(m);
     if events.is_empty() {
         // Names of one person, and nothing happened.
-        events.push(serde_json::json!({ "who": names_of(m), "ts": m.ts.to_string(), "id": m.id }));
+        let mut who = names_of(m);
+        if let Some(former) = &m.previous {
+            // Our own events know no former names: a browser's id is the nearest.
+            let kind = if former.kind == IdKind::User { IdKind::Anonymous } else { former.kind };
+            who.entry(kind.name()).or_insert(former.value.clone().into());
+        }
+        events.push(serde_json::json!({ "who": who, "ts": m.ts.to_string(), "id": m.id }));
     }
     let one = if events.len() == 1 { events.pop() } else { None };
     one.unwrap_or(serde_json::Value::Array(events)).to_string()

@@ -40,7 +40,7 @@ fn order(id: &str, who: Vec<Identifier>, ts: Instant, total: i64) -> Message {
         ("total".into(), Value::Num(Decimal::new(total, 2))),
         ("gift".into(), Value::Bool(total % 2 == 0)),
     ];
-    Message { source: "segment", id: id.into(), who, ts, events: vec![(names::ORDER.into(), props)] }
+    Message { source: "segment", id: id.into(), who, previous: None, ts, events: vec![(names::ORDER.into(), props)] }
 }
 
 /// A little of everything that a shop leaves on its disk, the same each time.
@@ -58,7 +58,8 @@ fn write(dir: &Path) {
         let who = vec![user(n), Identifier::new(IdKind::Anonymous, format!("browser-{n}"))];
         let city =
             vec![(names::IDENTIFY.into(), vec![("city".into(), Value::text(if n < 3 { "제주" } else { "서울" }))])];
-        let traits = Message { source: "api", id: format!("i{n}"), who: who.clone(), ts: now, events: city };
+        let traits =
+            Message { source: "api", id: format!("i{n}"), who: who.clone(), previous: None, ts: now, events: city };
         send(vec![order(&format!("o{n}"), who, now, 1_999 + n), traits], vec![]);
     }
     let rejected = Rejected {

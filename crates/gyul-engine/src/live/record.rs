@@ -466,7 +466,11 @@ pub fn read_action(payload: &[u8]) -> Read<(Action, String)> {
             rules.verified_sources = (0..r.count()?).map(|_| r.text()).collect::<Read<_>>()?;
             rules.alias_joins_users = r.byte()? == 1;
             for _ in 0..r.count()? {
-                rules.blocked.push(Blocked::parse(&r.text()?).ok_or(Unreadable)?);
+                let own = Blocked::parse(&r.text()?).ok_or(Unreadable)?;
+                // What is built in by now is no longer the shop's own.
+                if !rules.blocked.contains(&own) {
+                    rules.blocked.push(own);
+                }
             }
             Action::Rules(Box::new(rules))
         }
@@ -576,5 +580,18 @@ mod tests {
             assert_eq!(read_action(&bytes), Ok((a, "min@shop".into())));
             (0..bytes.len()).for_each(|n| assert!(read_action(&bytes[..n]).is_err()));
         }
+    }
+
+    #[test]
+    fn a_blocked_value_that_came_twice_or_is_built_in_by_now_is_there_once() {
+        let own = |words: &[&str]| words.iter().map(|w| Blocked::parse(w).unwrap()).collect::<Vec<_>>();
+        let rules = |own: Vec<Blocked>| {
+            let blocked = [Blocked::built_in(), own].concat();
+            Action::Rules(Box::new(Rules { blocked, ..Rules::default() }))
+        };
+        let bytes = action(&rules(own(&["shop@shop.kr", "phone", "shop@shop.kr"])), "min");
+        let read = read_action(&bytes).unwrap();
+        assert_eq!(read.0, rules(own(&["shop@shop.kr"])));
+        assert_eq!(read_action(&action(&read.0, "min")), Ok(read));
     }
 }

@@ -110,14 +110,17 @@ impl Model {
             Action::Erase { handles } => {
                 // The person as they are at this moment, whatever the order knew of them.
                 let mut gone: BTreeSet<u32> = handles.iter().copied().collect();
+                let mut names: Vec<String> = vec![];
                 for h in &handles {
                     let head = self.identities.head_of(*h);
                     for e in self.identities.erase(head) {
                         gone.insert(e.handle);
-                        self.forgotten.insert(e.id.handle());
+                        names.push(e.id.handle());
                     }
                 }
                 self.events.retain(|(h, _)| !gone.contains(h));
+                self.quarantine.retain(|_, r| !r.speaks_of(&names));
+                self.forgotten.extend(names);
             }
             Action::Released(numbers) => self.quarantine.retain(|n, _| !numbers.contains(n)),
             Action::Mend { number, content } => {

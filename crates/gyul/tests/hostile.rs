@@ -1,43 +1,15 @@
 //! What strangers send, to a real server: each is answered with no, or taken for what it is; nobody else waits for it, memory
 //! stays bounded, and the server is well afterwards.
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod server;
+
+use server::{Server, key};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-fn gyul(data: &Path, args: &[&str]) -> Command {
-    let mut c = Command::new(env!("CARGO_BIN_EXE_gyul"));
-    c.arg("--data").arg(data).args(["--lang", "en"]).args(args);
-    c
-}
-
-struct Server {
-    process: Child,
-    address: String,
-    key: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 impl Server {
-    fn start(data: &Path) -> Server {
-        let key = String::from_utf8(gyul(data, &["serve", "--make-key"]).output().unwrap().stdout).unwrap();
-        let mut c = gyul(data, &["serve", "--listen", "127.0.0.1:0"]);
-        let mut process = c.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.split("http://").nth(1).and_then(|a| a.split(' ').next()).unwrap_or_default().to_string();
-        assert!(!address.is_empty(), "{line}");
-        Server { process, address, key: key.trim().to_string() }
-    }
-
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -103,7 +75,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn hostile_requests_are_answered_and_hurt_nobody() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(&dir.path().join("data"));
+    let data = dir.path().join("data");
+    let server = Server::start(&data, &key(&data));
     server.is_well("at first");
     let before = server.memory();
     let paths =
@@ -187,7 +160,8 @@ fn hostile_requests_are_answered_and_hurt_nobody() {
 #[test]
 fn queries_of_any_text_are_answered_or_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(&dir.path().join("data"));
+    let data = dir.path().join("data");
+    let server = Server::start(&data, &key(&data));
     let paths = [
         "/api/v1/customers",
         "/api/v1/segments",
@@ -249,7 +223,8 @@ fn queries_of_any_text_are_answered_or_refused() {
 #[test]
 fn slow_and_many_connections_hurt_nobody_for_long() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(&dir.path().join("data"));
+    let data = dir.path().join("data");
+    let server = Server::start(&data, &key(&data));
     // Half a head, half a body, a body by the byte: each holds its own connection and nothing else.
     let mut slow = vec![];
     for i in 0..100 {

@@ -3,37 +3,17 @@
 //!
 //! `GYUL_ROUNDS=n` kills so often (3), `GYUL_SEED=n` chooses other moments.
 
+mod server;
+
+use server::{Server, gyul, key};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-fn gyul(data: &Path, args: &[&str]) -> Command {
-    let mut c = Command::new(env!("CARGO_BIN_EXE_gyul"));
-    c.arg("--data").arg(data).args(["--lang", "en"]).args(args);
-    c
-}
-
-struct Server {
-    process: Child,
-    address: String,
-    key: String,
-}
-
 impl Server {
-    fn start(data: &Path, key: &str) -> Server {
-        let mut c = gyul(data, &["serve", "--listen", "127.0.0.1:0"]);
-        let mut process = c.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.split("http://").nth(1).and_then(|a| a.split(' ').next()).unwrap_or_default().to_string();
-        assert!(!address.is_empty(), "{line}");
-        Server { process, address, key: key.to_string() }
-    }
-
     /// Status and body. `None`: there was no answer.
     fn ask(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(&self.address).ok()?;
@@ -127,8 +107,7 @@ fn killed_at_any_moment_everything_is_there_once_when_it_was_sent_again() {
     };
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let key = String::from_utf8(gyul(&data, &["serve", "--make-key"]).output().unwrap().stdout).unwrap();
-    let key = key.trim();
+    let key = &key(&data);
     let (batches, acked, files, times) =
         (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(1));
     for round in 0..number("GYUL_ROUNDS").unwrap_or(3) {

@@ -1,21 +1,12 @@
 //! The server as a process: acknowledged means there after kill -9, one server a directory, words for whoever is in the way.
 
+mod server;
+
+use server::{Server, gyul, key};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-
-struct Server {
-    process: Child,
-    address: String,
-    key: String,
-}
-
-fn gyul(data: &Path, args: &[&str]) -> Command {
-    let mut c = Command::new(env!("CARGO_BIN_EXE_gyul"));
-    c.arg("--data").arg(data).args(["--lang", "en"]).args(args);
-    c
-}
+use std::process::{Command, Output, Stdio};
 
 fn run(data: &Path, args: &[&str]) -> (i32, String) {
     let Output { status, stdout, stderr } = gyul(data, args).output().unwrap();
@@ -23,22 +14,7 @@ fn run(data: &Path, args: &[&str]) -> (i32, String) {
     (status.code().unwrap_or(-1), text)
 }
 
-fn key(data: &Path) -> String {
-    run(data, &["serve", "--make-key"]).1.trim().to_string()
-}
-
 impl Server {
-    fn start(data: &Path, key: &str) -> Server {
-        let mut c = gyul(data, &["serve", "--listen", "127.0.0.1:0", "--backups"]);
-        c.arg(data.with_extension("backups"));
-        let mut process = c.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.split("http://").nth(1).and_then(|a| a.split(' ').next()).unwrap_or_default().to_string();
-        assert!(!address.is_empty(), "{line}");
-        Server { process, address, key: key.to_string() }
-    }
-
     /// Status and body.
     fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();

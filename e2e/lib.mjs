@@ -92,6 +92,8 @@ export async function tab(browser, { base, cookie, lang = "ko", theme = "light",
   });
   await page.setJavaScriptEnabled(scripts);
   await page.setViewport({ width, height: 900 });
+  // Pictures of charts that are still growing show half of them.
+  await page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "reduce" }]);
   const own = (name, value) => ({ name, value, url: base });
   const [name, value] = (cookie ?? "").split("=");
   await context.setCookie(...[own("gyul_lang", lang), own("gyul_theme", theme), ...(cookie ? [own(name, value)] : [])].map((c) => ({ ...c, domain: "127.0.0.1", path: "/" })));

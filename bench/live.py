@@ -3,7 +3,8 @@
     cargo build --release -p gyul -p gyul-bench
     python bench/live.py --store DIR --definitions thousand.yaml [--segments 20,100,1000] [--rates 10000,30000,60000] [--seconds 12] [--out FILE]
 
-DIR is a data directory of the reference workload (`gyul-bench-store`), which is copied; the definitions come from definitions.py. For each number of segments:
+DIR is a data directory of the reference workload that ends now (`gyul-bench-store write … --ends NOW`: of old data the last 180 days are empty, and the
+first orders move the thresholds of every rank over a million customers), which is copied; the definitions come from definitions.py. For each number of segments:
 the server starts on the copy, takes each rate in batches of 100 over 4 connections with fsync before every answer, while ten times a second the event of a new
 customer is followed from its acknowledgement to its change on /v1/changes; then questions about single customers are timed, five idle seconds are weighed once the
 server is quiet (a checkpoint may still be at work), the process is killed with SIGKILL, and the time

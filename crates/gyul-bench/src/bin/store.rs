@@ -1,13 +1,13 @@
 //! Opening a data directory of the workload's size, from cold files to the first 24 answers.
 //!
 //! ```text
-//! gyul-bench-store write --data bench/data/M --dir DIR     # the generator's Parquet into a data directory
+//! gyul-bench-store write --data bench/data/M --dir DIR [--ends RFC3339]    # the generator's Parquet into a data directory
 //! gyul-bench-store open --dir DIR --defs bench/workload.yaml
 //! gyul-bench-store first --dir DIR --defs bench/workload.yaml
 //! gyul-bench-store why --dir DIR --defs bench/workload.yaml
 //! ```
 //! `first` loads what the first segment needs alone (orders' instants) and counts it. `open` prints a line of JSON: wall and CPU seconds until everything is loaded and all segments are counted.
-//! `why` asks for 200 customers why they are in each segment, or are not, with everything loaded and counted before.
+//! `--ends` moves all events so that the data ends there: for the live server, whose clock is the real one. `why` asks for 200 customers why they are in each segment, or are not, with everything loaded and counted before.
 
 #[expect(dead_code, reason = "the delta is for the other binary")]
 #[path = "../load.rs"]
@@ -42,7 +42,11 @@ fn run() -> Fallible<()> {
         args.get(at + 1).cloned().ok_or_else(|| format!("{name} needs a value"))
     };
     match args.first().map(String::as_str) {
-        Some("write") => write(Path::new(&flag("--data")?), Path::new(&flag("--dir")?)),
+        Some("write") => {
+            let ends =
+                flag("--ends").map_or(Some(at()), |t| Instant::parse_rfc3339(&t)).ok_or("--ends is no instant")?;
+            write(Path::new(&flag("--data")?), Path::new(&flag("--dir")?), ends.0 - at().0)
+        }
         Some("open") => open(Path::new(&flag("--dir")?), Path::new(&flag("--defs")?), &Needs::All, 24),
         Some("first") => {
             let orders = Needs::Streams(vec![("order_completed".into(), vec![])]);
@@ -57,7 +61,7 @@ fn at() -> Instant {
     Instant::parse_rfc3339("2026-01-01T00:00:00Z").unwrap_or(Instant(0))
 }
 
-fn write(data: &Path, dir: &Path) -> Fallible<()> {
+fn write(data: &Path, dir: &Path, later: i64) -> Fallible<()> {
     let snapshot = load::snapshot(data)?;
     let origin = Origin { name: "generator", fingerprint: 1, kind: "events", header: "" };
     let mut import = Import::begin(dir, "Asia/Seoul", "KRW", &origin, at())?;
@@ -65,7 +69,8 @@ fn write(data: &Path, dir: &Path) -> Fallible<()> {
     let mut rows = 0;
     for b in 0..snapshot.buckets.len() {
         for s in 0..snapshot.streams.len() {
-            let batch = batch(&snapshot, b, s);
+            let mut batch = batch(&snapshot, b, s);
+            batch.ts.iter_mut().filter(|t| **t != Instant::ALWAYS.0).for_each(|t| *t += later);
             rows += batch.len() as u64;
             import.append(&batch)?;
         }

@@ -488,13 +488,12 @@ pub struct Change {
     #[serde(flatten)]
     pub what: MembersOf,
     pub moved: Moved,
-    /// `event`, `time`, `rank`, `identity`, `definition`, `import`, `retention`, `erasure`, `objection`.
+    /// `event`, `time`, `rank`, `identity`, `definition`, `import`, `retention`, `objection`.
     pub cause: String,
 }
 
 /// What can cause a change.
-pub const CAUSES: [&str; 9] =
-    ["event", "time", "rank", "identity", "definition", "import", "retention", "erasure", "objection"];
+pub const CAUSES: [&str; 8] = ["event", "time", "rank", "identity", "definition", "import", "retention", "objection"];
 
 // Events
 

@@ -196,7 +196,6 @@ pub fn open(dir: &Path, options: &Options, clock: &Clock) -> Result<Opened, Stor
         if told_next != u64::MAX {
             told.extend(tell_as("retention", &mut world, &changes));
         }
-        told = changes::net(told);
     }
     world.stale.policy = world.kept.clone();
     if declared != world.kept {

@@ -57,9 +57,14 @@ pub fn beside(
         if r.seq >= next {
             break;
         }
-        match (r.kind, record::read_message(r.payload), record::read_action(r.payload)) {
-            (record::MESSAGE, Ok(m), _) => messages.push((r.seq, m)),
-            (record::ACTION, _, Ok((mut action, by))) => {
+        match r.kind {
+            record::MESSAGE => {
+                if let Ok(m) = record::read_message(r.payload) {
+                    messages.push((r.seq, m));
+                }
+            }
+            record::ACTION => {
+                let Ok((mut action, by)) = record::read_action(r.payload) else { continue };
                 // What the numbers of customers rest on.
                 use Action::{Erase, Merge, Rules, Unmerge};
                 if !matches!(action, Merge { .. } | Unmerge { .. } | Erase { .. } | Rules(_)) {

@@ -1,6 +1,6 @@
 //! What does a condition ask of anybody? In words, before anybody is looked at.
 
-use super::phrase::{Say, consent, mirrored, needs, titled};
+use super::phrase::{Say, consent, needs, titled};
 use super::show::{Unit, length};
 use super::{excerpt, terms, words};
 use crate::reference::Val;
@@ -106,7 +106,7 @@ impl<'a> Asked<'a> {
         let plain = |cmp, limit: &str| needs(cmp, limit, &Val::Bool(true), say.lang);
         match (&a.kind, &b.kind) {
             (Kind::Agg(agg), Kind::Ago(limit)) => {
-                return Some((say.since(agg)?, plain(mirrored(cmp), &length(*limit, say.lang))));
+                return Some((say.since(agg)?, plain(cmp.mirrored(), &length(*limit, say.lang))));
             }
             (Kind::Pattern(p), Kind::Num(n)) => {
                 return Some((say.pattern(p)? + say.lang.pick(":", ""), self.steps(cmp, p, n)));

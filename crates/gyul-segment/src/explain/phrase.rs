@@ -468,17 +468,6 @@ impl<'a> Say<'a> {
     }
 }
 
-/// The comparison with its sides changed.
-pub(super) fn mirrored(cmp: Cmp) -> Cmp {
-    match cmp {
-        Cmp::Lt => Cmp::Gt,
-        Cmp::Le => Cmp::Ge,
-        Cmp::Gt => Cmp::Lt,
-        Cmp::Ge => Cmp::Le,
-        same => same,
-    }
-}
-
 /// How the values of an expression are written.
 pub(super) fn unit_of<'a>(library: &'a Library, e: &'a Expr) -> Unit<'a> {
     let unit = |e: &'a Expr| unit_of(library, e);

@@ -1,6 +1,6 @@
 //! One condition as a sentence: what was found, and what is needed.
 
-use super::phrase::{Say, consent, mirrored, needs, titled};
+use super::phrase::{Say, consent, needs, titled};
 use super::show::{Unit, length};
 use super::terms;
 use crate::reference::{Number, Reference, Threshold, Val};
@@ -293,7 +293,7 @@ impl<'a> Sentence<'_, 'a> {
             _ => None,
         };
         let subject = self.say.since(agg)?;
-        let needs = needs(mirrored(cmp), &length(limit, self.say.lang), &Val::Bool(true), self.say.lang);
+        let needs = needs(cmp.mirrored(), &length(limit, self.say.lang), &Val::Bool(true), self.say.lang);
         Some(Said { subject, own: own.map(|us| super::show::span(us, self.say.lang)), needs, form: Form::Since })
     }
 

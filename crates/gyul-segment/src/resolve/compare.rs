@@ -38,16 +38,6 @@ pub(super) fn is_weekday(word: &str) -> bool {
     WEEKDAYS.iter().any(|w| w.contains(&word.to_lowercase().as_str()))
 }
 
-fn mirrored(cmp: Cmp) -> Cmp {
-    match cmp {
-        Cmp::Lt => Cmp::Gt,
-        Cmp::Le => Cmp::Ge,
-        Cmp::Gt => Cmp::Lt,
-        Cmp::Ge => Cmp::Le,
-        same => same,
-    }
-}
-
 impl Resolver<'_> {
     pub(super) fn compare(&mut self, cmp: Cmp, a: &Ast, b: &Ast, span: Span, at: At) -> Expr {
         if let Some(e) = self.class(cmp, a, b, span) {
@@ -68,7 +58,7 @@ impl Resolver<'_> {
                 return e;
             }
             if let (AstKind::Dur(d), AstKind::Agg(agg)) = (&a.kind, &b.kind)
-                && let Some(e) = self.age(mirrored(cmp), agg, b.span, *d, span)
+                && let Some(e) = self.age(cmp.mirrored(), agg, b.span, *d, span)
             {
                 return e;
             }
@@ -88,7 +78,7 @@ impl Resolver<'_> {
             return self.against_date(cmp, left, *d, span);
         }
         if let (Kind::Date(d), false) = (&left.kind, right.ty == Type::Date) {
-            return self.against_date(mirrored(cmp), right, *d, span);
+            return self.against_date(cmp.mirrored(), right, *d, span);
         }
         self.units(&left, &right, b, span);
         let equality = matches!(cmp, Cmp::Eq | Cmp::Ne);
@@ -194,7 +184,7 @@ impl Resolver<'_> {
             _ => return Some(self.wrong(span)),
         };
         let past = Expr { kind: Kind::Ago(d), ty: Type::Instant, span };
-        Some(Expr { kind: Kind::Cmp(mirrored(cmp), Box::new(instant), Box::new(past)), ty: Type::Bool, span })
+        Some(Expr { kind: Kind::Cmp(cmp.mirrored(), Box::new(instant), Box::new(past)), ty: Type::Bool, span })
     }
 
     /// An instant against a local date: the whole day counts.

@@ -374,7 +374,7 @@ pub struct Causes {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct CausesOfDay {
     pub day: String,
-    /// `event`, `time`, `rank`, `identity`, `definition`, `import`, `retention`, `erasure`, `objection`.
+    /// `event`, `time`, `rank`, `identity`, `definition`, `import`, `retention`, `objection`.
     pub cause: String,
     pub entered: u64,
     pub left: u64,
